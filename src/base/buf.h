@@ -1,0 +1,53 @@
+/* buf.h: a growing byte queue with a maximum. Bytes are appended at the back
+ * and consumed from the front. An empty buf holds no memory after buf_free()
+ * or buf_release(). */
+#ifndef BACKSTAY_BASE_BUF_H
+#define BACKSTAY_BASE_BUF_H
+
+#include "base/check.h"
+#include "base/slice.h"
+
+/* 0 .. start: consumed.  start .. end: held.  end .. size: free. */
+struct buf {
+	char *bytes;
+	size_t start, end, size;
+	size_t max;              /* most bytes held at once */
+};
+
+/* An empty buf that will never hold more than `max` bytes. */
+#define BUF_INIT(max_bytes) ((struct buf){ .max = (max_bytes) })
+
+/* Frees the memory; the buf is empty and usable again. */
+void buf_free(struct buf *b);
+/* Gives memory back when nothing is held (an idle stream needs no buffer). */
+void buf_release(struct buf *b);
+/* Appends. False, with nothing appended, where `max` would be passed or there
+ * is no memory. */
+MUST_USE bool buf_append(struct buf *b, struct slice s);
+/* Appends text; the same results. */
+MUST_USE bool buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Room for `count` more bytes at the back: a pointer to write at, then
+ * buf_added() with what was written. NULL as for buf_append. */
+MUST_USE char *buf_room(struct buf *b, size_t count);
+void buf_added(struct buf *b, size_t count);
+/* Drops `count` bytes from the front; count must be <= what is held. */
+void buf_consume(struct buf *b, size_t count);
+/* Drops all bytes, keeps the memory. */
+void buf_clear(struct buf *b);
+/* The bytes held; valid until the next call that changes the buf. */
+struct slice buf_slice(const struct buf *b);
+/* How many bytes are held. */
+static inline size_t buf_len(const struct buf *b)
+{
+	return b->end - b->start;
+}
+/* Takes the memory out of the buf (which is empty afterwards); the caller
+ * frees the pointer with free(). The bytes held start at *held. */
+char *buf_take(struct buf *b, struct slice *held);
+
+/* For writers whose output is small and bounded by us: append or abort. */
+void buf_put(struct buf *b, struct slice s);
+void buf_putf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
+#define buf_puts(b, literal) buf_put((b), S(literal))
+
+#endif
