@@ -1,0 +1,103 @@
+/* json.h: JSON (RFC 8259) for bodies that are not ours.
+ *
+ * Three tools: a scanner that validates a document and finds top-level members
+ * without building anything; a small tree over slices (numbers keep their
+ * text, strings are decoded on demand) for small documents; a writer. Depth is
+ * bounded; input must be valid UTF-8. */
+#ifndef BACKSTAY_WIRE_JSON_H
+#define BACKSTAY_WIRE_JSON_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/slice.h"
+
+#define JSON_DEPTH_MAX 256
+
+enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+/* name, sentence */
+#define JSON_RESULTS(X)                                                   \
+	X(OK,          "valid")                                           \
+	X(EMPTY,       "the document is empty")                           \
+	X(SYNTAX,      "not valid JSON")                                  \
+	X(CUT,         "the document ends in the middle")                 \
+	X(TRAILING,    "something follows the document")                  \
+	X(DEPTH,       "nested too deeply")                               \
+	X(UTF8,        "not valid UTF-8")                                 \
+	X(NOT_OBJECT,  "the document is not an object")                   \
+	X(DUPLICATE,   "a member that decides the routing appears twice")
+#define AS_ENUM(name, ...) JSON_##name,
+enum json_result { JSON_RESULTS(AS_ENUM) JSON_RESULT_COUNT };
+#undef AS_ENUM
+const char *json_result_text(enum json_result r);
+
+/* ---- scanner ------------------------------------------------------------ */
+
+/* A top-level member that the caller wants. */
+struct json_want {
+	struct slice name;            /* set by the caller, decoded spelling */
+	/* Filled in; type is meaningful only if found. */
+	bool found;
+	enum json_type type;
+	struct slice value;           /* the raw value: strings with quotes and escapes */
+};
+
+/* Validates all of `doc`, which must be an object, and finds wanted members
+ * (also when their key is spelled with escapes). A wanted member that appears
+ * twice is JSON_DUPLICATE. On an error *error_at (may be NULL) is the byte
+ * offset where it showed. One pass, no memory. */
+MUST_USE enum json_result json_scan_object(struct slice doc, struct json_want *wants, size_t count,
+					   size_t *error_at);
+/* Validates any document. */
+MUST_USE enum json_result json_validate(struct slice doc, size_t *error_at);
+/* Walks the members of a valid raw object, or elements of a valid raw array,
+ * without a tree: *rest starts as the raw value; false at the end. `key` is
+ * raw with quotes (empty for arrays; may be NULL). */
+bool json_next(struct slice *rest, struct slice *key, struct slice *value);
+/* Type of a raw value by its first byte. */
+enum json_type json_type_of(struct slice raw);
+/* A member of a valid raw object; SLICE_NONE if absent. Names are compared
+ * decoded. The first of several wins. */
+struct slice json_member(struct slice raw_object, struct slice name);
+/* json_member() along a path such as "error.code" (dots; digits index arrays). */
+struct slice json_path(struct slice raw, struct slice path);
+
+/* ---- values -------------------------------------------------------------- */
+
+/* The text of a raw string: a slice of the input where it has no escapes, else
+ * decoded into the arena. Lone surrogates become U+FFFD. Not a string: SLICE_NONE. */
+struct slice json_string(struct arena *arena, struct slice raw);
+/* Compares a raw string, decoded, with `text`; false if it is no string. */
+bool json_string_eq(struct slice raw, struct slice text);
+/* A raw number without fraction or exponent, within int64. */
+bool json_i64(struct slice raw, int64_t *out);
+bool json_is_true(struct slice raw);
+/* Absent (SLICE_NONE) or null. */
+bool json_is_nothing(struct slice raw);
+
+/* ---- tree ----------------------------------------------------------------- */
+
+struct json {
+	enum json_type type;
+	struct slice raw;             /* the value as it stood */
+	struct slice key;             /* raw, in objects */
+	struct json *first, *next;    /* children; next sibling */
+	size_t count;                 /* children */
+};
+
+/* A tree in the arena over `doc`, which must outlive it. NULL on error. */
+struct json *json_parse(struct arena *arena, struct slice doc, enum json_result *why,
+			size_t *error_at);
+/* Child by decoded name or index; NULL if absent or `j` is NULL or no container. */
+const struct json *json_get(const struct json *j, struct slice name);
+const struct json *json_at(const struct json *j, size_t index);
+
+/* ---- writer ---------------------------------------------------------------- */
+
+/* Appends a string with quotes and the escapes it needs; broken UTF-8 becomes
+ * U+FFFD, so that the output is always valid. Appends or aborts. */
+void json_write_string(struct buf *b, struct slice text);
+/* The same; false where the buf's maximum would be passed. */
+MUST_USE bool json_try_write_string(struct buf *b, struct slice text);
+
+#endif
