@@ -1,0 +1,186 @@
+/* dialect.h: what Backstay must understand of an API language to route it.
+ *
+ * Traffic between a client and a backend of the same dialect passes as the
+ * bytes it is. What the proxy needs to know of it (which model, is it a
+ * stream, does this event carry content, is that an error and which fault) is
+ * read here, and what the proxy itself must say (errors) is written here.
+ *
+ * A dialect is a row: a const struct of functions. A new one is one file and
+ * one row in dialect_all[]. */
+#ifndef BACKSTAY_DIALECT_DIALECT_H
+#define BACKSTAY_DIALECT_DIALECT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/mono.h"
+#include "wire/h1.h"
+
+/* ---- endpoints ------------------------------------------------------------ */
+
+enum endpoint_kind {
+	ENDPOINT_CHAT,
+	ENDPOINT_COMPLETIONS,
+	ENDPOINT_RESPONSES,
+	ENDPOINT_EMBEDDINGS,
+	ENDPOINT_PASS,               /* no meaning read beyond the model: moderations, images, audio ... */
+	ENDPOINT_MODELS,             /* answered by Backstay itself */
+};
+
+/* Where the name of the model stands in a request. */
+enum model_place { MODEL_IN_JSON, MODEL_IN_MULTIPART, MODEL_IN_PATH, MODEL_NOWHERE };
+
+struct endpoint {
+	const char *method;
+	struct slice path;           /* as the client calls it; "*" at the end: any rest */
+	struct slice upstream_path;  /* behind the backend's base URL, e.g. "/chat/completions" */
+	enum endpoint_kind kind;
+	enum model_place model_place;
+	bool may_retry;              /* safe to send again after bytes reached a backend */
+	bool may_stream;
+};
+
+/* ---- requests ---------------------------------------------------------------- */
+
+/* What routing needs of a request. Slices point into the body. */
+struct request_facts {
+	const struct endpoint *endpoint;
+	struct slice model;          /* decoded name; empty: none given */
+	struct slice model_raw;      /* where it stands in the body (with quotes in JSON): what is spliced */
+	bool stream;
+	bool asks_usage;             /* stream_options.include_usage */
+	bool reasons;                /* reasoning effort or thinking asked for: first token may take long */
+	bool has_tools, has_images, has_audio, has_schema;
+	struct slice user;           /* `user`, or prompt_cache_key; may be empty */
+};
+
+/* ---- answers -------------------------------------------------------------------- */
+
+struct usage {
+	bool known;
+	int64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+};
+
+/* What an error, or an answer that should have been fine, means. */
+struct answer_facts {
+	enum fault fault;            /* FAULT_NONE: a good answer */
+	struct slice message;        /* the upstream's own words for the client; may be empty */
+	struct slice type, code;     /* the upstream's, for pass-through; may be empty */
+	int64_t retry_after_ms;      /* the hint; -1: none. Clamped to 0 .. one hour */
+	struct usage usage;
+	struct slice finish_reason;  /* of the first choice; may be empty */
+};
+
+/* What an event of a stream is. Bits: one event may be several things. */
+enum event_is {
+	EVENT_CONTENT = 1,           /* the commit point: text, tool call, reasoning, refusal, audio */
+	EVENT_FINISH = 2,            /* the dialect's sign that the answer is complete (finish reason) */
+	EVENT_DONE = 4,              /* the last event ([DONE], response.completed): nothing follows */
+	EVENT_ERROR = 8,             /* an in-band error: see fault and message */
+	EVENT_BROKEN = 16,           /* not understandable (bad JSON): tokens may be lost */
+};
+
+struct event_facts {
+	unsigned is;                 /* bits of enum event_is; 0: preamble, ping, usage only */
+	enum fault fault;            /* with EVENT_ERROR / EVENT_BROKEN */
+	struct slice message;
+	struct slice code;
+	int64_t retry_after_ms;      /* as in answer_facts */
+	struct usage usage;
+	struct slice finish_reason;
+	unsigned tokens;             /* content-bearing pieces in it: a floor for tokens so far */
+};
+
+/* What a stream has shown so far; one per attempt, zeroed at its start. The
+ * dialect keeps here what one event alone cannot tell. */
+struct stream_facts {
+	bool content_seen, finish_seen, done_seen, error_seen, tool_call_open;
+	unsigned events;
+	struct usage usage;
+	uint64_t private[4];
+};
+
+/* ---- errors of our own -------------------------------------------------------------- */
+
+struct error_answer {
+	enum fault fault;
+	int status;                  /* 0: the fault's */
+	struct slice message;        /* a sentence that helps */
+	struct slice type, code, param;   /* empty: the fault's */
+	struct slice request_id;
+	int64_t retry_after_ms;      /* -1: none */
+};
+
+struct dialect {
+	struct slice name;           /* "openai" */
+	const struct endpoint *endpoints;
+	size_t endpoint_count;
+
+	/* Reads what routing needs. The body must be what came, whole. On a fault
+	 * other than FAULT_NONE, *why is a sentence for the client (arena) and
+	 * *param the member to blame (may be empty). */
+	enum fault (*read_request)(struct arena *arena, const struct endpoint *endpoint,
+				   struct slice content_type, struct slice path, struct slice body,
+				   struct request_facts *out, struct slice *why, struct slice *param);
+	/* Judges a whole answer: an error status, or a 200 that must be what the
+	 * endpoint promises (fault table, catalogue rows S01-S26). Slices of *out
+	 * point into the body or the arena. */
+	void (*judge_answer)(struct arena *arena, const struct endpoint *endpoint, int status,
+			     const struct h1_head *head, struct slice body, int64_t wall_ms,
+			     struct answer_facts *out);
+	/* Judges one event of a stream (data as the SSE parser joined it) and brings
+	 * *so_far up to date. Slices of *out point into data or the arena (which is
+	 * the caller's scratch and may be reset between events). */
+	void (*judge_event)(struct arena *arena, const struct endpoint *endpoint, struct slice type,
+			    struct slice data, struct stream_facts *so_far, struct event_facts *out);
+	/* The stream's framing ended cleanly: was the answer complete? FAULT_NONE, or
+	 * FAULT_CUT (catalogue E11-E13, H17). */
+	enum fault (*judge_end)(const struct endpoint *endpoint, const struct stream_facts *so_far);
+	/* Events the client's dialect needs at a complete end that the upstream did
+	 * not send ("data: [DONE]"). Appends nothing where nothing lacks. */
+	void (*write_end)(const struct endpoint *endpoint, const struct stream_facts *so_far,
+			  struct buf *out);
+	/* An error as a whole body (JSON) and as one event of a stream. */
+	void (*write_error)(const struct error_answer *e, struct buf *out);
+	void (*write_error_event)(const struct endpoint *endpoint, const struct error_answer *e,
+				  struct buf *out);
+};
+
+/* How a backend takes its key. */
+enum auth_scheme {
+	AUTH_BEARER,                 /* Authorization: Bearer KEY */
+	AUTH_API_KEY,                /* api-key: KEY (Azure) */
+	AUTH_X_API_KEY,              /* x-api-key: KEY (Anthropic) */
+	AUTH_NONE,
+};
+
+extern const struct dialect dialect_openai;
+
+/* By name; NULL if unknown. */
+const struct dialect *dialect_find(struct slice name);
+/* The endpoint for a method and path ("/v1/chat/completions"), over all
+ * dialects. NULL: none; *allow is then the method that would fit (NULL: the
+ * path itself is unknown). */
+const struct endpoint *dialect_endpoint(struct slice method, struct slice path,
+					const struct dialect **dialect, const char **allow);
+
+/* ---- shared by dialects ------------------------------------------------------------- */
+
+/* A body with the model's name replaced, as up to three slices that together
+ * are the new body (the outer two point into `body`). Gives how many. The new
+ * name is written as JSON or as plain text, as the place asks; arena. */
+#define DIALECT_BODY_PARTS 3
+size_t dialect_splice_model(struct arena *arena, const struct request_facts *facts,
+			    struct slice body, struct slice new_model,
+			    struct slice parts[static DIALECT_BODY_PARTS]);
+/* Hint when to come back, from Retry-After (seconds, three date forms),
+ * retry-after-ms, x-ratelimit-reset-* where remaining is 0, or Gemini's
+ * retryDelay in `body` (may be empty). -1: none. Clamped to 0 .. one hour.
+ * `wall_ms` is Unix time now, for dates (RFC 9110 10.2.3). */
+int64_t dialect_retry_hint_ms(const struct h1_head *head, struct slice body, int64_t wall_ms);
+/* The sentence in an error body of any shape the field knows ({"error":{…}},
+ * {"error":"…"}, {"message"}, {"detail"}, {"object":"error"}, arrays of those).
+ * Empty if there is none (HTML for instance). */
+struct slice dialect_error_message(struct arena *arena, struct slice body);
+
+#endif
