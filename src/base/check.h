@@ -6,6 +6,8 @@
 #ifndef BACKSTAY_BASE_CHECK_H
 #define BACKSTAY_BASE_CHECK_H
 
+#include <stddef.h>
+
 /* Prints "file:line: text" and aborts. Never returns. */
 _Noreturn void check_failed(const char *file, int line, const char *text);
 

@@ -35,33 +35,33 @@ enum fault_blame {
 	BLAME_MODEL,          /* the target's model is gone there */
 };
 
-/* name, client status, again, elsewhere, blame, error type and error code in
+/* id, name, client status, again, elsewhere, blame, error type and error code in
  * OpenAI's words (they are the common tongue of the log too), sentence */
 #define FAULTS(X)                                                                             \
-	X(NONE,          200, NEVER,      NO,     NOBODY,     "",                     "",                      "no fault") \
-	X(CONNECT,       502, NEVER,      YES,    TARGET,     "server_error",         "upstream_unreachable",  "the backend could not be reached") \
-	X(STALE_CONN,    502, FRESH,      YES,    NOBODY,     "server_error",         "upstream_closed",       "the backend had closed the reused connection") \
-	X(SERVER_ERROR,  502, IF_FAST,    YES,    TARGET,     "server_error",         "upstream_error",        "the backend answered with an error of its own") \
-	X(BAD_ANSWER,    502, IF_FAST,    YES,    TARGET,     "server_error",         "upstream_invalid",      "the backend's answer was malformed, empty or cut short") \
-	X(OVERLOADED,    503, IF_LAST,    YES,    TARGET,     "server_error",         "upstream_overloaded",   "the backend has no capacity at the moment") \
-	X(RATE_LIMITED,  429, AFTER_HINT, YES,    PACE,       "rate_limit_error",     "rate_limit_exceeded",   "the backend asked us to slow down") \
-	X(NO_MONEY,      429, NEVER,      YES,    CREDENTIAL, "insufficient_quota",   "insufficient_quota",    "the backend's account has run out of money or quota") \
-	X(CREDENTIAL,    502, NEVER,      YES,    CREDENTIAL, "server_error",         "upstream_credential",   "the backend refused the credential configured for it") \
-	X(MODEL_GONE,    404, NEVER,      YES,    MODEL,      "invalid_request_error", "model_not_found",      "the backend does not have this model") \
-	X(SILENCE,       504, NEVER,      YES,    TARGET,     "server_error",         "upstream_timeout",      "the backend sent no first token in time") \
-	X(STALL,         504, NEVER,      RESUME, TARGET,     "server_error",         "stream_stalled",        "the backend stopped sending in the middle of its answer") \
-	X(CUT,           502, NEVER,      RESUME, TARGET,     "server_error",         "stream_cut",            "the connection to the backend broke in the middle of its answer") \
-	X(CONTEXT,       400, NEVER,      LARGER, NOBODY,     "invalid_request_error", "context_length_exceeded", "the request is longer than the model's context window") \
-	X(POLICY,        400, NEVER,      NO,     NOBODY,     "invalid_request_error", "content_filter",       "the backend refused the content by policy") \
-	X(CALLER,        400, NEVER,      NO,     NOBODY,     "invalid_request_error", "invalid_request",      "the request is invalid") \
-	X(CLIENT_GONE,   499, NEVER,      NO,     NOBODY,     "client_error",         "client_closed_request", "the client closed its connection") \
-	X(DEADLINE,      504, NEVER,      NO,     NOBODY,     "server_error",         "deadline_exceeded",     "the time allowed for this request ran out") \
-	X(SHED,          503, NEVER,      NO,     NOBODY,     "server_error",         "overloaded",            "the proxy has no room for this request at the moment") \
-	X(NO_TARGET,     503, NEVER,      NO,     NOBODY,     "server_error",         "no_target",             "no backend that can take this request is available") \
-	X(LOCAL,         503, NEVER,      NO,     NOBODY,     "server_error",         "local_resources",       "the proxy ran out of a local resource (descriptors, ports, memory)") \
-	X(SHUTDOWN,      503, NEVER,      NO,     NOBODY,     "server_error",         "shutting_down",         "the proxy is shutting down")
+	X(NONE,           "none",         200, NEVER,      NO,     NOBODY,     "",                     "",                      "no fault") \
+	X(CONNECT,        "connect",      502, NEVER,      YES,    TARGET,     "server_error",         "upstream_unreachable",  "the backend could not be reached") \
+	X(STALE_CONN,     "stale_conn",   502, FRESH,      YES,    NOBODY,     "server_error",         "upstream_closed",       "the backend had closed the reused connection") \
+	X(SERVER_ERROR,   "server_error", 502, IF_FAST,    YES,    TARGET,     "server_error",         "upstream_error",        "the backend answered with an error of its own") \
+	X(BAD_ANSWER,     "bad_answer",   502, IF_FAST,    YES,    TARGET,     "server_error",         "upstream_invalid",      "the backend's answer was malformed, empty or cut short") \
+	X(OVERLOADED,     "overloaded",   503, IF_LAST,    YES,    TARGET,     "server_error",         "upstream_overloaded",   "the backend has no capacity at the moment") \
+	X(RATE_LIMITED,   "rate_limited", 429, AFTER_HINT, YES,    PACE,       "rate_limit_error",     "rate_limit_exceeded",   "the backend asked us to slow down") \
+	X(NO_MONEY,       "no_money",     429, NEVER,      YES,    CREDENTIAL, "insufficient_quota",   "insufficient_quota",    "the backend's account has run out of money or quota") \
+	X(CREDENTIAL,     "credential",   502, NEVER,      YES,    CREDENTIAL, "server_error",         "upstream_credential",   "the backend refused the credential configured for it") \
+	X(MODEL_GONE,     "model_gone",   404, NEVER,      YES,    MODEL,      "invalid_request_error", "model_not_found",      "the backend does not have this model") \
+	X(SILENCE,        "silence",      504, NEVER,      YES,    TARGET,     "server_error",         "upstream_timeout",      "the backend sent no first token in time") \
+	X(STALL,          "stall",        504, NEVER,      RESUME, TARGET,     "server_error",         "stream_stalled",        "the backend stopped sending in the middle of its answer") \
+	X(CUT,            "cut",          502, NEVER,      RESUME, TARGET,     "server_error",         "stream_cut",            "the connection to the backend broke in the middle of its answer") \
+	X(CONTEXT,        "context",      400, NEVER,      LARGER, NOBODY,     "invalid_request_error", "context_length_exceeded", "the request is longer than the model's context window") \
+	X(POLICY,         "policy",       400, NEVER,      NO,     NOBODY,     "invalid_request_error", "content_filter",       "the backend refused the content by policy") \
+	X(CALLER,         "caller",       400, NEVER,      NO,     NOBODY,     "invalid_request_error", "invalid_request",      "the request is invalid") \
+	X(CLIENT_GONE,    "client_gone",  499, NEVER,      NO,     NOBODY,     "client_error",         "client_closed_request", "the client closed its connection") \
+	X(DEADLINE,       "deadline",     504, NEVER,      NO,     NOBODY,     "server_error",         "deadline_exceeded",     "the time allowed for this request ran out") \
+	X(SHED,           "shed",         503, NEVER,      NO,     NOBODY,     "server_error",         "overloaded",            "the proxy has no room for this request at the moment") \
+	X(NO_TARGET,      "no_target",    503, NEVER,      NO,     NOBODY,     "server_error",         "no_target",             "no backend that can take this request is available") \
+	X(LOCAL,          "local",        503, NEVER,      NO,     NOBODY,     "server_error",         "local_resources",       "the proxy ran out of a local resource (descriptors, ports, memory)") \
+	X(SHUTDOWN,       "shutdown",     503, NEVER,      NO,     NOBODY,     "server_error",         "shutting_down",         "the proxy is shutting down")
 
-#define AS_ENUM(name, ...) FAULT_##name,
+#define AS_ENUM(id, ...) FAULT_##id,
 enum fault { FAULTS(AS_ENUM) FAULT_COUNT };
 #undef AS_ENUM
 

@@ -30,7 +30,13 @@ struct log {
  * A NULL log drops everything. */
 void log_line(const struct log *log, enum log_level level, const char *event,
 	      const char *format, ...) PRINTF_LIKE(4, 5);
+/* True if a line of that level would be written; for costly arguments. */
 bool log_wants(const struct log *log, enum log_level level);
+/* `s` as a logfmt value: as it is, or in double quotes with \", \\, \n, \r and
+ * \t escaped (other controls become '?') if it is empty or holds a space, a
+ * quote, '=' or a control. What does not fit ends in "...". `size` (at least 8)
+ * counts the NUL. Gives `out`. */
+const char *log_quote(struct slice s, char *out, size_t size);
 /* "error", "warn", "info", "debug"; the second gives false for anything else. */
 const char *log_level_name(enum log_level level);
 bool log_level_parse(struct slice name, enum log_level *out);

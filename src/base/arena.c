@@ -1,0 +1,154 @@
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE_DEFAULT 2048
+
+/* Under AddressSanitizer each allocation is a block of its own, of the exact
+ * size, so that a step past its end is seen. */
+#if defined(__SANITIZE_ADDRESS__)
+#define BLOCK_FOR_EACH 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BLOCK_FOR_EACH 1
+#endif
+#endif
+#ifndef BLOCK_FOR_EACH
+#define BLOCK_FOR_EACH 0
+#endif
+
+struct block {
+	struct block *next;
+	alignas(max_align_t) char bytes[];
+};
+
+struct arena {
+	struct block *blocks;
+	char *at;                /* the free rest of the current block */
+	size_t left;
+	size_t block_size;       /* bytes inside a block, its head not counted */
+	size_t taken;
+};
+
+struct arena *arena_create(size_t block_size)
+{
+	struct arena *a = calloc(1, sizeof *a);
+
+	must(a != NULL);
+	if (block_size == 0)
+		block_size = BLOCK_SIZE_DEFAULT;
+	a->block_size = block_size > 2 * sizeof(struct block)
+		      ? block_size - sizeof(struct block) : sizeof(struct block);
+	a->taken = sizeof *a;
+	return a;
+}
+
+void arena_free(struct arena *arena)
+{
+	struct block *b = arena ? arena->blocks : NULL;
+
+	while (b) {
+		struct block *next = b->next;
+
+		free(b);
+		b = next;
+	}
+	free(arena);
+}
+
+static struct block *block_take(struct arena *a, size_t size)
+{
+	struct block *b;
+
+	must(size <= SIZE_MAX - sizeof *b);
+	b = malloc(sizeof *b + size);
+	must(b != NULL);
+	b->next = a->blocks;
+	a->blocks = b;
+	a->taken += sizeof *b + size;
+	return b;
+}
+
+/* Bytes that are not zeroed. */
+static char *take(struct arena *a, size_t size)
+{
+	size_t align = alignof(max_align_t);
+	size_t rounded;
+	char *p;
+
+	if (size == 0)
+		size = 1;
+	must(size <= SIZE_MAX - align);
+	rounded = (size + align - 1) / align * align;
+	/* A big one gets its own block, so that the rest of the current block
+	 * still serves small ones. */
+	if (BLOCK_FOR_EACH || (rounded > a->left && rounded > a->block_size / 4))
+		return block_take(a, size)->bytes;
+	if (rounded > a->left) {
+		a->at = block_take(a, a->block_size)->bytes;
+		a->left = a->block_size;
+	}
+	p = a->at;
+	a->at += rounded;
+	a->left -= rounded;
+	return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	return memset(take(arena, size), 0, size);
+}
+
+void *arena_alloc_array(struct arena *arena, size_t size, size_t count)
+{
+	size_t all;
+
+	must(!__builtin_mul_overflow(size, count, &all));
+	return arena_alloc(arena, all);
+}
+
+char *arena_cstring(struct arena *arena, struct slice s)
+{
+	char *p;
+
+	must(s.len < SIZE_MAX);
+	p = take(arena, s.len + 1);
+	if (s.len)
+		memcpy(p, s.at, s.len);
+	p[s.len] = '\0';
+	return p;
+}
+
+struct slice arena_copy(struct arena *arena, struct slice s)
+{
+	return (struct slice){ arena_cstring(arena, s), s.len };
+}
+
+struct slice arena_printf(struct arena *arena, const char *format, ...)
+{
+	va_list args;
+	size_t size;
+	int len;
+	char *p;
+
+	va_start(args, format);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	must(len >= 0);
+	size = (size_t)len + 1;
+	p = take(arena, size);
+	va_start(args, format);
+	vsnprintf(p, size, format, args);
+	va_end(args);
+	return (struct slice){ p, size - 1 };
+}
+
+size_t arena_size(const struct arena *arena)
+{
+	return arena->taken;
+}
