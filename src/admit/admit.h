@@ -1,0 +1,32 @@
+/* admit.h: may this request enter? Client keys in their first form; queues and
+ * limits stand beside it as they come. Pure: no I/O, no lock. */
+#ifndef BACKSTAY_ADMIT_ADMIT_H
+#define BACKSTAY_ADMIT_ADMIT_H
+
+#include "base/digest.h"
+#include "base/slice.h"
+
+/* A client key is kept as its SHA-256 only. */
+struct client_key {
+	struct slice name;            /* shown in logs */
+	uint8_t sha256[DIGEST_SHA256_BYTES];
+};
+
+struct admit_policy {
+	const struct client_key *keys;
+	size_t key_count;             /* 0: everybody may enter */
+};
+
+/* The key a request presents: `Authorization: Bearer KEY`, else `x-api-key`.
+ * Empty if neither is there or the scheme is another one. Either argument may
+ * be SLICE_NONE. */
+struct slice admit_presented_key(struct slice authorization, struct slice x_api_key);
+
+enum admit_verdict { ADMIT_YES, ADMIT_NO_KEY, ADMIT_WRONG_KEY };
+
+/* Compares with every key in constant time. On ADMIT_YES *who is the key, or
+ * NULL where no keys are configured. */
+enum admit_verdict admit_check(const struct admit_policy *policy, struct slice presented,
+			       const struct client_key **who);
+
+#endif

@@ -1,0 +1,17 @@
+/* digest.h: SHA-256 (FIPS 180-4), through libcrypto. */
+#ifndef BACKSTAY_BASE_DIGEST_H
+#define BACKSTAY_BASE_DIGEST_H
+
+#include "base/slice.h"
+
+#define DIGEST_SHA256_BYTES 32
+
+/* The digest of `s`. */
+void digest_sha256(struct slice s, uint8_t out[static DIGEST_SHA256_BYTES]);
+/* 64 hex digits to bytes; false if `hex` is not exactly that. */
+bool digest_from_hex(struct slice hex, uint8_t out[static DIGEST_SHA256_BYTES]);
+/* Lower-case hex, NUL-terminated. */
+void digest_to_hex(const uint8_t digest[static DIGEST_SHA256_BYTES],
+		   char out[static 2 * DIGEST_SHA256_BYTES + 1]);
+
+#endif

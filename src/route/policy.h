@@ -1,0 +1,69 @@
+/* policy.h: backends, targets and models as the config names them. Plain data,
+ * owned by the config snapshot, immutable, shared by all workers. */
+#ifndef BACKSTAY_ROUTE_POLICY_H
+#define BACKSTAY_ROUTE_POLICY_H
+
+#include "base/slice.h"
+
+struct dialect;
+struct origin;
+struct target;
+
+struct header_policy {
+	struct slice name, value;     /* value may be a secret */
+};
+
+/* One upstream endpoint: URLs, dialect, credential, limits. */
+struct backend_policy {
+	struct slice name;
+	const struct dialect *dialect;
+	const struct origin *origins; /* one for each URL */
+	size_t origin_count;
+	struct slice key;             /* secret; empty: none */
+	int auth;                     /* enum auth_scheme */
+	const struct header_policy *headers;   /* added to every request */
+	size_t header_count;
+	struct slice query;           /* added to every target, "api-version=…"; may be empty */
+	unsigned max_in_flight;       /* per URL and process; 0: no limit */
+};
+
+/* A backend's URL and the model's name used there. A backend with several URLs
+ * gives as many targets. */
+struct target_policy {
+	struct slice name;            /* "gpu/qwen3-32b", "gpu#2/qwen3-32b" for the second URL */
+	const struct backend_policy *backend;
+	const struct origin *origin;
+	struct slice model;           /* upstream name; "*": the part the pattern's star stood for */
+	unsigned weight;              /* 1 .. 1000 */
+	unsigned priority;            /* 1 is tried before 2 */
+	struct target *state;         /* bound by target_registry_bind() */
+};
+
+enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_IN_FLIGHT };
+
+struct timeout_policy {               /* all in ms */
+	int64_t first_token_ms;       /* default 12 s */
+	int64_t first_token_reasoning_ms;     /* where the request is known to reason; default 120 s */
+	int64_t idle_ms;              /* between events after the first token; default 15 s */
+	int64_t total_ms;             /* the whole exchange; default 10 min */
+};
+
+struct retry_policy {
+	unsigned max_attempts;        /* over all targets and fallbacks; default 4 */
+	int64_t patience_ms;          /* longest wait for a rate limit's hint; default 3 s */
+	int64_t fast_ms;              /* a fault within this time "failed fast"; default 1 s */
+};
+
+struct model_policy {
+	struct slice name;            /* as clients ask for it; with a '*' at the end: a pattern */
+	bool is_pattern;
+	const struct target_policy *targets;
+	size_t target_count;
+	enum balance balance;
+	const struct model_policy *const *fallbacks;   /* in the order to try */
+	size_t fallback_count;
+	struct timeout_policy timeouts;
+	struct retry_policy retry;
+};
+
+#endif
