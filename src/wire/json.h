@@ -11,7 +11,8 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-#define JSON_DEPTH_MAX 256
+#define JSON_DEPTH_MAX 256            /* containers open at once; a multiple of 64 */
+#define JSON_TREE_MAX  (1u << 20)     /* values in one tree: 64 MiB of nodes */
 
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
@@ -25,7 +26,8 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSO
 	X(DEPTH,       "nested too deeply")                               \
 	X(UTF8,        "not valid UTF-8")                                 \
 	X(NOT_OBJECT,  "the document is not an object")                   \
-	X(DUPLICATE,   "a member that decides the routing appears twice")
+	X(DUPLICATE,   "a member that decides the routing appears twice") \
+	X(TOO_MANY,    "more values than a tree may hold")
 #define AS_ENUM(name, ...) JSON_##name,
 enum json_result { JSON_RESULTS(AS_ENUM) JSON_RESULT_COUNT };
 #undef AS_ENUM
