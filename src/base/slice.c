@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,14 +216,37 @@ bool slice_eq_constant_time(struct slice a, struct slice b)
 	return differs == 0;
 }
 
-/* Up to 8 bytes as a number, first byte lowest, whatever the machine. */
-static uint64_t load(const char *at, size_t count)
+/* 8 bytes as a number, the first one lowest on every machine. */
+static uint64_t load_8(const char *at)
 {
-	uint64_t word = 0;
+	uint64_t word;
 
-	for (size_t i = 0; i < count; i++)
-		word |= (uint64_t)(unsigned char)at[i] << (8 * i);
-	return word;
+	memcpy(&word, at, sizeof word);
+	return le64toh(word);
+}
+
+static uint64_t load_4(const char *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof word);
+	return le32toh(word);
+}
+
+/* 1 to 15 bytes as two numbers. Their bytes may overlap: together with the
+ * length no two texts give the same. */
+static void load_tail(const char *at, size_t count, uint64_t out[static 2])
+{
+	if (count >= 8) {
+		out[0] = load_8(at);
+		out[1] = load_8(at + count - 8);
+	} else if (count >= 4) {
+		out[0] = load_4(at);
+		out[1] = load_4(at + count - 4);
+	} else {
+		out[0] = (unsigned char)at[0];
+		out[1] = (uint64_t)(unsigned char)at[count / 2] << 8 | (unsigned char)at[count - 1];
+	}
 }
 
 /* Both halves of the 128-bit product, folded: each bit of the result hangs on
@@ -245,12 +269,12 @@ uint64_t slice_hash(struct slice s, uint64_t seed)
 	size_t at = 0;
 
 	for (; s.len - at >= 16; at += 16)
-		hash = fold_multiply(load(s.at + at, 8) ^ key, load(s.at + at + 8, 8) ^ hash);
+		hash = fold_multiply(load_8(s.at + at) ^ key, load_8(s.at + at + 8) ^ hash);
 	if (s.len > at) {
-		size_t left = s.len - at, first = left < 8 ? left : 8;
+		uint64_t tail[2];
 
-		hash = fold_multiply(load(s.at + at, first) ^ key,
-				     load(s.at + at + first, left - first) ^ hash);
+		load_tail(s.at + at, s.len - at, tail);
+		hash = fold_multiply(tail[0] ^ key, tail[1] ^ hash);
 	}
 	return fold_multiply(hash ^ key, UINT64_C(0x9e3779b97f4a7c15) ^ s.len);
 }
