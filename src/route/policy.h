@@ -8,6 +8,7 @@
 struct dialect;
 struct origin;
 struct target;
+struct rotation;
 
 struct header_policy {
 	struct slice name, value;     /* value may be a secret */
@@ -33,6 +34,7 @@ struct target_policy {
 	struct slice name;            /* "gpu/qwen3-32b", "gpu#2/qwen3-32b" for the second URL */
 	const struct backend_policy *backend;
 	const struct origin *origin;
+	struct slice host_key;        /* unique text of backend and URL: targets with equal ones share a host */
 	struct slice model;           /* upstream name; "*": the part the pattern's star stood for */
 	unsigned weight;              /* 1 .. 1000 */
 	unsigned priority;            /* 1 is tried before 2 */
@@ -45,6 +47,7 @@ struct timeout_policy {               /* all in ms */
 	int64_t first_token_ms;       /* default 12 s */
 	int64_t first_token_reasoning_ms;     /* where the request is known to reason; default 120 s */
 	int64_t idle_ms;              /* between events after the first token; default 15 s */
+	int64_t answer_ms;            /* a whole answer where the request does not stream; default 120 s */
 	int64_t total_ms;             /* the whole exchange; default 10 min */
 };
 
@@ -57,8 +60,9 @@ struct retry_policy {
 struct model_policy {
 	struct slice name;            /* as clients ask for it; with a '*' at the end: a pattern */
 	bool is_pattern;
-	const struct target_policy *targets;
+	struct target_policy *targets;
 	size_t target_count;
+	struct rotation *rotation;    /* bound by target_registry_bind() */
 	enum balance balance;
 	const struct model_policy *const *fallbacks;   /* in the order to try */
 	size_t fallback_count;
