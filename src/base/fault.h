@@ -48,6 +48,7 @@ enum fault_blame {
 	X(NO_MONEY,       "no_money",     429, NEVER,      YES,    CREDENTIAL, "insufficient_quota",   "insufficient_quota",    "the backend's account has run out of money or quota") \
 	X(CREDENTIAL,     "credential",   502, NEVER,      YES,    CREDENTIAL, "server_error",         "upstream_credential",   "the backend refused the credential configured for it") \
 	X(MODEL_GONE,     "model_gone",   404, NEVER,      YES,    MODEL,      "invalid_request_error", "model_not_found",      "the backend does not have this model") \
+	X(UNSUPPORTED,    "unsupported",  404, NEVER,      YES,    NOBODY,     "invalid_request_error", "unsupported_endpoint", "the backend does not offer this endpoint") \
 	X(SILENCE,        "silence",      504, NEVER,      YES,    TARGET,     "server_error",         "upstream_timeout",      "the backend sent no first token in time") \
 	X(STALL,          "stall",        504, NEVER,      RESUME, TARGET,     "server_error",         "stream_stalled",        "the backend stopped sending in the middle of its answer") \
 	X(CUT,            "cut",          502, NEVER,      RESUME, TARGET,     "server_error",         "stream_cut",            "the connection to the backend broke in the middle of its answer") \

@@ -33,7 +33,8 @@ enum model_place { MODEL_IN_JSON, MODEL_IN_MULTIPART, MODEL_IN_PATH, MODEL_NOWHE
 struct endpoint {
 	const char *method;
 	struct slice path;           /* as the client calls it; "*" at the end: any rest */
-	struct slice upstream_path;  /* behind the backend's base URL, e.g. "/chat/completions" */
+	struct slice upstream_path;  /* behind the backend's base URL, e.g. "/chat/completions";
+				      * "*" at its end: the same rest (dialect_upstream_path) */
 	enum endpoint_kind kind;
 	enum model_place model_place;
 	bool may_retry;              /* safe to send again after bytes reached a backend */
@@ -47,6 +48,7 @@ struct request_facts {
 	const struct endpoint *endpoint;
 	struct slice model;          /* decoded name; empty: none given */
 	struct slice model_raw;      /* where it stands in the body (with quotes in JSON): what is spliced */
+	enum model_place model_place; /* where it was really found: some endpoints take JSON and forms */
 	bool stream;
 	bool asks_usage;             /* stream_options.include_usage */
 	bool reasons;                /* reasoning effort or thinking asked for: first token may take long */
@@ -65,7 +67,10 @@ struct usage {
 struct answer_facts {
 	enum fault fault;            /* FAULT_NONE: a good answer */
 	struct slice message;        /* the upstream's own words for the client; may be empty */
-	struct slice type, code;     /* the upstream's, for pass-through; may be empty */
+	/* The upstream's, for pass-through. at == NULL: the answer was no error in
+	 * JSON; empty with at != NULL: it was one, and had null there. */
+	struct slice type, code, param;
+	bool no_retry;               /* x-should-retry: false (S11): not the same target again */
 	int64_t retry_after_ms;      /* the hint; -1: none. Clamped to 0 .. one hour */
 	struct usage usage;
 	struct slice finish_reason;  /* of the first choice; may be empty */
@@ -84,7 +89,7 @@ struct event_facts {
 	unsigned is;                 /* bits of enum event_is; 0: preamble, ping, usage only */
 	enum fault fault;            /* with EVENT_ERROR / EVENT_BROKEN */
 	struct slice message;
-	struct slice code;
+	struct slice type, code, param;   /* as in answer_facts */
 	int64_t retry_after_ms;      /* as in answer_facts */
 	struct usage usage;
 	struct slice finish_reason;
@@ -97,7 +102,7 @@ struct stream_facts {
 	bool content_seen, finish_seen, done_seen, error_seen, tool_call_open;
 	unsigned events;
 	struct usage usage;
-	uint64_t private[4];
+	uint64_t private[4];         /* the dialect's own */
 };
 
 /* ---- errors of our own -------------------------------------------------------------- */
@@ -106,9 +111,12 @@ struct error_answer {
 	enum fault fault;
 	int status;                  /* 0: the fault's */
 	struct slice message;        /* a sentence that helps */
-	struct slice type, code, param;   /* empty: the fault's */
+	/* at == NULL: the fault's (param: null). Empty with at != NULL: null. So the
+	 * slices of answer_facts and event_facts can be handed on as they are. */
+	struct slice type, code, param;
 	struct slice request_id;
 	int64_t retry_after_ms;      /* -1: none */
+	const struct stream_facts *so_far;  /* write_error_event: of the stream it ends; NULL: none yet */
 };
 
 struct dialect {
@@ -133,8 +141,10 @@ struct dialect {
 	 * the caller's scratch and may be reset between events). */
 	void (*judge_event)(struct arena *arena, const struct endpoint *endpoint, struct slice type,
 			    struct slice data, struct stream_facts *so_far, struct event_facts *out);
-	/* The stream's framing ended cleanly: was the answer complete? FAULT_NONE, or
-	 * FAULT_CUT (catalogue E11-E13, H17). */
+	/* The stream's framing ended cleanly: was the answer complete? FAULT_NONE;
+	 * FAULT_CUT where content was seen and no end of it (catalogue E11-E13, H17);
+	 * FAULT_BAD_ANSWER where there was no content either (the streamed form of an
+	 * empty 200: nothing is lost by asking elsewhere). */
 	enum fault (*judge_end)(const struct endpoint *endpoint, const struct stream_facts *so_far);
 	/* Events the client's dialect needs at a complete end that the upstream did
 	 * not send ("data: [DONE]"). Appends nothing where nothing lacks. */
@@ -158,25 +168,33 @@ extern const struct dialect dialect_openai;
 
 /* By name; NULL if unknown. */
 const struct dialect *dialect_find(struct slice name);
-/* The endpoint for a method and path ("/v1/chat/completions"), over all
- * dialects. NULL: none; *allow is then the method that would fit (NULL: the
- * path itself is unknown). */
+/* The endpoint for a method and path ("/v1/chat/completions", no query), over
+ * all dialects. NULL: none; *allow is then the methods that would fit, as the
+ * Allow header wants them (NULL: the path itself is unknown). A path with "."
+ * or ".." segments, plain or percent-encoded, matches no "*". */
 const struct endpoint *dialect_endpoint(struct slice method, struct slice path,
 					const struct dialect **dialect, const char **allow);
+
+/* The path behind a backend's base URL for a request to `path`, which the
+ * endpoint was found with. Static, or in the arena. */
+struct slice dialect_upstream_path(struct arena *arena, const struct endpoint *endpoint,
+				   struct slice path);
 
 /* ---- shared by dialects ------------------------------------------------------------- */
 
 /* A body with the model's name replaced, as up to three slices that together
  * are the new body (the outer two point into `body`). Gives how many. The new
- * name is written as JSON or as plain text, as the place asks; arena. */
+ * name is written as JSON or as plain text, as facts->model_place asks; arena.
+ * A body that names no model, or this one already, is one slice: itself. */
 #define DIALECT_BODY_PARTS 3
 size_t dialect_splice_model(struct arena *arena, const struct request_facts *facts,
 			    struct slice body, struct slice new_model,
 			    struct slice parts[static DIALECT_BODY_PARTS]);
-/* Hint when to come back, from Retry-After (seconds, three date forms),
- * retry-after-ms, x-ratelimit-reset-* where remaining is 0, or Gemini's
- * retryDelay in `body` (may be empty). -1: none. Clamped to 0 .. one hour.
- * `wall_ms` is Unix time now, for dates (RFC 9110 10.2.3). */
+/* Hint when to come back. The first of these that can be read: retry-after-ms,
+ * Retry-After (seconds, three date forms; RFC 9110 10.2.3), Gemini's retryDelay
+ * in `body` (may be empty), x-ratelimit-reset-* where remaining is 0, and the
+ * words "try again in 1.5s" in the error's sentence. -1: none. Clamped to
+ * 0 .. one hour. `wall_ms` is Unix time now, for dates. `head` may be NULL. */
 int64_t dialect_retry_hint_ms(const struct h1_head *head, struct slice body, int64_t wall_ms);
 /* The sentence in an error body of any shape the field knows ({"error":{…}},
  * {"error":"…"}, {"message"}, {"detail"}, {"object":"error"}, arrays of those).
