@@ -12,7 +12,7 @@ struct chunked {
 	uint64_t left;                /* bytes of the current chunk still to come */
 	uint32_t state;
 	uint32_t line_bytes;          /* of the current size line or trailer section */
-	uint64_t overhead;            /* framing bytes since the last data: a flood of tiny extensions ends it */
+	uint64_t overhead;            /* framing bytes not yet earned back by data: a flood of extensions ends it */
 };
 
 enum chunked_step {
@@ -22,7 +22,10 @@ enum chunked_step {
 	CHUNKED_BAD,                  /* framing error: nothing more can be trusted */
 };
 
-/* Zero it before the first use. Eats from the front of *in. */
+/* Zero it before the first use. Eats from the front of *in. A size above
+ * INT64_MAX, a line over 4 KiB, trailers over 16 KiB or extensions that
+ * outweigh the data by 16 KiB are CHUNKED_BAD. After END and BAD it says so
+ * again and eats nothing. */
 enum chunked_step chunked_feed(struct chunked *c, struct slice *in, struct slice *data);
 
 #define CHUNK_HEAD_MAX 18

@@ -33,10 +33,10 @@ struct h1_head {
 	struct h1_header headers[H1_HEADERS_MAX];
 	unsigned header_count;
 	enum h1_body body;
-	uint64_t content_length;      /* H1_BODY_LENGTH */
+	uint64_t content_length;      /* H1_BODY_LENGTH: 0..INT64_MAX; else 0 */
 	bool keep_alive;              /* may the connection carry another message after this one? */
 	bool expect_continue;         /* requests: Expect: 100-continue */
-	size_t bytes;                 /* length of the head, final empty line included */
+	size_t bytes;                 /* length of the head, empty lines before and after included */
 };
 
 /* name, status to answer a request with, sentence */
@@ -79,6 +79,10 @@ enum h1_result h1_parse_request(struct slice in, size_t max_bytes, size_t *scann
  * LENGTH_AND_ENCODING here too. */
 enum h1_result h1_parse_response(struct slice in, size_t max_bytes, size_t *scanned,
 				 bool to_head_request, struct h1_head *out);
+
+/* Both: *out is meaningful on H1_OK only; up to header_count of its headers are
+ * set. Whatever the pieces, a head gives one result. Junk is told at its first
+ * bytes, any other offence but a bad newline once the head is all there. */
 
 /* Value of the first header of that name (any case); SLICE_NONE if absent (an
  * empty value has at != NULL). */

@@ -20,30 +20,37 @@ struct sse_event {
 enum sse_step { SSE_MORE, SSE_EVENT, SSE_TOO_LONG };
 
 struct sse {
-	struct buf pending;           /* a block that is not complete yet */
+	struct buf pending;           /* a block that is not complete yet, or was handed out last */
 	struct buf joined;            /* data of an event with several data: lines */
 	size_t event_bytes_max;
-	size_t scanned;               /* of pending: already searched for its end */
 	bool started;                 /* the BOM question is settled */
 	bool skip_lf;                 /* the last block ended in CR: an LF may still belong to it */
-	size_t eaten_from_pending;    /* of the block handed out last */
+	bool handed_out;              /* pending holds the block of the last SSE_EVENT */
 };
 
-/* Blocks over `event_bytes_max` bytes are SSE_TOO_LONG. No memory is taken
- * before a block arrives in pieces. */
+/* Blocks over `event_bytes_max` (at least 4) bytes are SSE_TOO_LONG, as are
+ * those for which there is no memory; an LF behind the CR that ends a block is
+ * not counted. No memory is taken before a block arrives in pieces, and none
+ * is kept between blocks. */
 void sse_init(struct sse *p, size_t event_bytes_max);
 void sse_free(struct sse *p);
 /* Eats from the front of *in. SSE_EVENT: *ev is valid until the next call (it
  * points into the input or the parser). SSE_MORE: all of *in was eaten. A CR LF
  * pair cut behind its CR: the block is handed out at once (its raw bytes lack
  * the LF) and the LF is swallowed when it comes. After SSE_TOO_LONG the parser
- * must not be fed again. */
+ * must not be fed again. A blank line too many is a block of its own, with
+ * nothing in it but `raw`: raw bytes handed on one after another are the stream. */
 enum sse_step sse_feed(struct sse *p, struct slice *in, struct sse_event *ev);
 /* What was left without a blank line when the stream ended (by the standard it
  * is dropped; some servers put a raw JSON error there). Empty if nothing. */
 struct slice sse_rest(const struct sse *p);
 
-/* Writes one event: optional type, data split at LF into data: lines. */
+/* Writes one event: optional type, data split at LF, CR LF or CR into data:
+ * lines. Appends or aborts: for data of bounded size. A type with a line end in
+ * it is a mistake of ours: must() fails. */
 void sse_write(struct buf *b, struct slice type, struct slice data);
+/* The same; false, with nothing appended, where the buf's maximum would be
+ * passed or there is no memory. */
+MUST_USE bool sse_try_write(struct buf *b, struct slice type, struct slice data);
 
 #endif

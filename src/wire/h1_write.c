@@ -1,0 +1,175 @@
+/* Looking things up in parsed heads, and writing heads. */
+#include "wire/h1.h"
+
+#include <string.h>
+
+struct slice h1_get(const struct h1_head *h, struct slice name)
+{
+	for (unsigned i = 0; i < h->header_count; i++) {
+		const struct h1_header *header = &h->headers[i];
+
+		if (header->name.len == name.len && slice_eq_nocase(header->name, name))
+			return header->value;
+	}
+	return SLICE_NONE;
+}
+
+/* RFC 9110 7.6.1; the two of proxy authentication are meant for the next hop
+ * only (11.7); Trailer goes since trailers are not passed on. */
+static bool is_always_hop_by_hop(struct slice name)
+{
+	static const struct slice names[] = {
+		S_INIT("Connection"), S_INIT("Keep-Alive"), S_INIT("Proxy-Connection"),
+		S_INIT("Transfer-Encoding"), S_INIT("TE"), S_INIT("Trailer"), S_INIT("Upgrade"),
+		S_INIT("Proxy-Authenticate"), S_INIT("Proxy-Authorization"),
+	};
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (names[i].len == name.len && slice_eq_nocase(names[i], name))
+			return true;
+	}
+	return false;
+}
+
+bool h1_is_hop_by_hop(const struct h1_head *h, struct slice name)
+{
+	if (is_always_hop_by_hop(name))
+		return true;
+	for (unsigned i = 0; i < h->header_count; i++) {
+		struct slice options = h->headers[i].value, option;
+
+		if (h->headers[i].name.len != 10 ||
+		    !slice_eq_nocase(h->headers[i].name, S("Connection")))
+			continue;
+		while (slice_next_in_list(&options, &option)) {
+			if (slice_eq_nocase(option, name))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- writers ---------------------------------------------------------------- */
+
+static bool breaks_line(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] == '\r' || s.at[i] == '\n' || s.at[i] == '\0')
+			return true;
+	}
+	return false;
+}
+
+/* Appends the parts in one step. */
+static void put_parts(struct buf *b, const struct slice *parts, size_t count)
+{
+	size_t bytes = 0;
+	char *at;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += parts[i].len;
+	at = buf_room(b, bytes);
+	must(at != NULL);
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].len > 0)
+			memcpy(at, parts[i].at, parts[i].len);
+		at += parts[i].len;
+	}
+	buf_added(b, bytes);
+}
+
+/* Decimal digits at the end of `room`; no NUL behind them. */
+static struct slice digits_of(uint64_t value, char room[static 20])
+{
+	char *at = room + 20;
+
+	do {
+		*--at = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	return (struct slice){ at, (size_t)(room + 20 - at) };
+}
+
+void h1_write_request_line(struct buf *b, struct slice method, struct slice target)
+{
+	const struct slice parts[] = { method, S(" "), target, S(" HTTP/1.1\r\n") };
+
+	must(method.len > 0);
+	must(target.len > 0);
+	must(!breaks_line(method));
+	must(!breaks_line(target));
+	put_parts(b, parts, COUNT_OF(parts));
+}
+
+void h1_write_status_line(struct buf *b, int status)
+{
+	char room[20];
+	struct slice parts[] = { S("HTTP/1.1 "), SLICE_NONE, S(" "), SLICE_NONE, S("\r\n") };
+
+	must(status >= 100);
+	must(status <= 599);
+	parts[1] = digits_of((uint64_t)status, room);
+	parts[3] = slice_of(h1_reason(status));
+	put_parts(b, parts, COUNT_OF(parts));
+}
+
+void h1_write_header(struct buf *b, struct slice name, struct slice value)
+{
+	const struct slice parts[] = { name, S(": "), value, S("\r\n") };
+
+	must(name.len > 0);
+	must(!breaks_line(name));
+	must(!breaks_line(value));
+	put_parts(b, parts, COUNT_OF(parts));
+}
+
+void h1_write_header_u64(struct buf *b, struct slice name, uint64_t value)
+{
+	char room[20];
+
+	h1_write_header(b, name, digits_of(value, room));
+}
+
+void h1_write_head_end(struct buf *b)
+{
+	buf_puts(b, "\r\n");
+}
+
+/* RFC 9110 15, RFC 6585, RFC 7725, RFC 8297, RFC 8470. */
+static const struct {
+	int status;
+	const char *reason;
+} reasons[] = {
+	{ 100, "Continue" }, { 101, "Switching Protocols" }, { 102, "Processing" },
+	{ 103, "Early Hints" },
+	{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
+	{ 203, "Non-Authoritative Information" }, { 204, "No Content" },
+	{ 205, "Reset Content" }, { 206, "Partial Content" },
+	{ 300, "Multiple Choices" }, { 301, "Moved Permanently" }, { 302, "Found" },
+	{ 303, "See Other" }, { 304, "Not Modified" }, { 307, "Temporary Redirect" },
+	{ 308, "Permanent Redirect" },
+	{ 400, "Bad Request" }, { 401, "Unauthorized" }, { 402, "Payment Required" },
+	{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
+	{ 406, "Not Acceptable" }, { 407, "Proxy Authentication Required" },
+	{ 408, "Request Timeout" }, { 409, "Conflict" }, { 410, "Gone" },
+	{ 411, "Length Required" }, { 412, "Precondition Failed" },
+	{ 413, "Content Too Large" }, { 414, "URI Too Long" },
+	{ 415, "Unsupported Media Type" }, { 416, "Range Not Satisfiable" },
+	{ 417, "Expectation Failed" }, { 421, "Misdirected Request" },
+	{ 422, "Unprocessable Content" }, { 425, "Too Early" }, { 426, "Upgrade Required" },
+	{ 428, "Precondition Required" }, { 429, "Too Many Requests" },
+	{ 431, "Request Header Fields Too Large" },
+	{ 451, "Unavailable For Legal Reasons" },
+	{ 500, "Internal Server Error" }, { 501, "Not Implemented" }, { 502, "Bad Gateway" },
+	{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
+	{ 505, "HTTP Version Not Supported" }, { 511, "Network Authentication Required" },
+};
+
+const char *h1_reason(int status)
+{
+	for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+		if (reasons[i].status == status)
+			return reasons[i].reason;
+	}
+	return "";
+}
