@@ -150,6 +150,15 @@ struct dialect {
 	 * not send ("data: [DONE]"). Appends nothing where nothing lacks. */
 	void (*write_end)(const struct endpoint *endpoint, const struct stream_facts *so_far,
 			  struct buf *out);
+	/* A whole good answer, retold as the complete stream the client asked for
+	 * (catalogue E34: a backend that does not stream). False: this endpoint's
+	 * answers cannot be retold; nothing was appended. */
+	bool (*answer_to_stream)(struct arena *arena, const struct endpoint *endpoint,
+				 const struct request_facts *facts, struct slice body,
+				 struct buf *out);
+	/* The reverse (E35): the text of a whole complete stream as one answer. */
+	bool (*stream_to_answer)(struct arena *arena, const struct endpoint *endpoint,
+				 struct slice stream, struct buf *out);
 	/* An error as a whole body (JSON) and as one event of a stream. */
 	void (*write_error)(const struct error_answer *e, struct buf *out);
 	void (*write_error_event)(const struct endpoint *endpoint, const struct error_answer *e,
