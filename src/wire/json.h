@@ -47,21 +47,25 @@ struct json_want {
 /* Validates all of `doc`, which must be an object, and finds wanted members
  * (also when their key is spelled with escapes). A wanted member that appears
  * twice is JSON_DUPLICATE. On an error *error_at (may be NULL) is the byte
- * offset where it showed. One pass, no memory. */
+ * offset where it showed, and no want is found. JSON_CUT: more bytes could make
+ * it valid. One pass, no memory; nothing is read outside `doc`. */
 MUST_USE enum json_result json_scan_object(struct slice doc, struct json_want *wants, size_t count,
 					   size_t *error_at);
 /* Validates any document. */
 MUST_USE enum json_result json_validate(struct slice doc, size_t *error_at);
 /* Walks the members of a valid raw object, or elements of a valid raw array,
  * without a tree: *rest starts as the raw value; false at the end. `key` is
- * raw with quotes (empty for arrays; may be NULL). */
+ * raw with quotes (empty for arrays; may be NULL). Safe on invalid input too:
+ * false where it stops being JSON. */
 bool json_next(struct slice *rest, struct slice *key, struct slice *value);
-/* Type of a raw value by its first byte. */
+/* Type of a raw value by its first byte behind space; JSON_NULL where that
+ * begins no value. */
 enum json_type json_type_of(struct slice raw);
 /* A member of a valid raw object; SLICE_NONE if absent. Names are compared
  * decoded. The first of several wins. */
 struct slice json_member(struct slice raw_object, struct slice name);
-/* json_member() along a path such as "error.code" (dots; digits index arrays). */
+/* json_member() along a path such as "error.code" (dots; digits index arrays);
+ * an empty path is the value itself. */
 struct slice json_path(struct slice raw, struct slice path);
 
 /* ---- values -------------------------------------------------------------- */
@@ -87,10 +91,13 @@ struct json {
 	size_t count;                 /* children */
 };
 
-/* A tree in the arena over `doc`, which must outlive it. NULL on error. */
+/* A tree in the arena over `doc`, which must outlive it. NULL on error, with
+ * the reason in *why and its place in *error_at (both may be NULL). */
 struct json *json_parse(struct arena *arena, struct slice doc, enum json_result *why,
 			size_t *error_at);
-/* Child by decoded name or index; NULL if absent or `j` is NULL or no container. */
+/* Child by decoded name (the first of several) or index; NULL if absent or `j`
+ * is NULL or not the right container. Both walk the children: loop with
+ * first/next, not with json_at(). */
 const struct json *json_get(const struct json *j, struct slice name);
 const struct json *json_at(const struct json *j, size_t index);
 

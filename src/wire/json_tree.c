@@ -206,8 +206,8 @@ bool json_is_nothing(struct slice raw)
 
 /* ---- children of raw containers --------------------------------------------- */
 
-/* `rest` starts behind a child of some container: is that an object? After the
- * comma a key has a colon behind it, an element never has. */
+/* `rest` starts behind a child of some container: is that an object? A string
+ * behind the comma is a key unless a comma or a bracket follows it. */
 static bool rest_is_in_object(struct slice rest)
 {
 	struct json_walk w;
@@ -222,7 +222,7 @@ static bool rest_is_in_object(struct slice rest)
 	if (json_walk_step(&w, &t) != JSON_OK)
 		return false;
 	rest = without_space(slice_from(rest, t.raw.len));
-	return rest.len > 0 && rest.at[0] == ':';
+	return rest.len == 0 || !memchr(",]", rest.at[0], 2);
 }
 
 bool json_next(struct slice *rest, struct slice *key, struct slice *value)

@@ -16,16 +16,20 @@ struct url {
 };
 
 /* Parses "http[s]://host[:port][/path][?query]". Userinfo and fragments are
- * refused. False: *why is a static sentence with the remedy. The slices point
- * into `text`. */
+ * refused, and so is everything that needs guessing (odd IPv4 spellings, IPv6
+ * without brackets). False: *why (may be NULL) is a static sentence with the
+ * remedy, *out is untouched. The slices point into `text`. */
 bool url_parse(struct slice text, struct url *out, const char **why);
 /* Splits a request target in origin form into path and query. False if it does
  * not start with '/' or holds a forbidden byte. */
 bool url_split_target(struct slice target, struct slice *path, struct slice *query);
-/* Value of a query parameter, percent-decoded into the arena; SLICE_NONE if
- * absent or malformed. */
+/* Value of a query parameter (the first of several; the name is compared
+ * decoded), percent-decoded into the arena, or a slice of `query` where there
+ * is nothing to decode; SLICE_NONE if absent or malformed. "a" and "a=" give an
+ * empty value with `at` set. */
 struct slice url_query_get(struct arena *arena, struct slice query, struct slice name);
-/* Percent-decodes; SLICE_NONE if malformed. '+' stays '+'. */
+/* Percent-decodes into the arena, or gives `s` back where there is nothing to
+ * decode; SLICE_NONE if malformed. '+' stays '+'; NUL may come out. */
 struct slice url_decode(struct arena *arena, struct slice s);
 /* "host:port", IPv6 in brackets, the port left out where it is the default. */
 struct slice url_authority(struct arena *arena, const struct url *u);
