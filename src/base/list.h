@@ -23,6 +23,7 @@ static inline void list_init(struct list *l)
 	l->count = 0;
 }
 
+/* True if nothing is on the list. */
 static inline bool list_empty(const struct list *l)
 {
 	return l->count == 0;
@@ -34,6 +35,8 @@ static inline bool link_on_list(const struct link *n)
 	return n->next != NULL;
 }
 
+/* Puts `n`, which must be on no list, before `at`, which is on `l` (or is its
+ * head: then at the end). */
 static inline void list_insert_before(struct list *l, struct link *at, struct link *n)
 {
 	must(!link_on_list(n));
@@ -44,11 +47,13 @@ static inline void list_insert_before(struct list *l, struct link *at, struct li
 	l->count++;
 }
 
+/* Puts `n`, which must be on no list, at the end. */
 static inline void list_append(struct list *l, struct link *n)
 {
 	list_insert_before(l, &l->head, n);
 }
 
+/* Puts `n`, which must be on no list, at the front. */
 static inline void list_prepend(struct list *l, struct link *n)
 {
 	list_insert_before(l, l->head.next, n);
@@ -65,12 +70,13 @@ static inline void list_remove(struct list *l, struct link *n)
 	l->count--;
 }
 
-/* First or last link; NULL if the list is empty. */
+/* First link; NULL if the list is empty. */
 static inline struct link *list_first(const struct list *l)
 {
 	return l->count ? l->head.next : NULL;
 }
 
+/* Last link; NULL if the list is empty. */
 static inline struct link *list_last(const struct list *l)
 {
 	return l->count ? l->head.prev : NULL;

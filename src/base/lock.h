@@ -22,7 +22,8 @@ struct refcount {
 	atomic_uint count;
 };
 
-void refcount_init(struct refcount *r);        /* one owner */
+/* One owner, then one more. Taking aborts if nobody owned it any more. */
+void refcount_init(struct refcount *r);
 void refcount_take(struct refcount *r);
 /* True for the one caller that gave the last reference back. */
 bool refcount_give(struct refcount *r);
