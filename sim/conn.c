@@ -320,7 +320,7 @@ static void plan_strikes(struct half *h)
 	struct sim_plan plan = h->plan;
 
 	h->planned = false;
-	conn_strike(h->conn, plan.strike, plan.direction, plan.for_ms);
+	conn_strike(h->conn, plan.strike, plan.direction, plan.for_ms, true);
 }
 
 /* One piece; false where the window is full. */
@@ -555,11 +555,15 @@ void conn_take_plans(struct sim_conn *c)
 	}
 }
 
-static void half_vanish(struct half *h)
+static void half_vanish(struct half *h, bool spare)
 {
 	struct sim *sim = h->conn->sim;
 
 	h->vanished = true;
+	if (h->conn->way->give_up_ms > 0)
+		sim_event_set(sim, &h->give_up, sim->now_us + h->conn->way->give_up_ms * 1000);
+	if (spare)
+		return;
 	LIST_EACH(&h->flight, n, after) {
 		struct piece *p = CONTAINER_OF(n, struct piece, link);
 
@@ -569,15 +573,15 @@ static void half_vanish(struct half *h)
 	}
 	h->flight_bytes = 0;
 	sim_event_clear(sim, &h->arrive);
-	if (h->conn->way->give_up_ms > 0)
-		sim_event_set(sim, &h->give_up, sim->now_us + h->conn->way->give_up_ms * 1000);
 }
 
-static void half_stall(struct half *h, int64_t for_ms)
+static void half_stall(struct half *h, int64_t for_ms, bool spare)
 {
 	struct sim *sim = h->conn->sim;
 
 	h->stall_until_us = sim->now_us + for_ms * 1000;
+	if (spare)
+		return;
 	LIST_EACH(&h->flight, n, after) {
 		struct piece *p = CONTAINER_OF(n, struct piece, link);
 
@@ -591,7 +595,7 @@ static void half_stall(struct half *h, int64_t for_ms)
 }
 
 void conn_strike(struct sim_conn *c, enum sim_strike strike, enum sim_direction direction,
-		 int64_t for_ms)
+		 int64_t for_ms, bool spare)
 {
 	static const char *const names[] = { "cut", "reset", "vanishes", "stalls" };
 	struct half *reader = &c->halves[direction == SIM_TO_CLIENT ? 0 : 1];
@@ -612,11 +616,11 @@ void conn_strike(struct sim_conn *c, enum sim_strike strike, enum sim_direction 
 		reader->dead = writer->dead = true;
 		break;
 	case SIM_STRIKE_VANISH:
-		half_vanish(reader);
-		half_vanish(writer);
+		half_vanish(reader, spare);
+		half_vanish(writer, spare);
 		break;
 	case SIM_STRIKE_STALL:
-		half_stall(reader, for_ms);
+		half_stall(reader, for_ms, spare);
 		break;
 	}
 }
@@ -669,9 +673,9 @@ unsigned sim_strike(struct sim *sim, const struct io_addr *addr, enum sim_strike
 		if (strike == SIM_STRIKE_CUT)
 			close_both(c);
 		else
-			conn_strike(c, strike, SIM_TO_CLIENT, for_ms);
+			conn_strike(c, strike, SIM_TO_CLIENT, for_ms, false);
 		if (strike == SIM_STRIKE_STALL)
-			conn_strike(c, strike, SIM_TO_SERVER, for_ms);
+			conn_strike(c, strike, SIM_TO_SERVER, for_ms, false);
 	}
 	return count;
 }

@@ -186,8 +186,9 @@ void end_break(struct io_stream *e, enum io_broken why, const char *text, int64_
 void half_push(struct half *h, enum piece_kind kind, struct slice bytes);
 /* The reader has taken bytes: lets the writer go on, one latency later. */
 void half_room(struct half *h);
+/* `spare`: what is on the wire already arrives as if nothing had happened. */
 void conn_strike(struct sim_conn *c, enum sim_strike strike, enum sim_direction direction,
-		 int64_t for_ms);
+		 int64_t for_ms, bool spare);
 void conn_watch_idle(struct sim_conn *c);
 const char *conn_name(const struct io_stream *e, char *out, size_t out_size);
 

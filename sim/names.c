@@ -77,7 +77,7 @@ static void answer_from(struct io_resolve *r, struct sim_host *h, uint16_t port)
 		r->addrs[i].port = port;
 	}
 	r->count = h->count;
-	r->ttl_ms = h->ttl_ms;
+	r->ttl_ms = h->count ? h->ttl_ms : 0;
 }
 
 static void answer(struct sim_event *e)
