@@ -8,7 +8,8 @@
 
 /* The digest of `s`. */
 void digest_sha256(struct slice s, uint8_t out[static DIGEST_SHA256_BYTES]);
-/* 64 hex digits to bytes; false if `hex` is not exactly that. */
+/* 64 hex digits of either case to bytes; false, with `out` untouched, if `hex` is
+ * not exactly that. */
 bool digest_from_hex(struct slice hex, uint8_t out[static DIGEST_SHA256_BYTES]);
 /* Lower-case hex, NUL-terminated. */
 void digest_to_hex(const uint8_t digest[static DIGEST_SHA256_BYTES],
