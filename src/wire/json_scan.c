@@ -161,6 +161,11 @@ static enum json_result skip_escape(struct json_walk *w, const char **at)
 	return JSON_OK;
 }
 
+static inline bool is_tail(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
 /* A run of bytes that are not ASCII; `p` is behind it afterwards. */
 static enum json_result skip_utf8(struct json_walk *w, const char **at)
 {
@@ -168,6 +173,14 @@ static enum json_result skip_utf8(struct json_walk *w, const char **at)
 	size_t len;
 
 	for (; p < w->end && (unsigned char)*p >= 0x80; p += len) {
+		unsigned char lead = (unsigned char)*p;
+
+		/* Most of the world's letters: three bytes, no special lead. */
+		if (lead > 0xe0 && lead < 0xf0 && lead != 0xed && w->end - p > 3 &&
+		    is_tail(p[1]) && is_tail(p[2])) {
+			len = 3;
+			continue;
+		}
 		switch (json_utf8_next(p, w->end, &len)) {
 		case JSON_UTF8_GOOD: break;
 		case JSON_UTF8_BAD:  return stop_at(w, p, JSON_UTF8);
