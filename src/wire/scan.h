@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
+#if defined(__SSE2__) && !defined(SCAN_PORTABLE)
 #include <emmintrin.h>
 #endif
 
@@ -30,7 +30,7 @@ static inline uint64_t scan_load(const char *at)
 /* The first CR or LF; `end` if there is none. */
 static inline const char *scan_newline(const char *at, const char *end)
 {
-#ifdef __SSE2__
+#if defined(__SSE2__) && !defined(SCAN_PORTABLE)
 	const __m128i lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
 
 	for (; end - at >= 16; at += 16) {
@@ -64,7 +64,7 @@ static inline bool scan_is_control(char c)
 /* The first control character other than HTAB; `end` if there is none. */
 static inline const char *scan_control(const char *at, const char *end)
 {
-#ifdef __SSE2__
+#if defined(__SSE2__) && !defined(SCAN_PORTABLE)
 	const __m128i top = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t');
 	const __m128i del = _mm_set1_epi8(0x7f);
 
