@@ -124,6 +124,26 @@ static void printing(void **state)
 	buf_free(&b);
 }
 
+/* Lets AddressSanitizer fail like malloc, for the test below. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+static void no_memory_is_no_end(void **state)
+{
+	struct buf b = BUF_INIT(SIZE_MAX / 2);
+
+	(void)state;
+	buf_puts(&b, "kept");
+	assert_null(buf_room(&b, SIZE_MAX / 4));
+	assert_true(slice_eq(buf_slice(&b), S("kept")));
+	assert_true(buf_append(&b, S(" still")));
+	assert_true(slice_eq(buf_slice(&b), S("kept still")));
+	buf_free(&b);
+}
+
 static void memory_can_be_taken(void **state)
 {
 	struct buf b = BUF_INIT(50);
@@ -192,6 +212,7 @@ int main(void)
 		cmocka_unit_test(room_and_added),
 		cmocka_unit_test(a_buf_for_nothing),
 		cmocka_unit_test(printing),
+		cmocka_unit_test(no_memory_is_no_end),
 		cmocka_unit_test(memory_can_be_taken),
 		cmocka_unit_test(is_a_queue),
 	};
