@@ -8,8 +8,8 @@ void io_timer_set(struct io *io, struct io_timer *t, mono_ms at)
 	must(t->fire != NULL);
 	if (at == MONO_NEVER)
 		heap_remove(&io->timers, &t->node);
-	else
-		heap_set(&io->timers, &t->node, at);
+	else        /* the past is now: it may not jump the queue of those already due */
+		heap_set(&io->timers, &t->node, at > io->now ? at : io->now);
 }
 
 void io_timer_clear(struct io *io, struct io_timer *t)
