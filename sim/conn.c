@@ -10,8 +10,8 @@
 #define PIECE_MAX 4096
 /* Most bytes of one on_data, as one read() would give. */
 #define READ_MAX 65536
-/* How long a closed stream may go without progress before it is given up. */
-#define LINGER_US 2000000
+/* How long a closed stream swallows input behind its FIN. */
+#define SWALLOW_US 2000000
 
 static void arrive(struct sim_event *e);
 static void room(struct sim_event *e);
@@ -351,7 +351,6 @@ static bool send_piece(struct io_stream *e, struct half *h)
 void end_send(struct io_stream *e)
 {
 	struct half *h = &e->conn->halves[!e->side];
-	uint64_t before = h->sent;
 
 	if ((e->state != END_OPEN && e->state != END_LINGER) || e->handshaking || e->broken_text)
 		return;
@@ -363,14 +362,13 @@ void end_send(struct io_stream *e)
 			plan_strikes(h);
 		if (!h->fin_sent)
 			half_push(h, PIECE_FIN, SLICE_NONE);
-		before = 0;
 	}
-	if (e->state != END_LINGER)
+	if (e->state != END_LINGER || !h->fin_sent)
 		return;
-	if (h->fin_sent && e->conn->halves[e->side].fin_arrived)
+	if (e->conn->halves[e->side].fin_arrived)
 		end_gone(e);
-	else if (h->sent != before || h->fin_sent)
-		sim_event_set(e->conn->sim, &e->linger, e->conn->sim->now_us + LINGER_US);
+	else
+		sim_event_set(e->conn->sim, &e->linger, e->conn->sim->now_us + SWALLOW_US);
 }
 
 void end_queue(struct io_stream *e)

@@ -8,6 +8,8 @@
 
 /* The kernel gives up a SYN that nobody answers after this (Linux: 6 retries). */
 #define SYN_GIVE_UP_US 127000000
+/* How long a closed stream may take to flush, as in src/io/real. */
+#define FLUSH_US 10000000
 /* How long accepting pauses when the process has no descriptor left. */
 #define ACCEPT_PAUSE_US 100000
 
@@ -221,7 +223,7 @@ static void close_flush(struct io_stream *s)
 	s->finish = true;
 	s->handshaking = false;
 	end_queue(s);
-	sim_event_set(s->conn->sim, &s->linger, s->conn->sim->now_us + 2000000);
+	sim_event_set(s->conn->sim, &s->linger, s->conn->sim->now_us + FLUSH_US);
 	if (in->rst_arrived)
 		end_gone(s);
 }

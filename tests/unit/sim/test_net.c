@@ -349,11 +349,11 @@ static void a_flushing_close_waits_for_the_reader_but_not_for_ever(void **state)
 	io_read_pause(w.client.s, true);
 	io_write(w.server.s, &(struct slice){ bytes, sizeof bytes }, 1);
 	peer_close(&w.server, IO_CLOSE_FLUSH);
-	sim_run_for(w.sim, 1000);
+	sim_run_for(w.sim, 9000);
 	assert_int_equal(sim_count(w.sim, w.server_io).lingering, 1);
 	sim_run_for(w.sim, 1500);
 	assert_int_equal(sim_count(w.sim, w.server_io).lingering, 0);
-	assert_string_equal(w.client.story, "open@10 reset@2025");
+	assert_string_equal(w.client.story, "open@10 reset@10025");
 	pair_end(&w);
 }
 

@@ -1,0 +1,169 @@
+/* judge.c: is this answer whole, or honestly an error? */
+#include "sim/judge.h"
+
+#include "wire/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void judge_violation(struct sim_answer *a, const char *format, ...)
+{
+	va_list args;
+
+	if (a->violation[0])
+		return;
+	va_start(args, format);
+	vsnprintf(a->violation, sizeof a->violation, format, args);
+	va_end(args);
+}
+
+static void copy_word(char *out, size_t out_size, struct slice raw)
+{
+	struct arena *arena = arena_create(0);
+	struct slice s = json_string(arena, raw);
+
+	snprintf(out, out_size, "%.*s", SLICE_ARG(s));
+	arena_free(arena);
+}
+
+static void add_text(struct sim_answer *a, struct slice raw, mono_ms now)
+{
+	struct arena *arena;
+	struct slice s;
+
+	if (json_is_nothing(raw))
+		return;
+	arena = arena_create(0);
+	s = json_string(arena, raw);
+	if (s.len && a->text_at == MONO_NEVER)
+		a->text_at = now;
+	buf_put(&a->text, s);
+	arena_free(arena);
+}
+
+static void see_error(struct sim_answer *a, struct slice error)
+{
+	a->error_events++;
+	if (a->error_events > 1)
+		judge_violation(a, "a second error event");
+	copy_word(a->error_code, sizeof a->error_code, json_member(error, S("code")));
+	copy_word(a->error_type, sizeof a->error_type, json_member(error, S("type")));
+}
+
+/* The events of /v1/responses name themselves. */
+static void judge_response_event(struct sim_answer *a, struct slice data, struct slice type,
+				 mono_ms now)
+{
+	if (json_string_eq(type, S("response.output_text.delta")))
+		add_text(a, json_member(data, S("delta")), now);
+	else if (json_string_eq(type, S("response.failed")))
+		see_error(a, json_path(data, S("response.error")));
+	else if (json_string_eq(type, S("error")))
+		see_error(a, data);
+	if (json_string_eq(type, S("response.completed")) ||
+	    json_string_eq(type, S("response.incomplete"))) {
+		a->done = true;
+		snprintf(a->finish_reason, sizeof a->finish_reason, "%s", "completed");
+	}
+}
+
+static void judge_chunk(struct sim_answer *a, struct slice data, mono_ms now)
+{
+	struct slice reason = json_path(data, S("choices.0.finish_reason"));
+
+	add_text(a, json_path(data, S("choices.0.delta.content")), now);
+	add_text(a, json_path(data, S("choices.0.delta.tool_calls.0.function.arguments")), now);
+	add_text(a, json_path(data, S("choices.0.text")), now);
+	if (!json_is_nothing(reason))
+		copy_word(a->finish_reason, sizeof a->finish_reason, reason);
+}
+
+void judge_event(struct sim_answer *a, const struct sse_event *ev, mono_ms now)
+{
+	struct slice error, type;
+
+	if (!ev->has_data)
+		return;
+	a->events++;
+	if (a->done)
+		judge_violation(a, "an event follows the end of the stream");
+	if (a->error_events)
+		judge_violation(a, "an event follows the error event");
+	if (slice_eq(ev->data, S("[DONE]"))) {
+		a->done = true;
+		return;
+	}
+	if (json_validate(ev->data, NULL) != JSON_OK) {
+		judge_violation(a, "event %u is not JSON", a->events);
+		return;
+	}
+	error = json_member(ev->data, S("error"));
+	type = json_member(ev->data, S("type"));
+	if (!json_is_nothing(error) && json_is_nothing(type))
+		see_error(a, error);
+	else if (!json_is_nothing(type))
+		judge_response_event(a, ev->data, type, now);
+	else
+		judge_chunk(a, ev->data, now);
+}
+
+static void judge_stream_end(struct sim_answer *a)
+{
+	if (a->error_events) {
+		a->end = ANSWER_ERROR;
+		return;
+	}
+	a->end = ANSWER_COMPLETE;
+	if (!a->done)
+		judge_violation(a, "the stream ended cleanly without saying that it is done");
+}
+
+static void judge_error_body(struct sim_answer *a)
+{
+	struct slice body = buf_slice(&a->body);
+	struct slice error = SLICE_NONE;
+
+	a->end = ANSWER_ERROR;
+	if (json_validate(body, NULL) == JSON_OK)
+		error = json_member(body, S("error"));
+	if (json_is_nothing(error) || json_type_of(json_member(error, S("message"))) != JSON_STRING) {
+		judge_violation(a, "status %d without an error in OpenAI's shape", a->status);
+		return;
+	}
+	copy_word(a->error_code, sizeof a->error_code, json_member(error, S("code")));
+	copy_word(a->error_type, sizeof a->error_type, json_member(error, S("type")));
+}
+
+static void judge_whole(struct sim_answer *a, struct slice content_type, mono_ms now)
+{
+	struct slice body = buf_slice(&a->body), reason;
+
+	a->end = ANSWER_COMPLETE;
+	a->done = true;
+	if (!slice_starts_nocase(content_type, S("application/json")))
+		return;
+	if (json_validate(body, NULL) != JSON_OK) {
+		judge_violation(a, "a 200 with a body that is not JSON");
+		return;
+	}
+	if (!json_is_nothing(json_member(body, S("error"))))
+		judge_violation(a, "a 200 with an error inside");
+	reason = json_path(body, S("choices.0.finish_reason"));
+	add_text(a, json_path(body, S("choices.0.message.content")), now);
+	add_text(a, json_path(body, S("choices.0.message.tool_calls.0.function.arguments")), now);
+	add_text(a, json_path(body, S("choices.0.text")), now);
+	add_text(a, json_path(body, S("output.0.content.0.text")), now);
+	if (!json_is_nothing(reason))
+		copy_word(a->finish_reason, sizeof a->finish_reason, reason);
+}
+
+void judge_clean_end(struct sim_answer *a, struct slice content_type, mono_ms now)
+{
+	if (a->status >= 400)
+		judge_error_body(a);
+	else if (a->is_stream)
+		judge_stream_end(a);
+	else
+		judge_whole(a, content_type, now);
+	a->ended_at = now;
+}
