@@ -1,0 +1,429 @@
+/* backends.c: backends and their origins. */
+#include "config/inside.h"
+
+#include "dialect/dialect.h"
+#include "wire/url.h"
+
+#include <string.h>
+
+#define URLS_MAX 64
+#define EXTRAS_MAX 32                 /* headers, query parameters */
+
+static const struct choice auths[] = {
+	{ "bearer", AUTH_BEARER }, { "api-key", AUTH_API_KEY }, { "x-api-key", AUTH_X_API_KEY },
+	{ "none", AUTH_NONE }, { NULL, 0 },
+};
+
+/* Where the well-known vendors' OpenAI-compatible APIs begin. A host that
+ * starts with a dot means all hosts that end so. */
+static const struct { struct slice host, path; } vendors[] = {
+	{ S_INIT("api.openai.com"), S_INIT("/v1") },
+	{ S_INIT("api.anthropic.com"), S_INIT("/v1") },
+	{ S_INIT("generativelanguage.googleapis.com"), S_INIT("/v1beta/openai") },
+	{ S_INIT("api.mistral.ai"), S_INIT("/v1") },
+	{ S_INIT("api.groq.com"), S_INIT("/openai/v1") },
+	{ S_INIT("openrouter.ai"), S_INIT("/api/v1") },
+	{ S_INIT("api.x.ai"), S_INIT("/v1") },
+	{ S_INIT("api.together.xyz"), S_INIT("/v1") },
+	{ S_INIT("api.fireworks.ai"), S_INIT("/inference/v1") },
+	{ S_INIT(".openai.azure.com"), S_INIT("/openai/v1") },
+};
+
+/* Being set by Backstay itself for each request, or by each connection. */
+static const struct slice own_headers[] = {
+	S_INIT("host"), S_INIT("content-length"), S_INIT("transfer-encoding"), S_INIT("connection"),
+	S_INIT("keep-alive"), S_INIT("proxy-connection"), S_INIT("proxy-authorization"),
+	S_INIT("proxy-authenticate"), S_INIT("te"), S_INIT("trailer"), S_INIT("upgrade"),
+	S_INIT("expect"), S_INIT("accept-encoding"), S_INIT("content-encoding"),
+	S_INIT("content-type"),
+};
+
+/* One backend while it is read. */
+struct backend_reading {
+	struct reader *r;
+	struct raw_backend raw;
+	struct backend_policy *out;
+	struct origin *origins;
+	struct io_tls *tls;           /* borrowed from `own_tls` or the reader */
+	struct io_tls *own_tls;
+	struct slice tls_key;         /* what tells TLS setups apart in origin keys */
+};
+
+/* ---- credentials ------------------------------------------------------------------- */
+
+static bool is_visible(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.at[i] <= 0x20 || s.at[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+static void read_key(struct backend_reading *b)
+{
+	struct reader *r = b->r;
+	const struct node *n = b->raw.key;
+	struct slice text;
+	int auth;
+
+	b->out->auth = n ? AUTH_BEARER : AUTH_NONE;
+	if (n && scalar_of(r, "key", n, &text)) {
+		if (is_visible(text))
+			b->out->key = arena_copy(r->arena, text);
+		else
+			complain_at(r, n, "\"key\" holds a space or a byte that is not ASCII; a header "
+				    "cannot carry it: check what was copied");
+	}
+	if (!b->raw.auth || !choice_read(r, "auth", auths, b->raw.auth, &auth))
+		return;
+	b->out->auth = auth;
+	if (auth == AUTH_NONE && n)
+		complain_at(r, b->raw.auth, "\"auth\" is none, so \"key\" would never be sent; remove "
+			    "one of them");
+	if (auth != AUTH_NONE && !n)
+		complain_at(r, b->raw.auth, "\"auth\" is given without a \"key\"; add the key");
+}
+
+static const char *auth_header(int auth)
+{
+	switch (auth) {
+	case AUTH_BEARER: return "authorization";
+	case AUTH_API_KEY: return "api-key";
+	case AUTH_X_API_KEY: return "x-api-key";
+	default: return "";
+	}
+}
+
+/* ---- headers and query --------------------------------------------------------------- */
+
+static bool is_token(struct slice s)
+{
+	return value_is_name(s, "!#$%&'*+-.^_`|~", 128);
+}
+
+static const char *header_refused(struct backend_reading *b, struct slice name)
+{
+	if (!is_token(name))
+		return "is no header name; use letters, digits and -";
+	for (size_t i = 0; i < COUNT_OF(own_headers); i++)
+		if (slice_eq_nocase(name, own_headers[i]))
+			return "is set by Backstay itself; remove it";
+	if (b->raw.key && slice_eq_nocase(name, slice_of(auth_header(b->out->auth))))
+		return "is already made from \"key\"; keep one of them";
+	return NULL;
+}
+
+static void read_headers(struct backend_reading *b)
+{
+	const struct node *n = b->raw.headers;
+	struct header_policy *headers;
+	size_t count = 0;
+
+	if (!n)
+		return;
+	if (n->kind != NODE_MAP || n->count > EXTRAS_MAX) {
+		complain_at(b->r, n, "\"headers\" needs a mapping of at most %d headers; write headers: "
+			    "{name: value}", EXTRAS_MAX);
+		return;
+	}
+	headers = arena_array(b->r->arena, struct header_policy, n->count);
+	for (size_t i = 0; i < n->count; i++) {
+		const struct member *m = &n->members[i];
+		const char *refused = header_refused(b, m->key);
+		struct slice value;
+
+		for (size_t j = 0; j < count && !refused; j++)
+			if (slice_eq_nocase(headers[j].name, m->key))
+				refused = "stands here twice; keep one of the two";
+		if (refused) {
+			complain(b->r, m->line, m->column, "the header %s %s", quote(b->r, m->key),
+				 refused);
+			continue;
+		}
+		if (!scalar_of(b->r, "headers", m->value, &value))
+			continue;
+		headers[count].name = arena_copy(b->r->arena, m->key);
+		headers[count].value = arena_copy(b->r->arena, slice_trim(value));
+		count++;
+	}
+	b->out->headers = headers;
+	b->out->header_count = count;
+}
+
+/* RFC 3986 2.3: everything that is not unreserved is percent-encoded. */
+static void put_encoded(struct buf *out, struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		struct slice one = slice_sub(s, i, i + 1);
+
+		if (value_is_name(one, "-._~", 1))
+			buf_put(out, one);
+		else
+			buf_putf(out, "%%%02X", (unsigned)(unsigned char)s.at[i]);
+	}
+}
+
+static void read_query(struct backend_reading *b)
+{
+	const struct node *n = b->raw.query;
+	struct buf text = BUF_INIT(4 * CONFIG_BYTES_MAX);
+	struct slice value;
+
+	if (!n)
+		return;
+	if (n->kind != NODE_MAP || n->count > EXTRAS_MAX) {
+		complain_at(b->r, n, "\"query\" needs a mapping of at most %d parameters; write query: "
+			    "{name: value}", EXTRAS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n->count; i++) {
+		const struct member *m = &n->members[i];
+
+		if (!scalar_of(b->r, "query", m->value, &value))
+			continue;
+		if (m->key.len == 0 || m->key.len > 256 || value.len > 4096) {
+			complain(b->r, m->line, m->column, "the query parameter %s is empty or too long; "
+				 "at most 256 bytes for the name, 4096 for the value",
+				 quote(b->r, m->key));
+			continue;
+		}
+		if (buf_len(&text))
+			buf_puts(&text, "&");
+		put_encoded(&text, m->key);
+		buf_puts(&text, "=");
+		put_encoded(&text, value);
+	}
+	b->out->query = arena_copy(b->r->arena, buf_slice(&text));
+	buf_free(&text);
+}
+
+/* ---- TLS ----------------------------------------------------------------------------------- */
+
+static const char *tls_path(struct backend_reading *b, const char *key, const struct node *n)
+{
+	struct slice text;
+
+	return n && scalar_of(b->r, key, n, &text) ? config_path_of(b->r, text).at : NULL;
+}
+
+static void read_tls(struct backend_reading *b)
+{
+	struct raw_tls raw = { 0 };
+	struct io_tls_client_options options;
+	char why[256] = "";
+
+	if (!b->raw.tls || !section_read(b->r, &section_backend_tls, b->raw.tls, &raw))
+		return;
+	if (!raw.cert != !raw.key) {
+		complain_at(b->r, raw.cert ? raw.cert : raw.key, "a client certificate needs both "
+			    "\"cert\" and \"key\"; add the other one");
+		return;
+	}
+	options = (struct io_tls_client_options){
+		.ca_file = tls_path(b, "ca", raw.ca),
+		.cert_file = tls_path(b, "cert", raw.cert),
+		.key_file = tls_path(b, "key", raw.key),
+	};
+	if (!options.ca_file && !options.cert_file)
+		return;
+	b->own_tls = io_tls_client(&options, why, sizeof why);
+	if (!b->own_tls)
+		complain_at(b->r, raw.ca ? raw.ca : raw.cert, "the backend's tls cannot be set up: %s; "
+			    "check the files", why);
+	b->tls = b->own_tls;
+	b->tls_key = arena_printf(b->r->arena, " tls %s %s %s", options.ca_file ? options.ca_file : "-",
+				  options.cert_file ? options.cert_file : "-",
+				  options.key_file ? options.key_file : "-");
+}
+
+/* The setup with the system's authorities, made once a reading. */
+static struct io_tls *system_tls(struct reader *r, const struct node *n)
+{
+	struct io_tls_client_options options = { 0 };
+	char why[256] = "";
+
+	if (r->system_tls)
+		return r->system_tls;
+	r->system_tls = io_tls_client(&options, why, sizeof why);
+	if (!r->system_tls)
+		complain_at(r, n, "the system's certificate authorities cannot be loaded: %s; install "
+			    "ca-certificates, or name a file in tls: {ca: PATH}", why);
+	return r->system_tls;
+}
+
+/* ---- URLs ----------------------------------------------------------------------------------- */
+
+static bool host_matches(struct slice host, struct slice pattern)
+{
+	return pattern.at[0] == '.' ? slice_ends(host, pattern) : slice_eq(host, pattern);
+}
+
+static void note_url(struct backend_reading *b, const struct origin *o)
+{
+	static const struct slice tails[] = {
+		S_INIT("/chat/completions"), S_INIT("/completions"), S_INIT("/responses"),
+		S_INIT("/embeddings"), S_INIT("/models"),
+	};
+
+	for (size_t i = 0; i < COUNT_OF(vendors); i++)
+		if (host_matches(o->host, vendors[i].host) && !slice_eq(o->base_path, vendors[i].path))
+			note(b->r, "backend %.*s: the API of %.*s is usually at https://%.*s%.*s",
+			     SLICE_ARG(b->out->name), SLICE_ARG(o->host), SLICE_ARG(o->host),
+			     SLICE_ARG(vendors[i].path));
+	for (size_t i = 0; i < COUNT_OF(tails); i++)
+		if (slice_ends(o->base_path, tails[i])) {
+			note(b->r, "backend %.*s: the URL ends in %.*s, which Backstay adds by itself",
+			     SLICE_ARG(b->out->name), SLICE_ARG(tails[i]));
+			break;
+		}
+	if (!o->tls && b->out->key.len && !host_is_loopback(o->host))
+		note(b->r, "backend %.*s: the key goes to %.*s unencrypted (http)",
+		     SLICE_ARG(b->out->name), SLICE_ARG(o->host));
+}
+
+/* Unique for what connections may be shared between. Holds no secret: of a
+ * proxy's password only a digest. */
+static struct slice origin_key(struct backend_reading *b, const struct origin *o)
+{
+	struct slice key = arena_printf(b->r->arena, "%s://%.*s:%u", o->tls ? "https" : "http",
+					SLICE_ARG(o->host), (unsigned)o->port);
+	uint8_t digest[DIGEST_SHA256_BYTES];
+	char hex[2 * DIGEST_SHA256_BYTES + 1];
+
+	if (o->proxy)
+		key = arena_printf(b->r->arena, "%.*s via %.*s:%u", SLICE_ARG(key),
+				   SLICE_ARG(o->proxy->host), (unsigned)o->proxy->port);
+	if (o->proxy && o->proxy->authorization.len) {
+		digest_sha256(o->proxy->authorization, digest);
+		digest_to_hex(digest, hex);
+		key = arena_printf(b->r->arena, "%.*s as %.16s", SLICE_ARG(key), hex);
+	}
+	if (o->tls && b->tls_key.len)
+		key = arena_printf(b->r->arena, "%.*s%.*s", SLICE_ARG(key), SLICE_ARG(b->tls_key));
+	return key;
+}
+
+static void read_url(struct backend_reading *b, const struct node *n)
+{
+	struct reader *r = b->r;
+	struct origin *o = &b->origins[b->out->origin_count];
+	struct io_tls *tls = NULL;
+	struct slice text;
+	const char *why = "";
+	struct url url;
+
+	if (!scalar_of(r, "url", n, &text))
+		return;
+	if (!url_parse(text, &url, &why)) {
+		complain_at(r, n, "%s is not a backend's URL: %s", quote(r, n->written), why);
+		return;
+	}
+	if (url.query.len) {
+		complain_at(r, n, "a backend's URL has no query part; move it to \"query\", as in query: "
+			    "{api-version: …}");
+		return;
+	}
+	url.host = lower_copy(r->arena, url.host);
+	o->host = url.host;
+	o->port = url.port;
+	o->tls = url.tls;
+	o->authority = url_authority(r->arena, &url);
+	o->base_path = arena_copy(r->arena, url.path);
+	o->connect_ms = b->raw.connect_ms;
+	o->idle_ms = b->raw.idle_ms;
+	o->idle_max = b->raw.idle_max;
+	o->proxy = proxy_for(r, b->raw.proxy, o->tls, o->host, o->port);
+	o->key = origin_key(b, o);
+	if (o->tls)
+		tls = b->tls ? b->tls : system_tls(r, n);
+	for (size_t i = 0; i < b->out->origin_count; i++)
+		if (slice_eq(b->origins[i].key, o->key) && slice_eq(b->origins[i].base_path, o->base_path))
+			complain_at(r, n, "the URL %s stands here twice; remove one, or give a target a "
+				    "larger weight", quote(r, n->written));
+	if (tls)
+		o->tls_setup = io_tls_take(tls);
+	b->out->origin_count++;
+	note_url(b, o);
+}
+
+static void read_urls(struct backend_reading *b, const struct node *n)
+{
+	const struct node *urls = b->raw.urls;
+
+	b->origins = arena_array(b->r->arena, struct origin, URLS_MAX);
+	b->out->origins = b->origins;
+	if (!b->raw.url == !urls) {
+		complain_at(b->r, urls ? urls : n, urls ? "a backend has both \"url\" and \"urls\"; keep one"
+							: "a backend lacks its \"url\"; add one");
+		return;
+	}
+	if (!urls) {
+		read_url(b, b->raw.url);
+		return;
+	}
+	if (urls->kind != NODE_LIST || urls->count == 0 || urls->count > URLS_MAX) {
+		complain_at(b->r, urls, "\"urls\" needs a list of 1 to %d URLs; write urls: "
+			    "[http://gpu1:8000/v1, http://gpu2:8000/v1], say", URLS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < urls->count; i++)
+		read_url(b, urls->items[i]);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
+static void read_dialect(struct backend_reading *b)
+{
+	static const struct slice known[] = { S_INIT("openai") };
+	const struct node *n = b->raw.dialect;
+	struct slice text = S("openai");
+
+	if (n && !scalar_of(b->r, "dialect", n, &text))
+		return;
+	b->out->dialect = dialect_find(text);
+	if (!b->out->dialect)
+		complain_at(b->r, n ? n : b->raw.url, "unknown dialect %s; %s", quote(b->r, text),
+			    suggestion(b->r, text, known, COUNT_OF(known), "known dialects"));
+}
+
+static void read_backend(struct reader *r, const struct raw_top *top, const struct member *m,
+			 struct backend_policy *out)
+{
+	struct backend_reading b = { .r = r, .out = out };
+
+	out->name = arena_copy(r->arena, m->key);
+	if (!value_is_name(m->key, "._-", 64))
+		complain(r, m->line, m->column, "%s is no name for a backend; use letters, digits and "
+			 ". _ -, at most 64", quote(r, m->key));
+	section_defaults(&section_backend, &b.raw);
+	b.raw.connect_ms = top->defaults.timeouts.connect_ms;
+	if (!section_read(r, &section_backend, m->value, &b.raw))
+		return;
+	out->max_in_flight = b.raw.max_in_flight;
+	read_dialect(&b);
+	read_key(&b);
+	read_headers(&b);
+	read_query(&b);
+	read_tls(&b);
+	read_urls(&b, m->value);
+	io_tls_give(b.own_tls);
+}
+
+void build_backends(struct reader *r, const struct raw_top *top)
+{
+	const struct node *n = top->backends;
+	struct backend_policy *backends;
+
+	if (!n)
+		return;                       /* complained about as a required key */
+	if (n->kind != NODE_MAP || n->count == 0) {
+		complain_at(r, n, "\"backends\" needs a mapping with at least one backend; write backends: "
+			    "{openai: {url: https://api.openai.com/v1, key: \"${OPENAI_API_KEY}\"}}, say");
+		return;
+	}
+	backends = arena_array(r->arena, struct backend_policy, n->count);
+	r->config->backends = backends;
+	r->config->backend_count = n->count;
+	for (size_t i = 0; i < n->count; i++)
+		read_backend(r, top, &n->members[i], &backends[i]);
+}

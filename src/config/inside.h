@@ -1,0 +1,261 @@
+/* inside.h: what the files of config/ share with each other; nobody else
+ * includes it.
+ *
+ * The way of a config: yaml.c makes a tree of nodes that know their place,
+ * substitute.c puts ${…} in, schema.c reads mappings by tables of fields,
+ * server.c, backends.c and models.c give the values their meaning. Whoever
+ * finds a mistake complains and goes on, so that one pass finds them all. */
+#ifndef BACKSTAY_CONFIG_INSIDE_H
+#define BACKSTAY_CONFIG_INSIDE_H
+
+#include "config/config.h"
+
+/* Bounds of what is read. */
+#define CONFIG_BYTES_MAX (1024 * 1024)
+#define CONFIG_DEPTH_MAX 16
+#define CONFIG_MEMBERS_MAX 4096
+#define CONFIG_FILE_VALUE_MAX (64 * 1024)     /* a ${file:…} */
+#define CONFIG_COMPLAINTS_MAX 50
+#define CONFIG_NOTES_MAX 50
+
+/* ---- the tree --------------------------------------------------------------- */
+
+enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
+
+struct node {
+	enum node_kind kind;
+	unsigned line, column;        /* 1 is the first */
+	bool quoted, one_line;        /* scalars: how it is written */
+	bool bad;                     /* scalars: complained about already; to be skipped */
+	struct slice text;            /* scalars: the value, ${…} filled in */
+	struct slice written;         /* scalars: as it stands in the file, for messages */
+	struct member *members;       /* mappings, in file order */
+	struct node **items;          /* lists */
+	size_t count;
+};
+
+struct member {
+	struct slice key;
+	unsigned line, column;        /* of the key */
+	struct node *value;
+};
+
+/* ---- one reading -------------------------------------------------------------- */
+
+struct complaint {
+	unsigned line, column;
+	size_t order;
+	struct slice text;
+};
+
+struct reader {
+	struct arena *arena;          /* the snapshot's */
+	struct arena *scratch;        /* tree and texts of this reading only */
+	struct slice file, directory; /* directory: with its '/', or empty */
+	const struct config_source *source;
+	struct config *config;
+	struct complaint complaints[CONFIG_COMPLAINTS_MAX];
+	size_t complaint_count;       /* may be above the maximum: not kept */
+	struct slice notes[CONFIG_NOTES_MAX];
+	size_t note_count;
+	struct io_tls *system_tls;    /* shared by all backends without own files */
+};
+
+/* Notes a mistake at a place: "what is wrong; remedy" without a full stop. */
+void complain(struct reader *r, unsigned line, unsigned column, const char *format, ...)
+	PRINTF_LIKE(4, 5);
+/* complain() at a node. */
+#define complain_at(r, node, ...) complain((r), (node)->line, (node)->column, __VA_ARGS__)
+/* Writes all complaints, sorted by place, one a line. */
+void complaints_write(struct reader *r, struct buf *out);
+/* Keeps a sentence for the operator that is no mistake. */
+void note(struct reader *r, const char *format, ...) PRINTF_LIKE(2, 3);
+/* `s` in double quotes, fit for a message: cut at 60 bytes, controls replaced.
+ * Lives in the scratch arena. */
+const char *quote(struct reader *r, struct slice s);
+
+/* ---- yaml.c ------------------------------------------------------------------- */
+
+/* The tree of `text`, in the scratch arena. NULL after a complaint. */
+struct node *yaml_read(struct reader *r, struct slice text);
+/* The member's value; NULL if `map` is not a mapping or has no such key. */
+struct node *node_get(const struct node *map, const char *key);
+/* "a mapping", "a list", "a single value". */
+const char *node_kind_text(const struct node *n);
+/* An empty plain scalar, `~` or `null`. */
+bool node_is_null(const struct node *n);
+
+/* ---- substitute.c ------------------------------------------------------------- */
+
+/* Fills in ${NAME}, ${NAME:-default} and ${file:path} in all scalars below. */
+void substitute(struct reader *r, struct node *n);
+/* A path of the config as the process must open it: relative ones start from
+ * the config file's directory. In the snapshot's arena, NUL-terminated. */
+struct slice config_path_of(struct reader *r, struct slice path);
+
+/* ---- values.c ------------------------------------------------------------------ */
+
+/* Texts to values. Each gives NULL, or what is wrong with the text as "what;
+ * remedy" (static or in `scratch`); *out is then untouched. */
+const char *value_duration(struct arena *scratch, struct slice s, int64_t *out_ms);
+const char *value_size(struct arena *scratch, struct slice s, int64_t *out_bytes);
+const char *value_count(struct arena *scratch, struct slice s, int64_t *out);
+/* "20%" or "0.5%", in thousandths of a percent. */
+const char *value_percent(struct arena *scratch, struct slice s, int64_t *out_milli);
+/* on, yes, true / off, no, false. */
+const char *value_bool(struct slice s, bool *out);
+/* The reverse of value_duration() and value_size(), in the largest unit that
+ * gives a whole number. */
+struct slice value_duration_text(struct arena *scratch, int64_t ms);
+struct slice value_size_text(struct arena *scratch, int64_t bytes);
+/* An address to listen on; localhost is 127.0.0.1. */
+const char *value_listen(struct reader *r, struct slice s, struct io_addr *out);
+/* Letters, digits and the bytes of `more`; 1 .. max long. */
+bool value_is_name(struct slice s, const char *more, size_t max);
+
+/* ---- schema.c, read.c ------------------------------------------------------------------ */
+
+enum value_kind {
+	VALUE_NODE,                   /* struct node *: read by code of its own */
+	VALUE_SECTION,                /* a mapping, read into the struct at the offset */
+	VALUE_DURATION,               /* int64_t, ms */
+	VALUE_SIZE,                   /* size_t, bytes */
+	VALUE_COUNT,                  /* unsigned */
+	VALUE_CHOICE,                 /* an enum */
+	VALUE_TEXT,                   /* struct slice, snapshot's arena */
+};
+
+struct choice {
+	const char *name;             /* NULL ends the list */
+	int value;
+};
+
+struct section;
+
+/* One key: where its value goes, its range, and what the reference says. */
+struct field {
+	const char *key;
+	enum value_kind kind;
+	size_t offset;
+	int64_t min, max;             /* DURATION, SIZE, COUNT */
+	const char *fallback;         /* default, written as in a file; NULL: none */
+	const char *shape;            /* how values look, for the reference; NULL: by kind */
+	const struct section *section;
+	const struct choice *choices;
+	bool required;
+	const char *doc;              /* a sentence or two */
+};
+
+/* A key that is no key here but may be looked for: what to do instead. */
+struct stray {
+	const char *key, *remedy;
+};
+
+struct section {
+	const char *path;             /* "backends.NAME": heading of the reference */
+	const char *what;             /* "a backend": for messages */
+	const char *intro;            /* for the reference; may be NULL */
+	const struct field *fields;
+	size_t field_count;
+	const struct stray *strays;   /* ends with a NULL key; may be NULL */
+};
+
+/* Fills in the defaults of the section's fields. */
+void section_defaults(const struct section *s, void *into);
+/* Reads a mapping by its table; fields that are absent keep what `into` has.
+ * Complains about what is wrong and goes on. False if `n` is no mapping. */
+bool section_read(struct reader *r, const struct section *s, struct node *n, void *into);
+/* A choice by name; complains with the nearest one. False: *out untouched. */
+bool choice_read(struct reader *r, const char *key, const struct choice *choices,
+		 const struct node *n, int *out);
+/* "; did you mean …?" for the nearest of `names`, or "; known …: a, b, c". */
+const char *suggestion(struct reader *r, struct slice wrong, const struct slice *names,
+		       size_t count, const char *known);
+/* The scalar's text; complains and gives false for a mapping, a list or nothing. */
+bool scalar_of(struct reader *r, const char *key, const struct node *n, struct slice *out);
+
+struct raw_timeouts {
+	int64_t connect_ms;
+	struct timeout_policy policy;
+};
+
+struct raw_defaults {
+	struct raw_timeouts timeouts;
+	struct retry_policy retry;
+	enum balance balance;
+};
+
+struct raw_log {
+	enum log_level level;
+	struct node *access;
+};
+
+struct raw_top {
+	struct node *listen, *tls, *admin, *workers, *keys, *backends, *models, *mocks;
+	int64_t drain_ms;
+	struct client_limits limits;
+	struct raw_log log;
+	struct raw_defaults defaults;
+};
+
+struct raw_backend {
+	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth;
+	unsigned max_in_flight;
+	int64_t connect_ms, idle_ms;
+	unsigned idle_max;
+};
+
+struct raw_tls {
+	struct node *ca, *cert, *key;
+};
+
+struct raw_model {
+	struct node *targets, *fallbacks;
+	enum balance balance;
+	struct timeout_policy timeouts;
+	struct retry_policy retry;
+};
+
+struct raw_target {
+	struct node *backend, *model;
+	unsigned weight, priority;
+};
+
+struct raw_key {
+	struct node *name, *key, *sha256;
+};
+
+struct raw_admin {
+	struct node *listen;
+};
+
+struct raw_mock {
+	struct node *listen, *args, *model, *ttft, *gap, *tokens, *seed, *fault;
+	int64_t restart_ms;
+};
+
+extern const struct section section_top, section_listen_tls, section_admin, section_limits,
+	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry,
+	section_backend, section_backend_tls, section_model, section_target, section_timeouts,
+	section_mock;
+
+/* ---- server.c, backends.c, models.c, proxy.c ------------------------------------- */
+
+/* Listeners, admin, workers, keys, log, mocks. */
+void build_server(struct reader *r, const struct raw_top *top);
+void build_mocks(struct reader *r, const struct raw_top *top);
+void build_backends(struct reader *r, const struct raw_top *top);
+/* After the backends: targets point to them. */
+void build_models(struct reader *r, const struct raw_top *top);
+/* The forward proxy for an origin; NULL: none. `n` is the backend's `proxy`,
+ * or NULL for what the environment says. Complains about a bad URL. */
+const struct proxy_policy *proxy_for(struct reader *r, const struct node *n, bool tls,
+				     struct slice host, uint16_t port);
+/* True if `host` (lower case) is matched by a NO_PROXY list. */
+bool proxy_is_exempt(struct slice no_proxy, struct slice host, uint16_t port);
+/* localhost, 127.0.0.0/8, ::1. */
+bool host_is_loopback(struct slice host);
+/* Lower-case copy in the arena. */
+struct slice lower_copy(struct arena *arena, struct slice s);
+
+#endif

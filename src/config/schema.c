@@ -1,0 +1,320 @@
+/* schema.c: every key of a config, as tables. The reference in docs/config.md
+ * is written from them too, so a key cannot lack its sentence. */
+#include "config/inside.h"
+
+#include <stddef.h>
+
+#define SECOND ((int64_t)1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define KIB ((int64_t)1024)
+#define MIB (1024 * KIB)
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+
+static const struct choice log_levels[] = {
+	{ "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG },
+	{ NULL, 0 },
+};
+static const struct choice balances[] = {
+	{ "round_robin", BALANCE_ROUND_ROBIN }, { "least_in_flight", BALANCE_LEAST_IN_FLIGHT },
+	{ NULL, 0 },
+};
+
+static const struct field listen_tls_fields[] = {
+	{ "cert", VALUE_NODE, AT(raw_tls, cert), .shape = "path", .required = true,
+	  .doc = "PEM file with the certificate and its chain." },
+	{ "key", VALUE_NODE, AT(raw_tls, key), .shape = "path", .required = true,
+	  .doc = "PEM file with the private key." },
+};
+const struct section section_listen_tls = {
+	"tls", "the listener's tls", "Without it the listeners speak plain HTTP.",
+	listen_tls_fields, COUNT_OF(listen_tls_fields), NULL,
+};
+
+static const struct field admin_fields[] = {
+	{ "listen", VALUE_NODE, AT(raw_admin, listen), .shape = "address",
+	  .fallback = "127.0.0.1:9090",
+	  .doc = "Where `/healthz`, `/readyz` and the rest of the admin pages are served. They ask for no "
+		 "key: keep the address private." },
+};
+const struct section section_admin = {
+	"admin", "admin", "`admin: off` opens no admin port at all.",
+	admin_fields, COUNT_OF(admin_fields), NULL,
+};
+
+static const struct field limits_fields[] = {
+	{ "header_bytes", VALUE_SIZE, AT(client_limits, header_bytes), 1 * KIB, 64 * KIB, "64KiB",
+	  .doc = "Largest request head; above it the answer is 431." },
+	{ "body_bytes", VALUE_SIZE, AT(client_limits, body_bytes), 1 * KIB, 1024 * MIB, "64MiB",
+	  .doc = "Largest request body; above it the answer is 413." },
+	{ "header_time", VALUE_DURATION, AT(client_limits, header_ms), 100, 5 * MINUTE, "10s",
+	  .doc = "Longest time for a client to send a request's head; after it 408." },
+	{ "body_idle", VALUE_DURATION, AT(client_limits, body_idle_ms), 100, 10 * MINUTE, "30s",
+	  .doc = "Longest pause inside a request's body; after it 408." },
+	{ "keep_alive", VALUE_DURATION, AT(client_limits, keep_alive_ms), 100, 1 * HOUR, "75s",
+	  .doc = "How long an idle client connection is kept for its next request." },
+	{ "write_stall", VALUE_DURATION, AT(client_limits, write_stall_ms), 100, 1 * HOUR, "60s",
+	  .doc = "A client that takes no byte of its answer for so long counts as gone." },
+	{ "connections", VALUE_COUNT, AT(client_limits, connections), 1, 1000000, "10000",
+	  .doc = "Client connections at once in the whole process; further ones get 503." },
+};
+const struct section section_limits = {
+	"limits", "limits", "What clients may do to Backstay.",
+	limits_fields, COUNT_OF(limits_fields), NULL,
+};
+
+static const struct field key_fields[] = {
+	{ "name", VALUE_NODE, AT(raw_key, name), .shape = "name", .required = true,
+	  .doc = "Who holds the key; shown in the access log." },
+	{ "key", VALUE_NODE, AT(raw_key, key), .shape = "secret",
+	  .doc = "The key itself. Only its SHA-256 is kept in memory." },
+	{ "sha256", VALUE_NODE, AT(raw_key, sha256), .shape = "64 hex digits",
+	  .doc = "Instead of `key`: its SHA-256, as `printf %s KEY | sha256sum` prints it." },
+};
+const struct section section_key = {
+	"keys[]", "a client key",
+	"A list. With at least one entry, clients must present one of the keys as `Authorization: "
+	"Bearer KEY` or `x-api-key: KEY`; without the list everybody who reaches the address may ask.",
+	key_fields, COUNT_OF(key_fields), NULL,
+};
+
+static const struct field log_fields[] = {
+	{ "level", VALUE_CHOICE, AT(raw_log, level), .fallback = "info", .choices = log_levels,
+	  .doc = "How much the operator's log (standard error) tells." },
+	{ "access", VALUE_NODE, AT(raw_log, access), .fallback = "stdout",
+	  .shape = "`stdout`, `stderr`, `off` or a path",
+	  .doc = "Where the access log goes, one JSON line for each request." },
+};
+const struct section section_log = {
+	"log", "log", NULL, log_fields, COUNT_OF(log_fields), NULL,
+};
+
+static const struct field default_timeout_fields[] = {
+	{ "connect", VALUE_DURATION, AT(raw_timeouts, connect_ms), 10, 5 * MINUTE, "2s",
+	  .doc = "For name lookup, TCP, proxy and TLS together. A backend's own `connect` wins." },
+	{ "first_token", VALUE_DURATION, AT(raw_timeouts, policy.first_token_ms), 10, 1 * HOUR, "12s",
+	  .doc = "Longest wait for the first content of an answer, before another target is tried." },
+	{ "first_token_reasoning", VALUE_DURATION, AT(raw_timeouts, policy.first_token_reasoning_ms),
+	  10, 1 * HOUR, "2m",
+	  .doc = "The same for requests that are known to reason first." },
+	{ "idle", VALUE_DURATION, AT(raw_timeouts, policy.idle_ms), 10, 1 * HOUR, "15s",
+	  .doc = "Longest pause between two events after the first content. Comments and pings are no "
+		 "progress." },
+	{ "total", VALUE_DURATION, AT(raw_timeouts, policy.total_ms), 100, 24 * HOUR, "10m",
+	  .doc = "Longest time for the whole exchange, over all attempts." },
+};
+const struct section section_default_timeouts = {
+	"defaults.timeouts", "timeouts", NULL,
+	default_timeout_fields, COUNT_OF(default_timeout_fields), NULL,
+};
+
+static const struct field retry_fields[] = {
+	{ "max_attempts", VALUE_COUNT, AT(retry_policy, max_attempts), 1, 100, "4",
+	  .doc = "Attempts for one request over all targets and fallback models together." },
+	{ "patience", VALUE_DURATION, AT(retry_policy, patience_ms), 0, 5 * MINUTE, "3s",
+	  .doc = "Longest wait for a backend that said when to come back, while others could be asked." },
+};
+const struct section section_retry = {
+	"defaults.retry", "retry", "The same keys stand in a model's `retry`.",
+	retry_fields, COUNT_OF(retry_fields), NULL,
+};
+
+static const struct field defaults_fields[] = {
+	{ "timeouts", VALUE_SECTION, AT(raw_defaults, timeouts), .section = &section_default_timeouts,
+	  .doc = "Time limits." },
+	{ "retry", VALUE_SECTION, AT(raw_defaults, retry), .section = &section_retry,
+	  .doc = "How often and how patiently to try." },
+	{ "balance", VALUE_CHOICE, AT(raw_defaults, balance), .fallback = "round_robin",
+	  .choices = balances,
+	  .doc = "How a model's targets of equal priority share the work: in turn by weight, or whoever "
+		 "has the fewest requests open for its weight." },
+};
+const struct section section_defaults_of_all = {
+	"defaults", "defaults", "What holds for every model that does not say otherwise.",
+	defaults_fields, COUNT_OF(defaults_fields), NULL,
+};
+
+static const struct field backend_tls_fields[] = {
+	{ "ca", VALUE_NODE, AT(raw_tls, ca), .shape = "path",
+	  .doc = "PEM file with the authorities to trust instead of the system's." },
+	{ "cert", VALUE_NODE, AT(raw_tls, cert), .shape = "path",
+	  .doc = "PEM file with a client certificate." },
+	{ "key", VALUE_NODE, AT(raw_tls, key), .shape = "path",
+	  .doc = "PEM file with its private key." },
+};
+const struct section section_backend_tls = {
+	"backends.NAME.tls", "a backend's tls",
+	"For `https` URLs. The server's name and chain are always verified.",
+	backend_tls_fields, COUNT_OF(backend_tls_fields), NULL,
+};
+
+static const struct field backend_fields[] = {
+	{ "dialect", VALUE_NODE, AT(raw_backend, dialect), .fallback = "openai", .shape = "`openai`",
+	  .doc = "The API language spoken there." },
+	{ "url", VALUE_NODE, AT(raw_backend, url), .shape = "URL",
+	  .doc = "Base URL, up to and without `/chat/completions`. Either this or `urls`." },
+	{ "urls", VALUE_NODE, AT(raw_backend, urls), .shape = "list of URLs",
+	  .doc = "Several equal servers (at most 64). Each gives targets of its own." },
+	{ "key", VALUE_NODE, AT(raw_backend, key), .shape = "secret",
+	  .doc = "The credential. Best written as `${NAME}` or `${file:PATH}`." },
+	{ "auth", VALUE_NODE, AT(raw_backend, auth), .fallback = "bearer with a key, else none",
+	  .shape = "`bearer`, `api-key`, `x-api-key` or `none`",
+	  .doc = "Which header carries the key: `Authorization: Bearer`, `api-key` (Azure) or `x-api-key`." },
+	{ "headers", VALUE_NODE, AT(raw_backend, headers), .shape = "mapping",
+	  .doc = "Headers added to every request there (at most 32)." },
+	{ "query", VALUE_NODE, AT(raw_backend, query), .shape = "mapping",
+	  .doc = "Query parameters added to every request there, such as `api-version` (at most 32)." },
+	{ "max_in_flight", VALUE_COUNT, AT(raw_backend, max_in_flight), 0, 1000000, "0",
+	  .doc = "Requests at once for each URL, counted over the whole process; 0 is no limit." },
+	{ "connect", VALUE_DURATION, AT(raw_backend, connect_ms), 10, 5 * MINUTE,
+	  .shape = "duration", .doc = "Replaces `defaults.timeouts.connect`." },
+	{ "keep_alive", VALUE_DURATION, AT(raw_backend, idle_ms), 0, 1 * HOUR, "50s",
+	  .doc = "An idle connection older than this is not used again. Keep it below the server's own." },
+	{ "idle_connections", VALUE_COUNT, AT(raw_backend, idle_max), 0, 10000, "64",
+	  .doc = "Idle connections kept for each URL and worker." },
+	{ "proxy", VALUE_NODE, AT(raw_backend, proxy), .fallback = "from the environment",
+	  .shape = "URL or `none`",
+	  .doc = "HTTP forward proxy (`http://[user:password@]host:port`, used with CONNECT)." },
+	{ "tls", VALUE_NODE, AT(raw_backend, tls), .section = &section_backend_tls, .shape = "mapping",
+	  .doc = "Own authorities or a client certificate." },
+};
+const struct section section_backend = {
+	"backends.NAME", "a backend",
+	"NAME is made of letters, digits and `. _ -`, at most 64 bytes.",
+	backend_fields, COUNT_OF(backend_fields),
+	(const struct stray[]){
+		{ "timeouts", "a backend has only \"connect\", the others stand in a model's \"timeouts\" "
+			      "or in defaults.timeouts" },
+		{ "api_key", "write \"key\"" },
+		{ "base_url", "write \"url\"" },
+		{ "model", "models stand in \"models\", each with its targets" },
+		{ "models", "models stand at the top level, each with its targets" },
+		{ NULL, NULL } },
+};
+
+static const struct field timeout_fields[] = {
+	{ "first_token", VALUE_DURATION, AT(timeout_policy, first_token_ms), 10, 1 * HOUR,
+	  .doc = "Replaces the default of the same name." },
+	{ "first_token_reasoning", VALUE_DURATION, AT(timeout_policy, first_token_reasoning_ms), 10,
+	  1 * HOUR, .doc = "Replaces the default of the same name." },
+	{ "idle", VALUE_DURATION, AT(timeout_policy, idle_ms), 10, 1 * HOUR,
+	  .doc = "Replaces the default of the same name." },
+	{ "total", VALUE_DURATION, AT(timeout_policy, total_ms), 100, 24 * HOUR,
+	  .doc = "Replaces the default of the same name." },
+};
+const struct section section_timeouts = {
+	"models.NAME.timeouts", "a model's timeouts", NULL,
+	timeout_fields, COUNT_OF(timeout_fields),
+	(const struct stray[]){
+		{ "connect", "it belongs to connections: write it in the backend, or in "
+			     "defaults.timeouts" },
+		{ NULL, NULL } },
+};
+
+static const struct field target_fields[] = {
+	{ "backend", VALUE_NODE, AT(raw_target, backend), .shape = "name", .required = true,
+	  .doc = "One of `backends`." },
+	{ "model", VALUE_NODE, AT(raw_target, model), .fallback = "the name asked for",
+	  .shape = "text",
+	  .doc = "The model's name there. In a pattern, a `*` in it stands for what the pattern's star "
+		 "stood for." },
+	{ "weight", VALUE_COUNT, AT(raw_target, weight), 1, 1000, "1",
+	  .doc = "Share of the work among targets of the same priority." },
+	{ "priority", VALUE_COUNT, AT(raw_target, priority), 1, 100, "1",
+	  .doc = "Targets with 1 are used while one of them can be; then those with 2, and so on." },
+};
+const struct section section_target = {
+	"models.NAME.targets[]", "a target",
+	"Short form: `backend/model`, or `backend` alone for the name asked for.",
+	target_fields, COUNT_OF(target_fields), NULL,
+};
+
+static const struct field model_fields[] = {
+	{ "targets", VALUE_NODE, AT(raw_model, targets), .shape = "list", .section = &section_target,
+	  .required = true, .doc = "Where requests for the model go (at most 256)." },
+	{ "balance", VALUE_CHOICE, AT(raw_model, balance), .choices = balances,
+	  .doc = "Replaces `defaults.balance`." },
+	{ "fallbacks", VALUE_NODE, AT(raw_model, fallbacks), .shape = "list of models",
+	  .doc = "Models to ask, in this order, when no target of this one can answer (at most 16). Such "
+		 "answers are marked as degraded." },
+	{ "timeouts", VALUE_SECTION, AT(raw_model, timeouts), .section = &section_timeouts,
+	  .doc = "Time limits of this model." },
+	{ "retry", VALUE_SECTION, AT(raw_model, retry), .section = &section_retry,
+	  .doc = "Replaces keys of `defaults.retry`." },
+};
+const struct section section_model = {
+	"models.NAME", "a model",
+	"NAME is what clients ask for: letters, digits and `. _ : / @ + -`, at most 128 bytes. With a "
+	"`*` at its end it is a pattern for all names that start like it; a full name wins over "
+	"patterns, a longer pattern over a shorter. Instead of the mapping a list of targets may "
+	"stand there.",
+	model_fields, COUNT_OF(model_fields),
+	(const struct stray[]){
+		{ "fallback", "did you mean \"fallbacks\"?" },
+		{ "target", "did you mean \"targets\"?" },
+		{ "backend", "write it in a target: targets: [{backend: NAME}]" },
+		{ "backends", "write them as targets: [{backend: NAME}, …]" },
+		{ NULL, NULL } },
+};
+
+static const struct field mock_fields[] = {
+	{ "listen", VALUE_NODE, AT(raw_mock, listen), .shape = "address", .required = true,
+	  .doc = "Where it listens." },
+	{ "model", VALUE_NODE, AT(raw_mock, model), .shape = "text", .doc = "`--model` of the mock." },
+	{ "ttft", VALUE_NODE, AT(raw_mock, ttft), .shape = "duration",
+	  .doc = "`--ttft`: time to the first token." },
+	{ "gap", VALUE_NODE, AT(raw_mock, gap), .shape = "duration",
+	  .doc = "`--gap`: time between tokens." },
+	{ "tokens", VALUE_NODE, AT(raw_mock, tokens), .shape = "number",
+	  .doc = "`--tokens`: length of an answer." },
+	{ "seed", VALUE_NODE, AT(raw_mock, seed), .shape = "number",
+	  .doc = "`--seed`: the same seed gives the same text." },
+	{ "fault", VALUE_NODE, AT(raw_mock, fault), .shape = "text",
+	  .doc = "`--fault`: what goes wrong there." },
+	{ "args", VALUE_NODE, AT(raw_mock, args), .shape = "list",
+	  .doc = "Further options of `backstay mock`, as they stand on its command line (at most 64)." },
+	{ "restart", VALUE_DURATION, AT(raw_mock, restart_ms), 0, 1 * HOUR, "15s",
+	  .doc = "One that was killed comes back after this time." },
+};
+const struct section section_mock = {
+	"mocks.NAME", "a mock",
+	"Simulated model servers that Backstay starts beside itself, for a first try and for "
+	"rehearsals. `backstay mock --help` tells all options.",
+	mock_fields, COUNT_OF(mock_fields), NULL,
+};
+
+static const struct field top_fields[] = {
+	{ "listen", VALUE_NODE, AT(raw_top, listen), .fallback = "127.0.0.1:8080",
+	  .shape = "address, or list of addresses",
+	  .doc = "Where clients connect: `127.0.0.1:8080`, `[::1]:8080`, `unix:/path`; at most 16." },
+	{ "tls", VALUE_NODE, AT(raw_top, tls), .section = &section_listen_tls, .shape = "mapping",
+	  .doc = "Certificate for the listeners." },
+	{ "admin", VALUE_NODE, AT(raw_top, admin), .section = &section_admin,
+	  .shape = "mapping or `off`", .doc = "The admin port." },
+	{ "workers", VALUE_NODE, AT(raw_top, workers), .fallback = "auto",
+	  .shape = "`auto` or 1 to 1024", .doc = "Worker threads; `auto` is one for each core." },
+	{ "drain", VALUE_DURATION, AT(raw_top, drain_ms), 0, 24 * HOUR, "30s",
+	  .doc = "Longest wait for open answers at shutdown; then they end with an honest error." },
+	{ "limits", VALUE_SECTION, AT(raw_top, limits), .section = &section_limits,
+	  .doc = "Limits on clients." },
+	{ "keys", VALUE_NODE, AT(raw_top, keys), .section = &section_key, .shape = "list",
+	  .doc = "Client keys." },
+	{ "log", VALUE_SECTION, AT(raw_top, log), .section = &section_log, .doc = "Logs." },
+	{ "defaults", VALUE_SECTION, AT(raw_top, defaults), .section = &section_defaults_of_all,
+	  .doc = "Defaults for all models." },
+	{ "backends", VALUE_NODE, AT(raw_top, backends), .section = &section_backend,
+	  .shape = "mapping", .required = true, .doc = "The servers that have models." },
+	{ "models", VALUE_NODE, AT(raw_top, models), .section = &section_model, .shape = "mapping",
+	  .required = true, .doc = "The names that clients ask for." },
+	{ "mocks", VALUE_NODE, AT(raw_top, mocks), .section = &section_mock, .shape = "mapping",
+	  .doc = "Simulated model servers." },
+};
+const struct section section_top = {
+	"", "the config", NULL, top_fields, COUNT_OF(top_fields),
+	(const struct stray[]){
+		{ "timeouts", "write defaults: {timeouts: …}, or put it in a model" },
+		{ "retry", "write defaults: {retry: …}, or put it in a model" },
+		{ "port", "write listen: 127.0.0.1:PORT" },
+		{ NULL, NULL } },
+};
