@@ -1,0 +1,173 @@
+#include "dialect/dialect.h"
+
+#include "base/check.h"
+#include "wire/json.h"
+
+#include <string.h>
+
+static const struct dialect *const dialect_all[] = {
+	&dialect_openai,
+};
+
+const struct dialect *dialect_find(struct slice name)
+{
+	for (size_t i = 0; i < COUNT_OF(dialect_all); i++)
+		if (slice_eq(dialect_all[i]->name, name))
+			return dialect_all[i];
+	return NULL;
+}
+
+/* ---- endpoints ------------------------------------------------------------ */
+
+static bool ends_in_star(struct slice s)
+{
+	return s.len > 0 && s.at[s.len - 1] == '*';
+}
+
+/* "." or "..", also where dots are percent-encoded. */
+static bool is_dots(struct slice segment)
+{
+	size_t dots = 0;
+
+	while (segment.len > 0) {
+		size_t eat = 1;
+
+		if (slice_starts_nocase(segment, S("%2e")))
+			eat = 3;
+		else if (segment.at[0] != '.')
+			return false;
+		segment = slice_from(segment, eat);
+		dots++;
+	}
+	return dots == 1 || dots == 2;
+}
+
+/* The rest of a path goes to the backend as it is, so it must not be able to
+ * climb out of the backend's base path. */
+static bool may_stand_for_star(struct slice rest)
+{
+	struct slice segment;
+
+	if (rest.len == 0 || rest.at[0] == '/')
+		return false;
+	while (slice_cut(rest, '/', &segment, &rest))
+		if (is_dots(segment))
+			return false;
+	return !is_dots(rest);
+}
+
+static bool path_fits(const struct endpoint *e, struct slice path)
+{
+	struct slice fixed = e->path;
+
+	if (!ends_in_star(fixed))
+		return slice_eq(fixed, path);
+	fixed.len--;
+	return slice_starts(path, fixed) && may_stand_for_star(slice_from(path, fixed.len));
+}
+
+enum { ALLOW_GET = 1, ALLOW_POST = 2, ALLOW_DELETE = 4, ALLOW_COMBINATIONS = 8 };
+
+static unsigned allow_bit(const char *method)
+{
+	return strcmp(method, "GET") == 0    ? ALLOW_GET
+	     : strcmp(method, "POST") == 0   ? ALLOW_POST
+	     : strcmp(method, "DELETE") == 0 ? ALLOW_DELETE
+					     : 0;
+}
+
+static const char *allow_text(unsigned bits)
+{
+	static const char *const texts[ALLOW_COMBINATIONS] = {
+		NULL, "GET", "POST", "GET, POST", "DELETE", "GET, DELETE", "POST, DELETE",
+		"GET, POST, DELETE",
+	};
+
+	must(bits < ALLOW_COMBINATIONS);
+	return texts[bits];
+}
+
+const struct endpoint *dialect_endpoint(struct slice method, struct slice path,
+					const struct dialect **dialect, const char **allow)
+{
+	unsigned allowed = 0;
+
+	*allow = NULL;
+	for (size_t i = 0; i < COUNT_OF(dialect_all); i++) {
+		for (size_t j = 0; j < dialect_all[i]->endpoint_count; j++) {
+			const struct endpoint *e = &dialect_all[i]->endpoints[j];
+
+			if (!path_fits(e, path))
+				continue;
+			if (slice_eq(slice_of(e->method), method)) {
+				*dialect = dialect_all[i];
+				return e;
+			}
+			allowed |= allow_bit(e->method);
+		}
+	}
+	*allow = allow_text(allowed);
+	return NULL;
+}
+
+struct slice dialect_upstream_path(struct arena *arena, const struct endpoint *endpoint,
+				   struct slice path)
+{
+	struct slice to = endpoint->upstream_path, rest;
+
+	if (!ends_in_star(to))
+		return to;
+	must(ends_in_star(endpoint->path));
+	must(path.len >= endpoint->path.len);
+	rest = slice_from(path, endpoint->path.len - 1);
+	return arena_printf(arena, "%.*s%.*s", slice_int_len(to) - 1, to.at, SLICE_ARG(rest));
+}
+
+/* ---- the model's name in a body --------------------------------------------- */
+
+/* A form field is plain text: a line break in it would end the field early. */
+static struct slice plain_name(struct arena *arena, struct slice name)
+{
+	char *text = arena_alloc(arena, name.len);
+	size_t len = 0;
+
+	for (size_t i = 0; i < name.len; i++)
+		if ((unsigned char)name.at[i] >= 0x20)
+			text[len++] = name.at[i];
+	return (struct slice){ text, len };
+}
+
+static struct slice json_name(struct arena *arena, struct slice name)
+{
+	struct buf quoted = BUF_INIT(name.len * 6 + 2);
+	struct slice copy;
+
+	json_write_string(&quoted, name);
+	copy = arena_copy(arena, buf_slice(&quoted));
+	buf_free(&quoted);
+	return copy;
+}
+
+size_t dialect_splice_model(struct arena *arena, const struct request_facts *facts,
+			    struct slice body, struct slice new_model,
+			    struct slice parts[static DIALECT_BODY_PARTS])
+{
+	struct slice raw = facts->model_raw;
+	size_t from, count = 0;
+
+	parts[0] = body;
+	if (raw.len == 0 || slice_eq(facts->model, new_model))
+		return 1;
+	if (facts->model_place != MODEL_IN_JSON && facts->model_place != MODEL_IN_MULTIPART)
+		return 1;
+	must(raw.at >= body.at);
+	from = (size_t)(raw.at - body.at);
+	must(from + raw.len <= body.len);
+	if (from > 0)
+		parts[count++] = slice_sub(body, 0, from);
+	parts[count++] = facts->model_place == MODEL_IN_JSON ? json_name(arena, new_model)
+							     : plain_name(arena, new_model);
+	if (from + raw.len < body.len)
+		parts[count++] = slice_from(body, from + raw.len);
+	return count;
+}

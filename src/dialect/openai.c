@@ -1,0 +1,145 @@
+/* openai.c: the OpenAI dialect's row: its endpoints, and how Backstay says
+ * errors in it. Sources: platform.openai.com/docs/api-reference; for rerank the
+ * shape that vLLM, llama.cpp and Jina share. */
+#include "dialect/openai.h"
+
+#include "base/check.h"
+#include "wire/json.h"
+#include "wire/sse.h"
+
+/* Sending twice is right for whatever computes an answer (it costs money, it
+ * changes nothing) and wrong for whatever creates an object that stays: files,
+ * batches. */
+#define AGAIN true
+#define ONCE false
+
+#define ROW(method_, path_, kind_, place_, again_, stream_)                             \
+	{ .method = method_, .path = S_INIT("/v1" path_), .upstream_path = S_INIT(path_), \
+	  .kind = ENDPOINT_##kind_, .model_place = MODEL_##place_, .may_retry = again_,     \
+	  .may_stream = stream_ }
+
+/* In the order of use; exact paths stand before the "*" that would take them. */
+static const struct endpoint endpoints[] = {
+	ROW("POST", "/chat/completions", CHAT, IN_JSON, AGAIN, true),
+	ROW("POST", "/responses", RESPONSES, IN_JSON, AGAIN, true),
+	ROW("POST", "/embeddings", EMBEDDINGS, IN_JSON, AGAIN, false),
+	ROW("POST", "/completions", COMPLETIONS, IN_JSON, AGAIN, true),
+	ROW("GET", "/models", MODELS, NOWHERE, AGAIN, false),
+	ROW("GET", "/models/*", MODELS, IN_PATH, AGAIN, false),
+	ROW("POST", "/responses/compact", PASS, IN_JSON, AGAIN, false),
+	ROW("POST", "/responses/input_tokens", PASS, IN_JSON, AGAIN, false),
+	ROW("GET", "/responses/*", PASS, NOWHERE, AGAIN, true),
+	ROW("POST", "/responses/*", PASS, NOWHERE, AGAIN, false),      /* cancel */
+	ROW("DELETE", "/responses/*", PASS, NOWHERE, AGAIN, false),
+	ROW("POST", "/moderations", PASS, IN_JSON, AGAIN, false),
+	ROW("POST", "/rerank", PASS, IN_JSON, AGAIN, false),
+	ROW("POST", "/reranking", PASS, IN_JSON, AGAIN, false),        /* llama.cpp's name for it */
+	ROW("POST", "/images/generations", PASS, IN_JSON, AGAIN, true),
+	ROW("POST", "/images/edits", PASS, IN_MULTIPART, AGAIN, true),
+	ROW("POST", "/images/variations", PASS, IN_MULTIPART, AGAIN, false),
+	ROW("POST", "/audio/speech", PASS, IN_JSON, AGAIN, true),
+	ROW("POST", "/audio/transcriptions", PASS, IN_MULTIPART, AGAIN, true),
+	ROW("POST", "/audio/translations", PASS, IN_MULTIPART, AGAIN, false),
+	ROW("POST", "/files", PASS, NOWHERE, ONCE, false),
+	ROW("GET", "/files", PASS, NOWHERE, AGAIN, false),
+	ROW("GET", "/files/*", PASS, NOWHERE, AGAIN, false),
+	ROW("DELETE", "/files/*", PASS, NOWHERE, AGAIN, false),
+	ROW("POST", "/batches", PASS, NOWHERE, ONCE, false),
+	ROW("GET", "/batches", PASS, NOWHERE, AGAIN, false),
+	ROW("GET", "/batches/*", PASS, NOWHERE, AGAIN, false),
+	ROW("POST", "/batches/*", PASS, NOWHERE, AGAIN, false),        /* cancel */
+};
+
+bool openai_is_llm(const struct endpoint *endpoint)
+{
+	switch (endpoint->kind) {
+	case ENDPOINT_CHAT: case ENDPOINT_COMPLETIONS: case ENDPOINT_RESPONSES:
+	case ENDPOINT_EMBEDDINGS:
+		return true;
+	case ENDPOINT_PASS: case ENDPOINT_MODELS:
+		break;
+	}
+	return false;
+}
+
+/* ---- errors of our own ------------------------------------------------------- */
+
+/* The word given, the fault's where none was, null where none is meant. */
+static void put_word(struct buf *out, struct slice given, const char *of_fault)
+{
+	struct slice word = given.at ? given : slice_of(of_fault);
+
+	if (word.len == 0)
+		buf_puts(out, "null");
+	else
+		json_write_string(out, word);
+}
+
+/* {"message":…,"type":…,"param":…,"code":…} */
+static void put_error(const struct error_answer *e, struct buf *out)
+{
+	const struct fault_row *row = fault_row(e->fault);
+
+	buf_puts(out, "{\"message\":");
+	json_write_string(out, e->message.len ? e->message : slice_of(row->text));
+	buf_puts(out, ",\"type\":");
+	put_word(out, e->type, row->type);
+	buf_puts(out, ",\"param\":");
+	put_word(out, e->param, "");
+	buf_puts(out, ",\"code\":");
+	put_word(out, e->code, row->code);
+	buf_puts(out, "}");
+}
+
+static void write_error(const struct error_answer *e, struct buf *out)
+{
+	buf_puts(out, "{\"error\":");
+	put_error(e, out);
+	buf_puts(out, "}");
+}
+
+/* The Responses API documents its error event flat; its servers send it with
+ * an "error" object, and only that makes the official clients raise. So both. */
+static void write_responses_error(const struct error_answer *e, struct buf *out)
+{
+	const struct fault_row *row = fault_row(e->fault);
+	uint64_t sequence = e->so_far ? e->so_far->private[OPENAI_NEXT_SEQUENCE] : 0;
+
+	buf_puts(out, "event: error\ndata: {\"type\":\"error\",\"code\":");
+	put_word(out, e->code, row->code);
+	buf_puts(out, ",\"message\":");
+	json_write_string(out, e->message.len ? e->message : slice_of(row->text));
+	buf_puts(out, ",\"param\":");
+	put_word(out, e->param, "");
+	buf_putf(out, ",\"sequence_number\":%llu,\"error\":", (unsigned long long)sequence);
+	put_error(e, out);
+	buf_puts(out, "}\n\n");
+}
+
+static void write_error_event(const struct endpoint *endpoint, const struct error_answer *e,
+			      struct buf *out)
+{
+	if (endpoint->kind == ENDPOINT_RESPONSES) {
+		write_responses_error(e, out);
+		return;
+	}
+	/* The official clients raise on a chunk with an "error" member. */
+	buf_puts(out, "data: ");
+	write_error(e, out);
+	buf_puts(out, "\n\n");
+}
+
+const struct dialect dialect_openai = {
+	.name = S_INIT("openai"),
+	.endpoints = endpoints,
+	.endpoint_count = COUNT_OF(endpoints),
+	.read_request = openai_read_request,
+	.judge_answer = openai_judge_answer,
+	.judge_event = openai_judge_event,
+	.judge_end = openai_judge_end,
+	.write_end = openai_write_end,
+	.answer_to_stream = openai_answer_to_stream,
+	.stream_to_answer = openai_stream_to_answer,
+	.write_error = write_error,
+	.write_error_event = write_error_event,
+};

@@ -1,0 +1,261 @@
+/* openai_request.c: reading what routing needs of a request, in one pass. */
+#include "dialect/openai.h"
+
+#include "base/check.h"
+#include "dialect/multipart.h"
+#include "wire/json.h"
+#include "wire/url.h"
+
+#define MODEL_BYTES_MAX 256
+
+struct refusal { struct slice *why, *param; };
+
+static enum fault refuse(struct refusal to, struct slice why, struct slice param)
+{
+	*to.why = why;
+	*to.param = param;
+	return FAULT_CALLER;
+}
+
+/* ---- JSON --------------------------------------------------------------------- */
+
+enum {
+	WANT_MODEL, WANT_STREAM, WANT_STREAM_OPTIONS, WANT_TOOLS, WANT_FUNCTIONS,
+	WANT_RESPONSE_FORMAT, WANT_TEXT, WANT_REASONING, WANT_REASONING_EFFORT, WANT_THINKING,
+	WANT_ENABLE_THINKING, WANT_TEMPLATE, WANT_MESSAGES, WANT_INPUT, WANT_USER, WANT_CACHE_KEY,
+	WANT_COUNT
+};
+
+static const struct slice want_names[WANT_COUNT] = {
+	[WANT_MODEL] = S_INIT("model"),
+	[WANT_STREAM] = S_INIT("stream"),
+	[WANT_STREAM_OPTIONS] = S_INIT("stream_options"),
+	[WANT_TOOLS] = S_INIT("tools"),
+	[WANT_FUNCTIONS] = S_INIT("functions"),
+	[WANT_RESPONSE_FORMAT] = S_INIT("response_format"),
+	[WANT_TEXT] = S_INIT("text"),
+	[WANT_REASONING] = S_INIT("reasoning"),               /* Responses, OpenRouter */
+	[WANT_REASONING_EFFORT] = S_INIT("reasoning_effort"), /* chat */
+	[WANT_THINKING] = S_INIT("thinking"),                 /* DeepSeek, Moonshot, Zhipu */
+	[WANT_ENABLE_THINKING] = S_INIT("enable_thinking"),   /* Alibaba */
+	[WANT_TEMPLATE] = S_INIT("chat_template_kwargs"),     /* vLLM, SGLang */
+	[WANT_MESSAGES] = S_INIT("messages"),
+	[WANT_INPUT] = S_INIT("input"),
+	[WANT_USER] = S_INIT("user"),
+	[WANT_CACHE_KEY] = S_INIT("prompt_cache_key"),
+};
+
+/* Which one it is that appears twice: asked again, one by one. */
+static struct slice find_duplicate(struct slice body)
+{
+	for (size_t i = 0; i < WANT_COUNT; i++) {
+		struct json_want one = { .name = want_names[i] };
+
+		if (json_scan_object(body, &one, 1, NULL) == JSON_DUPLICATE)
+			return want_names[i];
+	}
+	return SLICE_NONE;
+}
+
+static enum fault refuse_json(struct arena *arena, struct slice body, enum json_result r, size_t at,
+			      struct refusal to)
+{
+	struct slice name;
+
+	switch (r) {
+	case JSON_EMPTY:
+		return refuse(to, S("the request body is empty; a JSON object is expected"), SLICE_NONE);
+	case JSON_NOT_OBJECT:
+		return refuse(to, S("the request body must be a JSON object"), SLICE_NONE);
+	case JSON_DUPLICATE:
+		name = find_duplicate(body);
+		return refuse(to, arena_printf(arena, "the request body has \"%.*s\" twice (at byte %zu)",
+					       SLICE_ARG(name), at), name);
+	default:
+		return refuse(to, arena_printf(arena,
+			"the request body could not be read as JSON: %s (at byte %zu)",
+			json_result_text(r), at), SLICE_NONE);
+	}
+}
+
+static bool has_elements(const struct json_want *want)
+{
+	struct slice rest = want->value, first;
+
+	return want->found && want->type == JSON_ARRAY && json_next(&rest, NULL, &first);
+}
+
+/* effort other than "none" */
+static bool asks_effort(struct slice raw)
+{
+	return !json_is_nothing(raw) && json_type_of(raw) == JSON_STRING && raw.len > 2 &&
+	       !json_string_eq(raw, S("none"));
+}
+
+static bool asks_reasoning(const struct json_want *wants)
+{
+	struct slice reasoning = wants[WANT_REASONING].value, budget, kind;
+	int64_t tokens;
+
+	if (asks_effort(wants[WANT_REASONING_EFFORT].value) ||
+	    json_is_true(wants[WANT_ENABLE_THINKING].value) ||
+	    json_is_true(json_member(wants[WANT_TEMPLATE].value, S("enable_thinking"))) ||
+	    json_is_true(json_member(wants[WANT_TEMPLATE].value, S("thinking"))))
+		return true;
+	if (asks_effort(json_member(reasoning, S("effort"))) ||
+	    json_is_true(json_member(reasoning, S("enabled"))))
+		return true;
+	budget = json_member(reasoning, S("max_tokens"));
+	if (json_i64(budget, &tokens) && tokens > 0)
+		return true;
+	kind = json_member(wants[WANT_THINKING].value, S("type"));
+	return json_string_eq(kind, S("enabled")) || json_string_eq(kind, S("adaptive"));
+}
+
+/* The quoted word as a whole string: text that merely talks of it has its
+ * quotes escaped. No deep scan of prompts that may be megabytes long. */
+static bool mentions(const struct json_want *want, struct slice quoted)
+{
+	return want->found && slice_find_slice(want->value, quoted) != SLICE_NOT_FOUND;
+}
+
+static void read_capabilities(const struct json_want *wants, struct request_facts *out)
+{
+	const struct json_want *messages = &wants[WANT_MESSAGES], *input = &wants[WANT_INPUT];
+	struct slice format = json_member(wants[WANT_RESPONSE_FORMAT].value, S("type"));
+
+	if (json_is_nothing(format))
+		format = json_path(wants[WANT_TEXT].value, S("format.type"));
+	out->has_schema = json_string_eq(format, S("json_schema"));
+	out->has_tools = has_elements(&wants[WANT_TOOLS]) || has_elements(&wants[WANT_FUNCTIONS]);
+	out->has_images = mentions(messages, S("\"image_url\"")) ||
+			  mentions(input, S("\"input_image\""));
+	out->has_audio = mentions(messages, S("\"input_audio\"")) ||
+			 mentions(input, S("\"input_audio\""));
+	out->reasons = asks_reasoning(wants);
+}
+
+static enum fault read_model(struct arena *arena, const struct json_want *want, bool needed,
+			     struct request_facts *out, struct refusal to)
+{
+	bool given = want->found && want->type != JSON_NULL;
+
+	if (given && want->type != JSON_STRING)
+		return refuse(to, S("\"model\" must be a string"), S("model"));
+	if (given) {
+		out->model = json_string(arena, want->value);
+		out->model_raw = want->value;
+	}
+	if (out->model.len > MODEL_BYTES_MAX)
+		return refuse(to, S("\"model\" is too long to be the name of a model"), S("model"));
+	if (needed && out->model.len == 0)
+		return refuse(to, S("you must provide a model"), S("model"));
+	if (out->model.len == 0)
+		out->model = out->model_raw = SLICE_NONE;
+	return FAULT_NONE;
+}
+
+static enum fault read_json(struct arena *arena, const struct endpoint *endpoint, struct slice body,
+			    struct request_facts *out, struct refusal to)
+{
+	struct json_want wants[WANT_COUNT];
+	const struct json_want *stream = &wants[WANT_STREAM];
+	enum json_result r;
+	enum fault fault;
+	size_t at = 0;
+
+	for (size_t i = 0; i < WANT_COUNT; i++)
+		wants[i] = (struct json_want){ .name = want_names[i] };
+	if ((r = json_scan_object(body, wants, WANT_COUNT, &at)) != JSON_OK)
+		return refuse_json(arena, body, r, at, to);
+	fault = read_model(arena, &wants[WANT_MODEL], openai_is_llm(endpoint), out, to);
+	if (fault != FAULT_NONE)
+		return fault;
+	if (stream->found && stream->type != JSON_TRUE && stream->type != JSON_FALSE &&
+	    stream->type != JSON_NULL)
+		return refuse(to, S("\"stream\" must be true or false"), S("stream"));
+	out->stream = endpoint->may_stream && json_is_true(stream->value);
+	out->asks_usage = json_is_true(json_member(wants[WANT_STREAM_OPTIONS].value,
+						   S("include_usage")));
+	read_capabilities(wants, out);
+	out->user = json_string(arena, wants[WANT_USER].value);
+	if (out->user.len == 0)
+		out->user = json_string(arena, wants[WANT_CACHE_KEY].value);
+	return FAULT_NONE;
+}
+
+/* ---- forms and paths ------------------------------------------------------------- */
+
+static bool is_printable(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.at[i] < 0x20 || s.at[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static enum fault read_multipart(const struct endpoint *endpoint, struct slice boundary,
+				 struct slice body, struct request_facts *out, struct refusal to)
+{
+	enum { FIELD_MODEL, FIELD_STREAM, FIELDS };
+	struct multipart_want fields[FIELDS] = {
+		[FIELD_MODEL] = { .name = S("model") },
+		[FIELD_STREAM] = { .name = S("stream") },
+	};
+	const char *why = multipart_find(body, boundary, fields, COUNT_OF(fields));
+
+	if (why)
+		return refuse(to, slice_of(why), SLICE_NONE);
+	if (fields[FIELD_MODEL].value.len > MODEL_BYTES_MAX || !is_printable(fields[FIELD_MODEL].value))
+		return refuse(to, S("\"model\" must be the name of a model"), S("model"));
+	if (fields[FIELD_MODEL].value.len)
+		out->model = out->model_raw = fields[FIELD_MODEL].value;
+	out->stream = endpoint->may_stream && slice_eq_nocase(fields[FIELD_STREAM].value, S("true"));
+	return FAULT_NONE;
+}
+
+static enum fault read_path(struct arena *arena, const struct endpoint *endpoint, struct slice path,
+			    struct request_facts *out, struct refusal to)
+{
+	must(path.len >= endpoint->path.len);
+	out->model_raw = slice_from(path, endpoint->path.len - 1);
+	out->model = url_decode(arena, out->model_raw);
+	if (out->model.len == 0 || out->model.len > MODEL_BYTES_MAX)
+		return refuse(to, S("the path does not end in the name of a model"), S("model"));
+	return FAULT_NONE;
+}
+
+static bool is_json_type(struct slice content_type)
+{
+	return slice_starts_nocase(slice_trim(content_type), S("application/json"));
+}
+
+enum fault openai_read_request(struct arena *arena, const struct endpoint *endpoint,
+			       struct slice content_type, struct slice path, struct slice body,
+			       struct request_facts *out, struct slice *why, struct slice *param)
+{
+	struct refusal to = { why, param };
+	struct slice boundary;
+	bool form;
+
+	*why = *param = SLICE_NONE;
+	*out = (struct request_facts){ .endpoint = endpoint, .model_place = endpoint->model_place };
+	if (endpoint->model_place == MODEL_NOWHERE)
+		return FAULT_NONE;
+	if (endpoint->model_place == MODEL_IN_PATH)
+		return read_path(arena, endpoint, path, out, to);
+	/* Image endpoints take both; the type of the body tells. */
+	form = slice_starts_nocase(slice_trim(content_type), S("multipart/")) &&
+	       !openai_is_llm(endpoint);
+	if (endpoint->model_place == MODEL_IN_MULTIPART && !form && !is_json_type(content_type))
+		return refuse(to, S("the request must be multipart/form-data or application/json"),
+			      SLICE_NONE);
+	if (!form) {
+		out->model_place = MODEL_IN_JSON;
+		return read_json(arena, endpoint, body, out, to);
+	}
+	out->model_place = MODEL_IN_MULTIPART;
+	if (!multipart_boundary(content_type, &boundary))
+		return refuse(to, S("the Content-Type has no usable multipart boundary"), SLICE_NONE);
+	return read_multipart(endpoint, boundary, body, out, to);
+}
