@@ -167,7 +167,8 @@ static bool parse_port(struct slice s, struct url *out, const char **why)
 	uint64_t port;
 
 	if (s.len == 0)
-		return refuse(why, "the port is missing; write it behind the ':' or remove the ':'");
+		return refuse(why, "the port is missing; write it behind the ':' or remove "
+				   "the ':'");
 	if (s.len > 5 || s.at[0] == '0' || !slice_to_u64(s, &port) || port > UINT16_MAX)
 		return refuse(why, "the port must be a number from 1 to 65535");
 	out->port = (uint16_t)port;
@@ -218,7 +219,8 @@ static bool parse_scheme(struct slice *rest, bool *tls, const char **why)
 	size_t at;
 
 	if (rest->len == 0)
-		return refuse(why, "the URL is empty; write one such as https://api.example.com/v1");
+		return refuse(why, "the URL is empty; write one such as "
+				   "https://api.example.com/v1");
 	if (slice_starts_nocase(*rest, S("https://"))) {
 		*tls = true;
 		*rest = slice_from(*rest, 8);
@@ -242,7 +244,8 @@ static bool parse_path(struct slice s, struct url *out, const char **why)
 	struct slice path = s, query = SLICE_NONE;
 
 	if (slice_find(s, '#') != SLICE_NOT_FOUND)
-		return refuse(why, "remove the '#' and what follows it; servers never see that part");
+		return refuse(why, "remove the '#' and what follows it; servers never see "
+				   "that part");
 	if (!are_target_bytes(s))
 		return refuse(why, "the path holds a space or another character that must be "
 				   "percent-encoded");
