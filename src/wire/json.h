@@ -14,7 +14,9 @@
 #define JSON_DEPTH_MAX 256            /* containers open at once; a multiple of 64 */
 #define JSON_TREE_MAX  (1u << 20)     /* values in one tree: 64 MiB of nodes */
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+};
 
 /* name, sentence */
 #define JSON_RESULTS(X)                                                   \
@@ -48,7 +50,7 @@ struct json_want {
  * (also when their key is spelled with escapes). A wanted member that appears
  * twice is JSON_DUPLICATE. On an error *error_at (may be NULL) is the byte
  * offset where it showed, and no want is found. JSON_CUT: more bytes could make
- * it valid. One pass, no memory; nothing is read outside `doc`. */
+ * it valid JSON. One pass, no memory; nothing is read outside `doc`. */
 MUST_USE enum json_result json_scan_object(struct slice doc, struct json_want *wants, size_t count,
 					   size_t *error_at);
 /* Validates any document. */
