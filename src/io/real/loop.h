@@ -66,9 +66,12 @@ void post_finished_job(struct io *io, struct io_job *job);
 
 /* background.c: runs the queue empty and joins the threads. NULL is fine. */
 void background_free(struct background *b);
-/* resolve.c and signal.c: end everything without calling back. */
-void resolver_free(struct resolver *r);
+/* signal.c and resolve.c: end everything without calling back. */
 void signals_free(struct io *io);
+void resolver_free(struct resolver *r);
+/* Asks the name servers in `list` ("127.0.0.1:5353,...") instead of the system's
+ * from now on. False: not a list of addresses. */
+bool resolver_use_servers(struct io *io, const char *list);
 /* listen.c: stops all listeners. */
 void listeners_free(struct io *io);
 

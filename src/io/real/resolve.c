@@ -165,6 +165,13 @@ static struct resolver *resolver_of(struct io *io)
 	return io->resolver = v;
 }
 
+bool resolver_use_servers(struct io *io, const char *list)
+{
+	struct resolver *v = resolver_of(io);
+
+	return channel_stands(v) && ares_set_servers_ports_csv(v->channel, list) == ARES_SUCCESS;
+}
+
 /* ---- answers ------------------------------------------------------------- */
 
 static void add_addr(struct io_resolve *r, enum io_family family, const void *bytes, uint16_t port)
@@ -199,12 +206,11 @@ static const char *why_of(int status)
 		return "the name exists but has no address";
 	case ARES_ETIMEOUT:
 		return "the name servers did not answer in time";
+	/* c-ares tells all three alike once it has asked every server. */
 	case ARES_ECONNREFUSED:
-		return "the name servers cannot be reached";
 	case ARES_ESERVFAIL:
-		return "the name servers failed on this name";
 	case ARES_EREFUSED:
-		return "the name servers refused to answer";
+		return "each name server failed, refused or could not be reached";
 	case ARES_EBADNAME:
 	case ARES_EBADQUERY:
 		return "this cannot be a host name";
