@@ -13,6 +13,8 @@
 #include "conn/policy.h"
 #include "wire/h1.h"
 
+#include <stdatomic.h>
+
 struct client_door;
 struct client_conn;
 
@@ -46,9 +48,9 @@ struct client_request_events {
 
 /* Counters shared by all doors of a process; plain atomics, any thread reads. */
 struct client_counters {
-	_Atomic uint64_t connections;         /* open now */
-	_Atomic uint64_t accepted, refused_full;
-	_Atomic uint64_t bad_requests;        /* answered by the connection itself */
+	atomic_uint_fast64_t connections;         /* open now */
+	atomic_uint_fast64_t accepted, refused_full;
+	atomic_uint_fast64_t bad_requests;        /* answered by the connection itself */
 };
 
 /* A door for one worker. `limits` may be replaced later with

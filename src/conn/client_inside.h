@@ -1,0 +1,83 @@
+/* client_inside.h: between client_door.c (accepting, limits, drain),
+ * client_conn.c (reading requests) and client_respond.c (writing responses).
+ * Nobody else includes it. */
+#ifndef BACKSTAY_CONN_CLIENT_INSIDE_H
+#define BACKSTAY_CONN_CLIENT_INSIDE_H
+
+#include "base/list.h"
+#include "conn/client_conn.h"
+#include "wire/chunked.h"
+
+#define CLIENT_LISTENERS_MAX 16
+#define CLIENT_PIPELINE_BYTES ((size_t)64 * 1024)     /* waiting behind a request; then reading pauses */
+#define CLIENT_DATE_BYTES 30                          /* "Mon, 23 Nov 2026 14:05:01 GMT" */
+
+enum client_state {
+	CLIENT_IDLE,          /* between requests, nothing of the next one has come */
+	CLIENT_HEAD,          /* a head is coming in */
+	CLIENT_BODY,          /* its body is coming in */
+	CLIENT_ANSWERING,     /* a response is owed */
+	CLIENT_DEAD,          /* given up; buried at the end of the turn */
+};
+
+struct client_conn {
+	enum client_state state;
+	struct client_door *door;
+	struct io_stream *stream;
+	struct io_addr peer;
+	struct link link;
+	struct io_grave grave;
+	struct io_deferred resume;    /* goes on with bytes that waited behind a response */
+	struct io_timer timer;        /* what it limits depends on the state */
+	bool reading;                 /* client_read() is on the stack */
+	bool paused;
+
+	/* the request coming in */
+	struct buf in;                /* bytes not understood yet, or waiting behind a response */
+	size_t scanned;
+	struct buf head;              /* a head whose body is still coming */
+	struct buf body;
+	enum h1_body body_kind;
+	uint64_t body_left;
+	struct chunked chunked;
+
+	/* the response going out */
+	const struct client_request_events *events;   /* NULL: nobody has claimed it */
+	void *owner;
+	bool keep_alive, http10, is_head_request;
+	bool head_sent, chunked_out, until_close, no_body;
+	uint64_t out_left;            /* known length: still to come */
+	uint64_t written, taken_at_check;     /* for the write stall */
+	bool watching_stall;
+};
+
+struct client_door {
+	struct io *io;
+	const struct client_limits *limits;
+	struct client_counters *counters;
+	const struct log *log;
+	const struct client_door_events *events;
+	void *owner;
+	struct io_listener *listeners[CLIENT_LISTENERS_MAX];
+	size_t listener_count;
+	struct list conns;
+	bool draining;
+	struct buf scratch;           /* a head being written */
+	char date[CLIENT_DATE_BYTES]; /* of the second `date_s` */
+	int64_t date_s;
+};
+
+/* Takes an accepted stream over. */
+void client_conn_begin(struct client_door *d, struct io_stream *s, const struct io_addr *peer);
+/* Gives the connection up: tells the claimer if `tell`, closes, buries. */
+void client_conn_die(struct client_conn *c, enum io_close how, bool tell);
+/* The response has ended: on to the next request, or close. */
+void client_conn_answered(struct client_conn *c);
+/* Answers an error of the connection's own and closes behind it. */
+void client_conn_refuse(struct client_conn *c, int status, struct slice sentence);
+/* Watches that the client takes what is written. */
+void client_watch_stall(struct client_conn *c);
+/* The Date header's value now; valid until the next call. */
+struct slice client_door_date(struct client_door *d);
+
+#endif

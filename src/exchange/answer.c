@@ -1,0 +1,164 @@
+/* What goes to the client when things go well, and before they begin. */
+#include "exchange/exchange.h"
+
+#include "base/check.h"
+#include "exchange/answer.h"
+#include "wire/json.h"
+
+/* ---- an upstream's headers ------------------------------------------------------- */
+
+/* Framing is ours, the rest tells of one backend's edge or account. */
+static const struct slice withheld[] = {
+	S_INIT("content-length"), S_INIT("date"), S_INIT("server"), S_INIT("set-cookie"),
+	S_INIT("alt-svc"), S_INIT("strict-transport-security"), S_INIT("report-to"), S_INIT("nel"),
+	S_INIT("openai-organization"), S_INIT("openai-project"), S_INIT("anthropic-organization-id"),
+	S_INIT("retry-after"), S_INIT("retry-after-ms"), S_INIT("x-should-retry"),
+	S_INIT("access-control-allow-origin"), S_INIT("location"), S_INIT("www-authenticate"),
+};
+
+static bool is_withheld(const struct h1_head *head, struct slice name)
+{
+	for (size_t i = 0; i < COUNT_OF(withheld); i++)
+		if (slice_eq_nocase(name, withheld[i]))
+			return true;
+	/* A body that came compressed has been decoded on the way. */
+	return slice_eq_nocase(name, S("content-encoding")) ||
+	       slice_starts_nocase(name, S("x-backstay-")) || h1_is_hop_by_hop(head, name);
+}
+
+void answer_keep_headers(struct attempt *a, const struct h1_head *head)
+{
+	struct arena *arena = a->x->arena;
+
+	a->answer_headers = arena_array(arena, struct h1_header, head->header_count);
+	for (unsigned i = 0; i < head->header_count; i++) {
+		const struct h1_header *h = &head->headers[i];
+		bool is_id = slice_eq_nocase(h->name, S("x-request-id"));
+
+		if (is_withheld(head, h->name))
+			continue;
+		a->answer_headers[a->answer_header_count++] = (struct h1_header){
+			.name = is_id ? S("x-backstay-upstream-request-id") : arena_copy(arena, h->name),
+			.value = arena_copy(arena, h->value),
+		};
+	}
+}
+
+/* ---- our own headers ----------------------------------------------------------------- */
+
+size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER_OWN_HEADERS])
+{
+	size_t n = 0;
+
+	out[n++] = (struct h1_header){ S("x-request-id"), x->id };
+	out[n++] = (struct h1_header){ S("x-backstay-attempts"),
+				       arena_printf(x->arena, "%u", x->attempts) };
+	if (x->attempts)
+		out[n++] = (struct h1_header){ S("x-backstay-target"),
+					       x->records[x->attempts - 1].target };
+	if (x->attempts && x->state == EXCHANGE_STREAMING && x->pick.is_fallback)
+		out[n++] = (struct h1_header){ S("x-backstay-degraded"), S("fallback") };
+	must(n <= ANSWER_OWN_HEADERS);
+	return n;
+}
+
+/* Answers told anew have another content type than the upstream's. */
+static void fix_content_type(const struct attempt *a, struct h1_header *headers, size_t count)
+{
+	if (!a->answer_retold)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (slice_eq_nocase(headers[i].name, S("content-type")))
+			headers[i].value = a->x->facts.stream ? S("text/event-stream; charset=utf-8")
+							      : S("application/json");
+}
+
+void answer_head(struct exchange *x, const struct attempt *a)
+{
+	size_t room = a->answer_header_count + ANSWER_OWN_HEADERS;
+	struct h1_header *headers = arena_array(x->arena, struct h1_header, room);
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->answer_header_count; i++)
+		headers[n++] = a->answer_headers[i];
+	fix_content_type(a, headers, n);
+	n += answer_own_headers(x, headers + n);
+	x->status_sent = a->status;
+	client_respond_head(x->client, a->status, headers, n, a->answer_length);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------- */
+
+void answer_refuse(struct client_conn *c, const struct dialect *dialect, const struct error_answer *e)
+{
+	struct buf body = BUF_INIT(64 * 1024);
+	struct h1_header headers[] = {
+		{ S("content-type"), S("application/json") },
+		{ S("x-request-id"), e->request_id },
+		{ S("x-should-retry"), S("false") },
+	};
+
+	dialect->write_error(e, &body);
+	client_respond_whole(c, e->status ? e->status : fault_row(e->fault)->status, headers,
+			     COUNT_OF(headers), buf_slice(&body));
+	buf_free(&body);
+}
+
+/* ---- /v1/models -------------------------------------------------------------------------- */
+
+static void write_model(struct buf *out, struct slice name, int64_t created_s)
+{
+	buf_puts(out, "{\"id\":");
+	json_write_string(out, name);
+	buf_putf(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"backstay\"}",
+		 (long long)created_s);
+}
+
+static void write_models(const struct exchange *x, struct buf *out)
+{
+	bool first = true;
+
+	buf_puts(out, "{\"object\":\"list\",\"data\":[");
+	for (size_t i = 0; i < x->config->model_count; i++) {
+		if (x->config->models[i].is_pattern)
+			continue;       /* not a name that can be asked for */
+		if (!first)
+			buf_puts(out, ",");
+		first = false;
+		write_model(out, x->config->models[i].name, x->wall_ms / 1000);
+	}
+	buf_puts(out, "]}");
+}
+
+/* The id in /v1/models/{id}; empty for the list. */
+static struct slice model_in_path(const struct exchange *x)
+{
+	struct slice prefix = S("/v1/models/");
+
+	return slice_starts(x->path, prefix) ? slice_from(x->path, prefix.len) : SLICE_NONE;
+}
+
+void answer_models(struct exchange *x)
+{
+	struct slice id = model_in_path(x), star;
+	struct buf out = BUF_INIT(4 * 1024 * 1024);
+	struct h1_header headers[1 + ANSWER_OWN_HEADERS] = { { S("content-type"), S("application/json") } };
+	size_t n = 1 + answer_own_headers(x, headers + 1);
+
+	if (id.len && !config_model(x->config, id, &star)) {
+		struct error_answer e;
+
+		answer_unknown_model(x, id, &e);
+		answer_error(x, &e, SLICE_NONE);
+		return;
+	}
+	if (id.len)
+		write_model(&out, id, x->wall_ms / 1000);
+	else
+		write_models(x, &out);
+	x->status_sent = 200;
+	x->bytes_out = buf_len(&out);
+	client_respond_whole(x->client, 200, headers, n, buf_slice(&out));
+	x->client = NULL;
+	buf_free(&out);
+}

@@ -1,0 +1,169 @@
+/* What goes to the client when things went wrong. */
+#include "exchange/answer.h"
+
+#include "base/check.h"
+
+/* ---- one error response ----------------------------------------------------------- */
+
+static bool waiting_helps(enum fault f)
+{
+	return f == FAULT_RATE_LIMITED || f == FAULT_OVERLOADED || f == FAULT_SHED ||
+	       f == FAULT_SHUTDOWN;
+}
+
+void answer_error(struct exchange *x, const struct error_answer *e, struct slice body)
+{
+	struct h1_header headers[3 + ANSWER_OWN_HEADERS];
+	struct buf written = BUF_INIT(256 * 1024);
+	int64_t wait_ms = e->retry_after_ms;
+	size_t n = 0;
+
+	headers[n++] = (struct h1_header){ S("content-type"), S("application/json") };
+	/* The tries were ours; the SDK's own retries would multiply them (S11, C10). */
+	headers[n++] = (struct h1_header){ S("x-should-retry"), S("false") };
+	if (wait_ms < 0 && waiting_helps(e->fault))
+		wait_ms = 1000;
+	if (wait_ms >= 0)
+		headers[n++] = (struct h1_header){ S("retry-after"), arena_printf(x->arena, "%lld",
+			(long long)((wait_ms + 999) / 1000)) };
+	n += answer_own_headers(x, headers + n);
+	if (!body.len) {
+		x->dialect->write_error(e, &written);
+		body = buf_slice(&written);
+	}
+	x->status_sent = e->status ? e->status : fault_row(e->fault)->status;
+	x->bytes_out = body.len;
+	client_respond_whole(x->client, x->status_sent, headers, n, body);
+	x->client = NULL;
+	buf_free(&written);
+}
+
+void answer_unknown_model(struct exchange *x, struct slice name, struct error_answer *e)
+{
+	struct slice near = config_nearest_model(x->config, name);
+
+	*e = (struct error_answer){
+		.fault = FAULT_CALLER,
+		.status = 404,
+		.code = S("model_not_found"),
+		.param = S("model"),
+		.request_id = x->id,
+		.retry_after_ms = -1,
+		.message = near.len
+			? arena_printf(x->arena, "The model '%.*s' is not in this proxy's configuration. "
+				       "Did you mean '%.*s'? GET /v1/models lists all.",
+				       SLICE_ARG(name), SLICE_ARG(near))
+			: arena_printf(x->arena, "The model '%.*s' is not in this proxy's configuration. "
+				       "GET /v1/models lists those that are.", SLICE_ARG(name)),
+	};
+}
+
+/* ---- the last word of a chain -------------------------------------------------------- */
+
+/* The upstream blames the request: its own words say most. */
+static bool is_verdict_on_request(enum fault f)
+{
+	const struct fault_row *row = fault_row(f);
+
+	return row->blame == BLAME_NOBODY && row->elsewhere != ELSEWHERE_YES;
+}
+
+static bool all_paced(const struct exchange *x)
+{
+	for (unsigned i = 0; i < x->attempts; i++) {
+		enum fault f = x->records[i].fault;
+
+		if (f != FAULT_RATE_LIMITED && f != FAULT_NO_MONEY)
+			return false;
+	}
+	return x->attempts > 0;
+}
+
+/* Which try's fault tells the most: the last one, but a rate limit only where
+ * waiting would help, that is where nothing else went wrong. */
+static unsigned most_telling(const struct exchange *x)
+{
+	unsigned best = x->attempts - 1;
+
+	if (all_paced(x)) {
+		for (unsigned i = 0; i < x->attempts; i++)
+			if (x->records[i].fault == FAULT_RATE_LIMITED)
+				best = i;
+		return best;
+	}
+	while (best > 0 && fault_row(x->records[best].fault)->blame == BLAME_PACE)
+		best--;
+	return best;
+}
+
+static struct slice tell_story(struct exchange *x, unsigned told, const struct answer_facts *said)
+{
+	const struct attempt_record *r = &x->records[told];
+	const char *text = fault_row(r->fault)->text;
+
+	if (said->message.len)
+		return arena_printf(x->arena, "%u attempt%s failed; the most telling, on %.*s: %s "
+				    "(\"%.*s\"). Request id %.*s.", x->attempts,
+				    x->attempts == 1 ? "" : "s", SLICE_ARG(r->target), text,
+				    SLICE_ARG(said->message), SLICE_ARG(x->id));
+	return arena_printf(x->arena, "%u attempt%s failed; the most telling, on %.*s: %s. "
+			    "Request id %.*s.", x->attempts, x->attempts == 1 ? "" : "s",
+			    SLICE_ARG(r->target), text, SLICE_ARG(x->id));
+}
+
+static void choose_without_tries(struct exchange *x, bool full, struct error_answer *e)
+{
+	e->fault = full ? FAULT_SHED : FAULT_NO_TARGET;
+	e->message = full
+		? arena_printf(x->arena, "All targets of the model '%.*s' are at their max_in_flight; "
+			       "try again shortly.", SLICE_ARG(x->facts.model))
+		: arena_printf(x->arena, "No target of the model '%.*s' can take this request.",
+			       SLICE_ARG(x->facts.model));
+}
+
+void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct error_answer *e,
+			 struct slice *body)
+{
+	mono_ms retry_at = plan_retry_at(x->plan);
+	const struct answer_facts *said;
+	unsigned told;
+
+	*body = SLICE_NONE;
+	*e = (struct error_answer){ .request_id = x->id, .retry_after_ms = -1 };
+	if (x->attempts == 0) {
+		choose_without_tries(x, full, e);
+		return;
+	}
+	told = most_telling(x);
+	said = &x->answers[told];
+	e->fault = x->records[told].fault;
+	if (is_verdict_on_request(e->fault)) {
+		e->status = x->records[told].status >= 400 ? x->records[told].status : 0;
+		e->message = said->message;
+		e->type = said->type;
+		e->code = said->code;
+		*body = x->error_bodies[told];
+	} else {
+		e->message = tell_story(x, told, said);
+	}
+	if (waiting_helps(e->fault) && retry_at != MONO_NEVER)
+		e->retry_after_ms = retry_at > now ? retry_at - now : 0;
+}
+
+void answer_broken_error(struct exchange *x, enum fault why, struct error_answer *e)
+{
+	const struct attempt *a = &x->attempt;
+
+	*e = (struct error_answer){
+		.fault = why,
+		.code = a->answer.code,
+		.request_id = x->id,
+		.retry_after_ms = -1,
+		.message = a->answer.message.len
+			? arena_printf(x->arena, "The answer broke off: %s (\"%.*s\"). Request id %.*s.",
+				       fault_row(why)->text, SLICE_ARG(a->answer.message),
+				       SLICE_ARG(x->id))
+			: arena_printf(x->arena, "The answer broke off: %s. Request id %.*s.",
+				       fault_row(why)->text, SLICE_ARG(x->id)),
+	};
+}

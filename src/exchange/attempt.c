@@ -1,0 +1,208 @@
+#include "exchange/exchange.h"
+
+#include "base/check.h"
+#include "exchange/attempt.h"
+
+#define TO(s) (1u << ATTEMPT_##s)
+
+/* What may happen to an attempt. The most expensive rule of the product, that
+ * nothing is retried unseen once the client has content, is the bit FAILED that
+ * STREAMING lacks. */
+static const unsigned attempt_may_go[ATTEMPT_STATE_COUNT] = {
+	[ATTEMPT_IDLE]       = TO(CONNECTING),
+	[ATTEMPT_CONNECTING] = TO(WAITING) | TO(FAILED) | TO(CANCELLED),
+	[ATTEMPT_WAITING]    = TO(COLLECTING) | TO(HOLDING) | TO(FAILED) | TO(CANCELLED),
+	[ATTEMPT_COLLECTING] = TO(STREAMING) | TO(FAILED) | TO(CANCELLED),
+	[ATTEMPT_HOLDING]    = TO(STREAMING) | TO(FAILED) | TO(CANCELLED),
+	[ATTEMPT_STREAMING]  = TO(DONE) | TO(BROKEN) | TO(CANCELLED),
+};
+
+static const char *const state_names[] = {
+	[ATTEMPT_IDLE] = "idle", [ATTEMPT_CONNECTING] = "connecting",
+	[ATTEMPT_WAITING] = "waiting", [ATTEMPT_COLLECTING] = "collecting",
+	[ATTEMPT_HOLDING] = "holding", [ATTEMPT_STREAMING] = "streaming",
+	[ATTEMPT_DONE] = "done", [ATTEMPT_FAILED] = "failed",
+	[ATTEMPT_BROKEN] = "broken", [ATTEMPT_CANCELLED] = "cancelled",
+};
+
+const char *attempt_state_name(enum attempt_state s)
+{
+	return state_names[s];
+}
+
+/* The only door between states. */
+void attempt_enter(struct attempt *a, enum attempt_state to)
+{
+	must(attempt_may_go[a->state] & (1u << to));
+	a->state = to;
+}
+
+static struct io *io_of(const struct attempt *a)
+{
+	return a->x->all->setup.io;
+}
+
+/* ---- endings ------------------------------------------------------------------ */
+
+static void let_go(struct attempt *a)
+{
+	io_timer_clear(io_of(a), &a->limit);
+	sse_free(&a->sse);
+	buf_free(&a->body);
+}
+
+void attempt_fail(struct attempt *a, enum fault why, struct slice text)
+{
+	mono_ms now = io_now(io_of(a));
+	bool committed = a->state == ATTEMPT_STREAMING;
+
+	if (a->call)
+		upstream_cancel(a->call);
+	a->call = NULL;
+	a->fault = why;
+	a->fault_text = arena_copy(a->x->arena, text);
+	/* Before the commit point a broken stream is just an answer that was no good. */
+	if (!committed && (why == FAULT_CUT || why == FAULT_STALL))
+		a->fault = FAULT_BAD_ANSWER;
+	let_go(a);
+	attempt_enter(a, committed ? ATTEMPT_BROKEN : ATTEMPT_FAILED);
+	if (committed)
+		exchange_on_broken(a->x, now);
+	else
+		exchange_on_failed(a->x, now);
+}
+
+void attempt_finish(struct attempt *a)
+{
+	/* Behind the last event a backend may leave its connection open (E14). */
+	if (a->call)
+		upstream_release(a->call);
+	a->call = NULL;
+	let_go(a);
+	attempt_enter(a, ATTEMPT_DONE);
+	exchange_on_done(a->x, io_now(io_of(a)));
+}
+
+void attempt_cancel(struct attempt *a)
+{
+	if (!(attempt_may_go[a->state] & TO(CANCELLED)))
+		return;
+	if (a->call)
+		upstream_cancel(a->call);
+	a->call = NULL;
+	let_go(a);
+	attempt_enter(a, ATTEMPT_CANCELLED);
+}
+
+void attempt_free(struct attempt *a)
+{
+	must(a->call == NULL);
+	let_go(a);
+	buf_free(&a->headers);
+}
+
+/* ---- limits -------------------------------------------------------------------- */
+
+static const struct timeout_policy *timeouts_of(const struct attempt *a)
+{
+	return &a->pick.model->timeouts;
+}
+
+/* How long until something must have come, counted from the start. */
+static int64_t first_limit_ms(const struct attempt *a)
+{
+	const struct timeout_policy *t = timeouts_of(a);
+
+	if (!a->x->facts.stream)
+		return t->answer_ms;
+	return a->x->facts.reasons ? t->first_token_reasoning_ms : t->first_token_ms;
+}
+
+void attempt_progress(struct attempt *a)
+{
+	io_timer_set(io_of(a), &a->limit,
+		     a->paused ? MONO_NEVER
+			       : mono_after(io_now(io_of(a)), timeouts_of(a)->idle_ms));
+}
+
+static void on_limit(struct io_timer *timer, mono_ms now)
+{
+	struct attempt *a = CONTAINER_OF(timer, struct attempt, limit);
+
+	(void)now;
+	if (a->state == ATTEMPT_STREAMING)
+		attempt_fail(a, FAULT_STALL, S("no event within the idle limit"));
+	else if (exchange_has_other(a->x))
+		attempt_fail(a, FAULT_SILENCE, a->x->facts.stream
+			     ? S("no first token within the limit")
+			     : S("no answer within the limit"));
+	/* Else: nothing is left to move to; a late answer beats none, and the
+	 * exchange's deadline still holds. */
+}
+
+void attempt_pause(struct attempt *a, bool paused, mono_ms now)
+{
+	(void)now;
+	if (a->paused == paused || !a->call)
+		return;
+	a->paused = paused;
+	upstream_pause(a->call, paused);
+	/* While the client is the slow one, silence is not the backend's. */
+	if (a->state == ATTEMPT_STREAMING)
+		attempt_progress(a);
+}
+
+/* ---- what the connection tells --------------------------------------------------- */
+
+static void on_connected(void *owner, bool reused)
+{
+	struct attempt *a = owner;
+
+	(void)reused;
+	if (a->state == ATTEMPT_CONNECTING)
+		attempt_enter(a, ATTEMPT_WAITING);
+}
+
+static void on_fault(void *owner, enum fault why, const char *text)
+{
+	struct attempt *a = owner;
+
+	attempt_note_call(a);
+	a->call = NULL;
+	attempt_fail(a, why, slice_of(text));
+}
+
+static const struct upstream_events call_events = {
+	.on_connected = on_connected,
+	.on_head = attempt_on_head,
+	.on_body = attempt_on_body,
+	.on_end = attempt_on_end,
+	.on_fault = on_fault,
+};
+
+void attempt_note_call(struct attempt *a)
+{
+	if (a->call)
+		a->x->records[a->x->attempts - 1].stale_replays = upstream_stale_replays(a->call);
+}
+
+void attempt_start(struct attempt *a, struct exchange *x, const struct pick *pick, mono_ms now)
+{
+	*a = (struct attempt){
+		.x = x,
+		.pick = *pick,
+		.started_at = now,
+		.first_token_at = MONO_NEVER,
+		.limit = { .fire = on_limit },
+		.headers = BUF_INIT(H1_HEAD_BYTES_MAX * 2),
+		.body = BUF_INIT(ANSWER_BYTES_MAX),
+		.answer_length = CLIENT_LENGTH_UNKNOWN,
+		.answer = { .retry_after_ms = -1 },
+	};
+	sse_init(&a->sse, EVENT_BYTES_MAX);
+	request_build(a);
+	attempt_enter(a, ATTEMPT_CONNECTING);
+	io_timer_set(io_of(a), &a->limit, mono_after(now, first_limit_ms(a)));
+	a->call = upstream_start(x->all->setup.pool, pick->target->origin, &a->request,
+				 &call_events, a);
+}

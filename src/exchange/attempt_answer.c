@@ -1,0 +1,318 @@
+/* What a backend says, and what it means: the head decides whether the answer
+ * is an event stream, a body to pass on as it comes, or one to judge whole. */
+#include "exchange/attempt.h"
+
+#include "base/check.h"
+#include "wire/json.h"
+
+#define ERROR_BODY_KEPT_MAX ((size_t)64 * 1024)
+
+static struct io *io_of(const struct attempt *a)
+{
+	return a->x->all->setup.io;
+}
+
+static const struct dialect *dialect_of(const struct attempt *a)
+{
+	return a->pick.target->backend->dialect;
+}
+
+/* ---- the head ------------------------------------------------------------------- */
+
+static bool content_type_has(const struct h1_head *head, struct slice word)
+{
+	return slice_find_nocase(h1_get(head, S("content-type")), word) != SLICE_NOT_FOUND;
+}
+
+static struct h1_head *keep_head(struct attempt *a, const struct h1_head *head)
+{
+	struct arena *arena = a->x->arena;
+	struct h1_head *kept = arena_new(arena, struct h1_head);
+
+	*kept = *head;
+	kept->reason = arena_copy(arena, head->reason);
+	for (unsigned i = 0; i < head->header_count; i++) {
+		kept->headers[i].name = arena_copy(arena, head->headers[i].name);
+		kept->headers[i].value = arena_copy(arena, head->headers[i].value);
+	}
+	return kept;
+}
+
+void attempt_on_head(void *owner, const struct h1_head *head)
+{
+	struct attempt *a = owner;
+	bool good = head->status >= 200 && head->status < 300;
+
+	if (a->state == ATTEMPT_CONNECTING)
+		attempt_enter(a, ATTEMPT_WAITING);
+	a->status = head->status;
+	answer_keep_headers(a, head);
+	a->is_sse = good && content_type_has(head, S("event-stream"));
+	a->is_raw = good && !a->is_sse && a->x->endpoint->kind == ENDPOINT_PASS;
+	if (a->is_sse && (a->x->facts.stream || a->x->endpoint->kind == ENDPOINT_PASS)) {
+		attempt_enter(a, ATTEMPT_HOLDING);
+		return;
+	}
+	if (a->is_raw) {
+		if (head->body == H1_BODY_LENGTH && !h1_get(head, S("content-encoding")).at)
+			a->answer_length = head->content_length;
+		attempt_enter(a, ATTEMPT_HOLDING);
+		return;
+	}
+	a->judged_head = keep_head(a, head);
+	a->body.max = good ? ANSWER_BYTES_MAX : ERROR_BYTES_MAX;
+	attempt_enter(a, ATTEMPT_COLLECTING);
+}
+
+/* ---- the commit point -------------------------------------------------------------- */
+
+/* From here on the client sees this attempt; what was held back goes first. */
+static void commit(struct attempt *a)
+{
+	attempt_enter(a, ATTEMPT_STREAMING);
+	a->first_token_at = io_now(io_of(a));
+	exchange_on_commit(a->x, a->first_token_at);
+	if (buf_len(&a->body) > 0)
+		exchange_on_data(a->x, buf_slice(&a->body));
+	buf_free(&a->body);
+	attempt_progress(a);
+}
+
+/* ---- an event stream ---------------------------------------------------------------- */
+
+static void keep_usage(struct attempt *a, const struct usage *usage, struct slice finish_reason)
+{
+	if (usage->known)
+		a->usage = *usage;
+	if (finish_reason.len && !a->finish_reason.len)
+		a->finish_reason = arena_copy(a->x->arena, finish_reason);
+}
+
+static void fail_by_event(struct attempt *a, const struct event_facts *event)
+{
+	struct arena *arena = a->x->arena;
+
+	a->answer.message = arena_copy(arena, event->message);
+	a->answer.code = arena_copy(arena, event->code);
+	a->answer.retry_after_ms = event->retry_after_ms;
+	attempt_fail(a, event->fault, event->is & EVENT_ERROR ? S("the stream carried an error")
+							      : S("an event could not be understood"));
+}
+
+/* Gives an event that is fine to the client, or holds it back. False: the
+ * attempt has ended. */
+static bool pass_event(struct attempt *a, const struct sse_event *event, unsigned is)
+{
+	const unsigned commits = EVENT_CONTENT | EVENT_FINISH | EVENT_DONE;
+
+	if (a->state == ATTEMPT_STREAMING) {
+		exchange_on_data(a->x, event->raw);
+		/* Comments prove a living connection, not a working model (E16). */
+		if (event->has_data)
+			attempt_progress(a);
+		return true;
+	}
+	if (!event->has_data)
+		return true;    /* nothing to say to a client that has seen nothing */
+	if (buf_len(&a->body) + event->raw.len > EVENT_BYTES_MAX || !buf_append(&a->body, event->raw)) {
+		attempt_fail(a, FAULT_BAD_ANSWER, S("too much before the first token"));
+		return false;
+	}
+	if (is & commits)
+		commit(a);
+	return true;
+}
+
+/* False: the attempt has ended. */
+static bool on_event(struct attempt *a, const struct sse_event *event)
+{
+	struct event_facts facts = { .retry_after_ms = -1 };
+
+	if (event->has_data) {
+		dialect_of(a)->judge_event(exchanges_scratch(a->x->all), a->x->endpoint, event->type,
+					   event->data, &a->facts, &facts);
+		keep_usage(a, &facts.usage, facts.finish_reason);
+		if (facts.is & (EVENT_ERROR | EVENT_BROKEN)) {
+			fail_by_event(a, &facts);
+			return false;
+		}
+	}
+	if (!pass_event(a, event, facts.is))
+		return false;
+	if (facts.is & EVENT_DONE) {
+		attempt_note_call(a);
+		attempt_finish(a);
+		return false;
+	}
+	return true;
+}
+
+static void on_stream_bytes(struct attempt *a, struct slice bytes)
+{
+	struct sse_event event;
+
+	for (;;) {
+		switch (sse_feed(&a->sse, &bytes, &event)) {
+		case SSE_MORE:
+			return;
+		case SSE_TOO_LONG:
+			attempt_fail(a, FAULT_BAD_ANSWER, S("an event is larger than the limit"));
+			return;
+		case SSE_EVENT:
+			if (!on_event(a, &event))
+				return;
+		}
+	}
+}
+
+/* A raw JSON error behind the events, without "data:" (E06). */
+static bool rest_is_error(struct attempt *a)
+{
+	struct slice rest = slice_trim(sse_rest(&a->sse));
+	struct event_facts facts = { .retry_after_ms = -1 };
+
+	if (!rest.len || rest.at[0] != '{')
+		return false;
+	dialect_of(a)->judge_event(exchanges_scratch(a->x->all), a->x->endpoint, SLICE_NONE, rest,
+				   &a->facts, &facts);
+	if (!(facts.is & EVENT_ERROR))
+		return false;
+	fail_by_event(a, &facts);
+	return true;
+}
+
+/* The framing ended cleanly; was the answer complete? */
+static void on_stream_end(struct attempt *a)
+{
+	struct buf last = BUF_INIT(4096);
+	enum fault why;
+
+	if (rest_is_error(a))
+		return;
+	why = dialect_of(a)->judge_end(a->x->endpoint, &a->facts);
+	if (why != FAULT_NONE) {
+		attempt_fail(a, why, S("the stream ended before the answer was complete"));
+		return;
+	}
+	if (a->state == ATTEMPT_HOLDING)
+		commit(a);
+	dialect_of(a)->write_end(a->x->endpoint, &a->facts, &last);
+	if (buf_len(&last))
+		exchange_on_data(a->x, buf_slice(&last));
+	buf_free(&last);
+	attempt_finish(a);
+}
+
+/* ---- a body passed on without reading -------------------------------------------------- */
+
+static void on_raw_bytes(struct attempt *a, struct slice bytes)
+{
+	if (a->state == ATTEMPT_HOLDING)
+		commit(a);
+	exchange_on_data(a->x, bytes);
+	attempt_progress(a);
+}
+
+/* ---- an answer judged whole --------------------------------------------------------------- */
+
+static void keep_answer(struct attempt *a, const struct answer_facts *facts)
+{
+	struct arena *arena = a->x->arena;
+
+	a->answer = *facts;
+	a->answer.message = arena_copy(arena, facts->message);
+	a->answer.type = arena_copy(arena, facts->type);
+	a->answer.code = arena_copy(arena, facts->code);
+	keep_usage(a, &facts->usage, facts->finish_reason);
+	if (facts->fault != FAULT_NONE && buf_len(&a->body) <= ERROR_BODY_KEPT_MAX &&
+	    json_validate(buf_slice(&a->body), NULL) == JSON_OK)
+		a->error_body = arena_copy(arena, buf_slice(&a->body));
+}
+
+/* The client asked for the other form than the backend gave (E34, E35). */
+static bool retell(struct attempt *a, struct buf *told)
+{
+	const struct dialect *d = dialect_of(a);
+
+	if (a->is_sse)
+		return d->stream_to_answer &&
+		       d->stream_to_answer(a->x->arena, a->x->endpoint, buf_slice(&a->body), told);
+	return d->answer_to_stream &&
+	       d->answer_to_stream(a->x->arena, a->x->endpoint, &a->x->facts, buf_slice(&a->body), told);
+}
+
+static void give_whole(struct attempt *a, struct buf *body)
+{
+	struct buf held = *body;
+
+	*body = BUF_INIT(held.max);
+	a->answer_length = a->x->facts.stream ? CLIENT_LENGTH_UNKNOWN : buf_len(&held);
+	commit(a);
+	exchange_on_data(a->x, buf_slice(&held));
+	buf_free(&held);
+	attempt_finish(a);
+}
+
+static void on_whole_answer(struct attempt *a)
+{
+	struct buf told = BUF_INIT(ANSWER_BYTES_MAX);
+	struct answer_facts facts = { .retry_after_ms = -1 };
+	bool other_form;
+
+	if (a->is_sse && !retell(a, &told)) {
+		attempt_fail(a, FAULT_BAD_ANSWER, S("a stream came although none was asked for"));
+		goto done;
+	}
+	dialect_of(a)->judge_answer(a->x->arena, a->x->endpoint, a->status, a->judged_head,
+				    a->is_sse ? buf_slice(&told) : buf_slice(&a->body),
+				    io_wall_ms(io_of(a)), &facts);
+	keep_answer(a, &facts);
+	if (facts.fault != FAULT_NONE) {
+		attempt_fail(a, facts.fault, S("judged by its answer"));
+		goto done;
+	}
+	other_form = a->x->facts.stream;
+	if (other_form && !retell(a, &told)) {
+		attempt_fail(a, FAULT_BAD_ANSWER, S("no stream came although one was asked for"));
+		goto done;
+	}
+	if (a->is_sse || other_form)
+		a->answer_retold = true;
+	give_whole(a, a->answer_retold ? &told : &a->body);
+done:
+	buf_free(&told);
+}
+
+/* ---- the body ---------------------------------------------------------------------------------- */
+
+void attempt_on_body(void *owner, struct slice bytes)
+{
+	struct attempt *a = owner;
+
+	if (a->state == ATTEMPT_COLLECTING) {
+		if (!buf_append(&a->body, bytes))
+			attempt_fail(a, FAULT_BAD_ANSWER, S("the answer is larger than the limit"));
+	} else if (a->is_raw) {
+		on_raw_bytes(a, bytes);
+	} else {
+		on_stream_bytes(a, bytes);
+	}
+}
+
+void attempt_on_end(void *owner, bool until_close)
+{
+	struct attempt *a = owner;
+
+	(void)until_close;      /* judged by content: a JSON body must parse, a stream must be finished */
+	attempt_note_call(a);
+	a->call = NULL;
+	if (a->state == ATTEMPT_COLLECTING) {
+		on_whole_answer(a);
+	} else if (a->is_raw) {
+		if (a->state == ATTEMPT_HOLDING)
+			commit(a);
+		attempt_finish(a);
+	} else {
+		on_stream_end(a);
+	}
+}

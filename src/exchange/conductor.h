@@ -1,0 +1,18 @@
+/* conductor.h: between exchanges.c (what comes in at the door) and exchange.c
+ * (what becomes of it). Nobody else includes it. */
+#ifndef BACKSTAY_EXCHANGE_CONDUCTOR_H
+#define BACKSTAY_EXCHANGE_CONDUCTOR_H
+
+#include "exchange/exchange.h"
+
+/* Plans and starts the first try; x->facts is filled in. `star`: see
+ * plan_create(). The exchange may have ended on return. */
+void exchange_begin(struct exchange *x, const struct model_policy *model, struct slice star);
+/* Ends it for a reason of our own (deadline, shutdown), honestly. */
+void exchange_stop(struct exchange *x, enum fault why);
+/* Ends it; the client has been answered or is gone (x->client is NULL). */
+void exchange_end(struct exchange *x, enum fault fault);
+/* For client_claim(). */
+extern const struct client_request_events exchange_client_events;
+
+#endif

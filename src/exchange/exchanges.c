@@ -1,0 +1,304 @@
+/* What comes in at the door: who is it, what is asked, of which model. */
+#include "exchange/exchanges.h"
+
+#include "base/check.h"
+#include "exchange/answer.h"
+#include "exchange/conductor.h"
+#include "wire/url.h"
+
+#include <stdlib.h>
+
+#define SCRATCH_KEPT ((size_t)64 * 1024)
+
+struct exchanges *exchanges_create(const struct exchanges_setup *setup)
+{
+	struct exchanges *all = calloc(1, sizeof *all);
+
+	must(all != NULL);
+	all->setup = *setup;
+	all->config = config_take(setup->config);
+	all->id_prefix = io_random(setup->io);
+	list_init(&all->running);
+	return all;
+}
+
+void exchanges_set_config(struct exchanges *all, struct config *config)
+{
+	struct config *old = all->config;
+
+	all->config = config_take(config);
+	config_give(old);
+}
+
+size_t exchanges_count(const struct exchanges *all)
+{
+	return all->running.count;
+}
+
+void exchanges_end_all(struct exchanges *all)
+{
+	LIST_EACH(&all->running, link, after)
+		exchange_stop(CONTAINER_OF(link, struct exchange, link), FAULT_SHUTDOWN);
+}
+
+void exchanges_free(struct exchanges *all)
+{
+	if (!all)
+		return;
+	must(list_empty(&all->running));
+	config_give(all->config);
+	arena_free(all->scratch);
+	free(all);
+}
+
+struct arena *exchanges_scratch(struct exchanges *all)
+{
+	if (all->scratch && arena_size(all->scratch) > SCRATCH_KEPT) {
+		arena_free(all->scratch);
+		all->scratch = NULL;
+	}
+	if (!all->scratch)
+		all->scratch = arena_create(0);
+	return all->scratch;
+}
+
+/* ---- ids -------------------------------------------------------------------------- */
+
+/* A client may name its request; anything else than a plain word is not taken
+ * over into logs and headers. */
+static bool is_plain_id(struct slice id)
+{
+	if (id.len == 0 || id.len > REQUEST_ID_MAX)
+		return false;
+	for (size_t i = 0; i < id.len; i++) {
+		char c = id.at[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '-' || c == '_' || c == '.' || c == ':'))
+			return false;
+	}
+	return true;
+}
+
+static struct slice request_id(struct exchanges *all, struct arena *arena, const struct h1_head *head)
+{
+	struct slice given = h1_get(head, S("x-request-id"));
+
+	if (is_plain_id(given))
+		return arena_copy(arena, given);
+	return arena_printf(arena, "req_%016llx%08llx", (unsigned long long)all->id_prefix,
+			    (unsigned long long)++all->id_next);
+}
+
+/* ---- at the head: refuse before the body is read ------------------------------------- */
+
+static const struct client_key *who_is_it(const struct exchanges *all, const struct h1_head *head,
+					  enum admit_verdict *verdict)
+{
+	const struct client_key *who = NULL;
+	struct slice key = admit_presented_key(h1_get(head, S("authorization")),
+					       h1_get(head, S("x-api-key")));
+
+	*verdict = admit_check(&all->config->admit, key, &who);
+	return who;
+}
+
+static void refuse(struct exchanges *all, struct client_conn *c, const struct h1_head *head,
+		   struct error_answer *e)
+{
+	struct arena *arena = arena_create(0);
+
+	e->request_id = request_id(all, arena, head);
+	e->retry_after_ms = -1;
+	log_line(all->setup.log, LOG_INFO, "request_refused", "id=%.*s status=%d code=%.*s",
+		 SLICE_ARG(e->request_id), e->status, SLICE_ARG(e->code));
+	answer_refuse(c, &dialect_openai, e);
+	arena_free(arena);
+}
+
+static bool refuse_key(struct exchanges *all, struct client_conn *c, const struct h1_head *head,
+		       enum admit_verdict verdict)
+{
+	struct error_answer e = {
+		.fault = FAULT_CALLER, .status = 401, .type = S("invalid_request_error"),
+		.code = S("invalid_api_key"),
+		.message = verdict == ADMIT_NO_KEY
+			? S("No API key was given. Send one that this proxy knows, as "
+			    "'Authorization: Bearer KEY' or 'x-api-key: KEY'.")
+			: S("The API key is not one that this proxy knows."),
+	};
+
+	refuse(all, c, head, &e);
+	return false;
+}
+
+static bool refuse_path(struct exchanges *all, struct client_conn *c, const struct h1_head *head,
+			const char *allow)
+{
+	struct arena *arena = arena_create(0);
+	struct error_answer e = {
+		.fault = FAULT_CALLER, .status = allow ? 405 : 404, .type = S("invalid_request_error"),
+		.code = allow ? S("method_not_allowed") : S("unknown_url"),
+		.message = allow
+			? arena_printf(arena, "This path wants %s, not %.*s.", allow, SLICE_ARG(head->method))
+			: arena_printf(arena, "Unknown path: %.*s %.*s. OpenAI's API is served below /v1, "
+				       "for instance POST /v1/chat/completions.", SLICE_ARG(head->method),
+				       SLICE_ARG(head->target)),
+	};
+
+	refuse(all, c, head, &e);
+	arena_free(arena);
+	return false;
+}
+
+/* The endpoint that a head asks for; NULL with *allow as dialect_endpoint(). */
+static const struct endpoint *find_endpoint(const struct h1_head *head, struct slice *path,
+					    struct slice *query, const struct dialect **dialect,
+					    const char **allow)
+{
+	struct slice target = head->target;
+	size_t at;
+
+	/* Absolute form (RFC 9112 3.2.2): what stands behind the authority. */
+	if ((at = slice_find_slice(target, S("://"))) != SLICE_NOT_FOUND && target.at[0] != '/') {
+		target = slice_from(target, at + 3);
+		at = slice_find(target, '/');
+		target = at == SLICE_NOT_FOUND ? S("/") : slice_from(target, at);
+	}
+	*allow = NULL;
+	if (!url_split_target(target, path, query))
+		return NULL;
+	return dialect_endpoint(head->method, *path, dialect, allow);
+}
+
+static bool on_head(void *owner, struct client_conn *c, const struct h1_head *head)
+{
+	struct exchanges *all = owner;
+	const struct dialect *dialect;
+	struct slice path, query;
+	enum admit_verdict verdict;
+	const char *allow;
+
+	who_is_it(all, head, &verdict);
+	if (verdict != ADMIT_YES)
+		return refuse_key(all, c, head, verdict);
+	if (!find_endpoint(head, &path, &query, &dialect, &allow))
+		return refuse_path(all, c, head, allow);
+	return true;
+}
+
+/* ---- a whole request -------------------------------------------------------------------- */
+
+static void keep_request(struct exchange *x, const struct h1_head *head, struct buf *body)
+{
+	char text[IO_ADDR_TEXT_MAX];
+	struct slice path, query;
+	enum admit_verdict verdict;
+	const char *allow;
+
+	x->who = who_is_it(x->all, head, &verdict);
+	x->endpoint = find_endpoint(head, &path, &query, &x->dialect, &allow);
+	must(x->endpoint != NULL);      /* on_head() has seen it */
+	x->id = request_id(x->all, x->arena, head);
+	x->method = arena_copy(x->arena, head->method);
+	x->path = arena_copy(x->arena, path);
+	x->query = arena_copy(x->arena, query);
+	x->content_type = arena_copy(x->arena, h1_get(head, S("content-type")));
+	x->peer = arena_copy(x->arena, slice_of(io_addr_text(client_peer(x->client), text)));
+	request_keep_headers(x, head);
+	x->bytes_in = buf_len(body);
+	x->body = *body;
+	*body = BUF_INIT(body->max);
+}
+
+static struct exchange *exchange_new(struct exchanges *all, struct client_conn *c)
+{
+	struct arena *arena = arena_create(0);
+	struct exchange *x = arena_new(arena, struct exchange);
+
+	x->magic = EXCHANGE_MAGIC;
+	x->all = all;
+	x->arena = arena;
+	x->config = config_take(all->config);
+	x->client = c;
+	x->started_at = io_now(all->setup.io);
+	x->wall_ms = io_wall_ms(all->setup.io);
+	x->committed_at = MONO_NEVER;
+	list_append(&all->running, &x->link);
+	client_claim(c, &exchange_client_events, x);
+	return x;
+}
+
+static void end_with(struct exchange *x, const struct error_answer *e)
+{
+	answer_error(x, e, SLICE_NONE);
+	exchange_end(x, e->fault);
+}
+
+/* Endpoints without a model in the request (files, batches) belong to the model
+ * that a header names, else to the first of the config. */
+static struct slice model_from_header(const struct exchange *x, const struct h1_head *head)
+{
+	struct slice named = h1_get(head, S("x-backstay-model"));
+
+	if (named.len)
+		return arena_copy(x->arena, named);
+	for (size_t i = 0; i < x->config->model_count; i++)
+		if (!x->config->models[i].is_pattern)
+			return x->config->models[i].name;
+	return SLICE_NONE;
+}
+
+static void on_request(void *owner, struct client_conn *c, const struct h1_head *head,
+		       struct buf *body)
+{
+	struct exchange *x = exchange_new(owner, c);
+	struct error_answer e = { .retry_after_ms = -1 };
+	const struct model_policy *model;
+	struct slice star = SLICE_NONE;
+
+	keep_request(x, head, body);
+	e.request_id = x->id;
+	if (x->endpoint->kind == ENDPOINT_MODELS) {
+		answer_models(x);
+		exchange_end(x, x->status_sent == 200 ? FAULT_NONE : FAULT_CALLER);
+		return;
+	}
+	e.fault = x->dialect->read_request(x->arena, x->endpoint, x->content_type, x->path,
+					   buf_slice(&x->body), &x->facts, &e.message, &e.param);
+	if (e.fault != FAULT_NONE) {
+		end_with(x, &e);
+		return;
+	}
+	if (!x->facts.model.len)
+		x->facts.model = model_from_header(x, head);
+	model = config_model(x->config, x->facts.model, &star);
+	if (!model) {
+		answer_unknown_model(x, x->facts.model, &e);
+		end_with(x, &e);
+		return;
+	}
+	exchange_begin(x, model, star);
+}
+
+/* ---- what the connection says by itself ---------------------------------------------------- */
+
+static struct slice write_error(void *owner, int status, struct slice sentence, struct buf *out)
+{
+	struct error_answer e = {
+		.fault = status >= 500 ? FAULT_SHED : FAULT_CALLER,
+		.status = status,
+		.message = sentence,
+		.retry_after_ms = -1,
+	};
+
+	(void)owner;
+	dialect_openai.write_error(&e, out);
+	return S("application/json");
+}
+
+const struct client_door_events exchanges_door_events = {
+	.on_head = on_head,
+	.on_request = on_request,
+	.write_error = write_error,
+};

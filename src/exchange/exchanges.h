@@ -1,0 +1,40 @@
+/* exchanges.h: all exchanges of one worker: what requests go into and answers
+ * come out of. */
+#ifndef BACKSTAY_EXCHANGE_EXCHANGES_H
+#define BACKSTAY_EXCHANGE_EXCHANGES_H
+
+#include "conn/client_conn.h"
+#include "conn/upstream.h"
+#include "config/config.h"
+#include "observe/record.h"
+
+struct exchanges;
+
+/* Everything is borrowed and outlives the exchanges, except `config`, of which
+ * a reference is taken. */
+struct exchanges_setup {
+	struct io *io;
+	struct upstream_pool *pool;
+	struct config *config;        /* targets bound (target_registry_bind) */
+	const struct log *log;
+	/* Told once for each request that was handed up, when it has ended. */
+	void (*on_record)(void *owner, const struct exchange_record *record);
+	void *owner;
+};
+
+/* The caller ends it with exchanges_free(). */
+struct exchanges *exchanges_create(const struct exchanges_setup *setup);
+/* Exchanges begun from now on use `config`; those under way keep theirs. */
+void exchanges_set_config(struct exchanges *all, struct config *config);
+/* Exchanges under way. */
+size_t exchanges_count(const struct exchanges *all);
+/* Ends all of them honestly: an error (event) in the client's dialect that says
+ * the proxy is shutting down. */
+void exchanges_end_all(struct exchanges *all);
+/* None may be under way. */
+void exchanges_free(struct exchanges *all);
+
+/* For client_door_create(); the door's owner is the struct exchanges. */
+extern const struct client_door_events exchanges_door_events;
+
+#endif

@@ -1,0 +1,144 @@
+/* What goes to a backend. */
+#include "exchange/exchange.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+/* ---- headers ------------------------------------------------------------------- */
+
+/* Never passed on: credentials (the client's own provider key must not reach a
+ * backend, catalogue C09), what conn/ writes itself, what tells of the client's
+ * network, cookies. organization and project go with OpenAI's credential. */
+static const struct slice withheld[] = {
+	S_INIT("authorization"), S_INIT("x-api-key"), S_INIT("api-key"), S_INIT("x-goog-api-key"),
+	S_INIT("openai-organization"), S_INIT("openai-project"), S_INIT("cookie"),
+	S_INIT("host"), S_INIT("content-length"), S_INIT("accept-encoding"), S_INIT("expect"),
+	S_INIT("forwarded"), S_INIT("via"), S_INIT("x-real-ip"), S_INIT("cf-connecting-ip"),
+	S_INIT("true-client-ip"), S_INIT("x-request-id"),
+};
+
+static const struct slice withheld_prefixes[] = {
+	S_INIT("x-backstay-"), S_INIT("x-forwarded-"), S_INIT("proxy-"),
+};
+
+static bool is_withheld(const struct h1_head *head, struct slice name)
+{
+	for (size_t i = 0; i < COUNT_OF(withheld); i++)
+		if (slice_eq_nocase(name, withheld[i]))
+			return true;
+	for (size_t i = 0; i < COUNT_OF(withheld_prefixes); i++)
+		if (slice_starts_nocase(name, withheld_prefixes[i]))
+			return true;
+	return h1_is_hop_by_hop(head, name);
+}
+
+void request_keep_headers(struct exchange *x, const struct h1_head *head)
+{
+	x->client_headers = arena_array(x->arena, struct h1_header, head->header_count);
+	for (unsigned i = 0; i < head->header_count; i++) {
+		const struct h1_header *h = &head->headers[i];
+
+		if (is_withheld(head, h->name))
+			continue;
+		x->client_headers[x->client_header_count++] = (struct h1_header){
+			.name = arena_copy(x->arena, h->name),
+			.value = arena_copy(x->arena, h->value),
+		};
+	}
+}
+
+static bool backend_sets(const struct backend_policy *backend, struct slice name)
+{
+	for (size_t i = 0; i < backend->header_count; i++)
+		if (slice_eq_nocase(backend->headers[i].name, name))
+			return true;
+	return false;
+}
+
+static void write_credential(struct buf *b, const struct backend_policy *backend)
+{
+	if (!backend->key.len)
+		return;
+	switch ((enum auth_scheme)backend->auth) {
+	case AUTH_BEARER:
+		buf_puts(b, "Authorization: Bearer ");
+		buf_put(b, backend->key);
+		buf_puts(b, "\r\n");
+		break;
+	case AUTH_API_KEY:
+		h1_write_header(b, S("api-key"), backend->key);
+		break;
+	case AUTH_X_API_KEY:
+		h1_write_header(b, S("x-api-key"), backend->key);
+		break;
+	case AUTH_NONE:
+		break;
+	}
+}
+
+static void write_headers(struct attempt *a)
+{
+	const struct exchange *x = a->x;
+	const struct backend_policy *backend = a->pick.target->backend;
+
+	for (size_t i = 0; i < x->client_header_count; i++)
+		if (!backend_sets(backend, x->client_headers[i].name))
+			h1_write_header(&a->headers, x->client_headers[i].name,
+					x->client_headers[i].value);
+	for (size_t i = 0; i < backend->header_count; i++)
+		h1_write_header(&a->headers, backend->headers[i].name, backend->headers[i].value);
+	h1_write_header(&a->headers, S("x-request-id"), x->id);
+	write_credential(&a->headers, backend);
+}
+
+/* ---- target ----------------------------------------------------------------------- */
+
+/* "/files/" + what the client's path has where the endpoint's has its star. */
+static struct slice endpoint_path(const struct exchange *x)
+{
+	struct slice up = x->endpoint->upstream_path;
+	size_t fixed;
+
+	if (!slice_ends(up, S("*")))
+		return up;
+	fixed = x->endpoint->path.len - 1;
+	must(x->path.len >= fixed);
+	return arena_printf(x->arena, "%.*s%.*s", slice_int_len(slice_sub(up, 0, up.len - 1)), up.at,
+			    SLICE_ARG(slice_from(x->path, fixed)));
+}
+
+static struct slice target_text(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+	struct slice own = a->pick.target->backend->query;
+	bool any = x->query.len || own.len, both = x->query.len && own.len;
+	struct slice path = endpoint_path(x);
+
+	return arena_printf(x->arena, "%.*s%.*s%s%.*s%s%.*s",
+			    SLICE_ARG(a->pick.target->origin->base_path), SLICE_ARG(path),
+			    any ? "?" : "", SLICE_ARG(x->query), both ? "&" : "", SLICE_ARG(own));
+}
+
+void request_build(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	bool has_body = !slice_eq(x->method, S("GET")) && !slice_eq(x->method, S("HEAD")) &&
+			(!slice_eq(x->method, S("DELETE")) || buf_len(&x->body) > 0);
+
+	write_headers(a);
+	a->target_text = target_text(a);
+	a->request = (struct upstream_request){
+		.method = x->method,
+		.target = a->target_text,
+		.headers = buf_slice(&a->headers),
+		.body = a->parts,
+		.body_parts = has_body
+			? dialect_splice_model(x->arena, &x->facts, buf_slice(&x->body),
+					       a->pick.upstream_model, a->parts)
+			: 0,
+		.has_body = has_body,
+		.fresh = !x->endpoint->may_retry,
+		.body_max = UINT64_MAX,
+	};
+}
