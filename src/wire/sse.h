@@ -33,6 +33,7 @@ struct sse {
  * not counted. No memory is taken before a block arrives in pieces, and none
  * is kept between blocks. */
 void sse_init(struct sse *p, size_t event_bytes_max);
+/* Frees what the parser holds; it may be initialised again. */
 void sse_free(struct sse *p);
 /* Eats from the front of *in. SSE_EVENT: *ev is valid until the next call (it
  * points into the input or the parser). SSE_MORE: all of *in was eaten. A CR LF
