@@ -1,0 +1,14 @@
+#include "observe/record.h"
+
+#include "base/check.h"
+
+const char *degraded_name(enum degraded d)
+{
+	switch (d) {
+	case DEGRADED_NO:
+		return "";
+	case DEGRADED_FALLBACK:
+		return "fallback";
+	}
+	never("an unknown degradation");
+}
