@@ -55,9 +55,8 @@ struct sim_conn *conn_create(struct io *io, const struct io_addr *to)
 	c->sim = sim;
 	c->id = ++sim->next_conn;
 	c->to = *to;
-	c->from = (struct io_addr){ .family = IO_IPV4,
-				    .bytes = { 10, 77, 0, (uint8_t)io->number },
-				    .port = sim->next_port };
+	c->from = sim_io_addr(io);
+	c->from.port = sim->next_port;
 	sim->next_port = sim->next_port == UINT16_MAX ? 40000 : (uint16_t)(sim->next_port + 1);
 	c->way = sim_link_to(sim, to);
 	c->way->connects++;

@@ -45,6 +45,11 @@ const char *sim_io_name(const struct io *io)
 	return io->name;
 }
 
+struct io_addr sim_io_addr(const struct io *io)
+{
+	return (struct io_addr){ .family = IO_IPV4, .bytes = { 10, 77, 0, (uint8_t)io->number } };
+}
+
 struct sim *sim_io_world(const struct io *io)
 {
 	return io->sim;

@@ -50,6 +50,8 @@ void sim_free(struct sim *sim);
 struct io *sim_io_create(struct sim *sim, const char *name);
 /* The name given above. */
 const char *sim_io_name(const struct io *io);
+/* The address its connections come from, port 0. */
+struct io_addr sim_io_addr(const struct io *io);
 /* The world of a loop. */
 struct sim *sim_io_world(const struct io *io);
 /* The most streams this process may have open: further connects break with

@@ -1,0 +1,185 @@
+/* proxy.c: puts the rooms together the way the daemon does, on simulated loops. */
+#include "sim/proxy.h"
+
+#include "conn/client_conn.h"
+#include "conn/upstream.h"
+#include "config/config.h"
+#include "exchange/exchanges.h"
+#include "route/target.h"
+
+#include <stdlib.h>
+
+#define WORKERS_MAX 8
+
+struct worker {
+	struct io *io;
+	struct upstream_pool *pool;
+	struct exchanges *exchanges;
+	struct client_door *door;
+};
+
+struct sim_proxy {
+	struct sim *sim;
+	const struct log *log;
+	struct config *config;
+	struct target_registry *targets;
+	struct client_counters counters;
+	struct io_socket *socket;
+	struct worker workers[WORKERS_MAX];
+	unsigned worker_count;
+	uint64_t generation;
+};
+
+static const char *no_env(void *owner, const char *name)
+{
+	(void)owner;
+	(void)name;
+	return NULL;
+}
+
+static bool no_file(void *owner, const char *path, struct buf *out, struct buf *why)
+{
+	(void)owner;
+	(void)out;
+	buf_putf(why, "there are no files in the simulator (%s)", path);
+	return false;
+}
+
+static const struct config_source no_source = { .env = no_env, .read_file = no_file };
+
+static struct config *read_config(struct sim_proxy *p, struct slice file, struct slice text,
+				  struct buf *errors)
+{
+	struct config *c = config_parse(file, text, &no_source, errors);
+
+	if (!c)
+		return NULL;
+	c->generation = ++p->generation;
+	target_registry_bind(p->targets, c->arena, c->models, c->model_count);
+	return c;
+}
+
+static void worker_start(struct sim_proxy *p, struct worker *w,
+			 void (*on_record)(void *owner, const struct exchange_record *r),
+			 void *owner)
+{
+	struct exchanges_setup setup;
+	char name[32];
+
+	snprintf(name, sizeof name, "proxy%u", (unsigned)(w - p->workers) + 1);
+	w->io = sim_io_create(p->sim, name);
+	w->pool = upstream_pool_create(w->io, p->log);
+	setup = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = p->config,
+					  .log = p->log, .on_record = on_record, .owner = owner };
+	w->exchanges = exchanges_create(&setup);
+	w->door = client_door_create(w->io, &p->config->limits, &p->counters, p->log,
+				     &exchanges_door_events, w->exchanges);
+	client_door_listen(w->door, p->socket, p->config->listen_tls);
+}
+
+struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct slice file,
+				   struct slice config, const struct log *log,
+				   void (*on_record)(void *owner, const struct exchange_record *r),
+				   void *owner, struct buf *errors)
+{
+	struct sim_proxy *p = calloc(1, sizeof *p);
+
+	must(p != NULL);
+	must(workers >= 1);
+	must(workers <= WORKERS_MAX);
+	p->sim = sim;
+	p->log = log;
+	p->targets = target_registry_create();
+	p->config = read_config(p, file, config, errors);
+	if (!p->config) {
+		sim_proxy_free(p);
+		return NULL;
+	}
+	must(p->config->listen_count > 0);
+	p->socket = io_socket_open(&p->config->listen[0], NULL, 0);
+	p->worker_count = workers;
+	for (unsigned i = 0; i < workers; i++)
+		worker_start(p, &p->workers[i], on_record, owner);
+	return p;
+}
+
+bool sim_proxy_reload(struct sim_proxy *p, struct slice file, struct slice config,
+		      struct buf *errors)
+{
+	struct config *next = read_config(p, file, config, errors);
+
+	if (!next)
+		return false;
+	for (unsigned i = 0; i < p->worker_count; i++) {
+		exchanges_set_config(p->workers[i].exchanges, next);
+		client_door_set_limits(p->workers[i].door, &next->limits);
+	}
+	config_give(p->config);
+	p->config = next;
+	return true;
+}
+
+struct io_addr sim_proxy_addr(const struct sim_proxy *p)
+{
+	return io_socket_addr(p->socket);
+}
+
+void sim_proxy_drain(struct sim_proxy *p)
+{
+	for (unsigned i = 0; i < p->worker_count; i++)
+		client_door_drain(p->workers[i].door);
+}
+
+void sim_proxy_end_all(struct sim_proxy *p)
+{
+	for (unsigned i = 0; i < p->worker_count; i++)
+		exchanges_end_all(p->workers[i].exchanges);
+}
+
+size_t sim_proxy_exchanges(const struct sim_proxy *p)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < p->worker_count; i++)
+		count += exchanges_count(p->workers[i].exchanges);
+	return count;
+}
+
+unsigned sim_proxy_in_flight(const struct sim_proxy *p)
+{
+	return target_registry_in_flight(p->targets);
+}
+
+uint64_t sim_proxy_busy_connections(const struct sim_proxy *p)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; i < p->worker_count; i++) {
+		const struct upstream_counters *c = upstream_pool_counters(p->workers[i].pool);
+
+		count += c->open - c->idle;
+	}
+	return count;
+}
+
+void sim_proxy_free(struct sim_proxy *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->worker_count; i++)
+		client_door_free(p->workers[i].door);
+	/* What the doors broke is buried at the end of a turn. */
+	if (p->worker_count)
+		sim_run_for(p->sim, 1);
+	for (unsigned i = 0; i < p->worker_count; i++) {
+		exchanges_free(p->workers[i].exchanges);
+		upstream_pool_free(p->workers[i].pool);
+	}
+	if (p->socket)
+		io_socket_close(p->socket);
+	if (p->worker_count)
+		sim_run_for(p->sim, 1);
+	config_give(p->config);
+	target_registry_free(p->targets);
+	free(p);
+}

@@ -1,0 +1,37 @@
+/* proxy.h: the proxy as it ships, minus its process: config, workers, pools,
+ * exchanges, all on simulated loops. */
+#ifndef BACKSTAY_SIM_PROXY_H
+#define BACKSTAY_SIM_PROXY_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "observe/record.h"
+#include "sim/sim.h"
+
+struct sim_proxy;
+
+/* Parses `config` (YAML; `file` is for messages), starts `workers` loops that
+ * share its first listening address. `on_record` gets each exchange's record,
+ * `log` is borrowed. NULL with the complaints in `errors` if the config is bad. */
+struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct slice file,
+				   struct slice config, const struct log *log,
+				   void (*on_record)(void *owner, const struct exchange_record *r),
+				   void *owner, struct buf *errors);
+/* Puts another config in force; false, with the old one still in force, if it
+ * is bad. */
+bool sim_proxy_reload(struct sim_proxy *p, struct slice file, struct slice config,
+		      struct buf *errors);
+/* Where clients connect to. */
+struct io_addr sim_proxy_addr(const struct sim_proxy *p);
+/* Stops accepting and lets what runs end. */
+void sim_proxy_drain(struct sim_proxy *p);
+/* Ends what still runs, honestly. */
+void sim_proxy_end_all(struct sim_proxy *p);
+/* Exchanges, places on targets, and upstream connections in use. */
+size_t sim_proxy_exchanges(const struct sim_proxy *p);
+unsigned sim_proxy_in_flight(const struct sim_proxy *p);
+uint64_t sim_proxy_busy_connections(const struct sim_proxy *p);
+/* Frees all; exchanges must have ended. NULL is fine. */
+void sim_proxy_free(struct sim_proxy *p);
+
+#endif

@@ -1,0 +1,120 @@
+/* scenario_inside.h: shared by the files of the scenario runner. */
+#ifndef BACKSTAY_SIM_SCENARIO_INSIDE_H
+#define BACKSTAY_SIM_SCENARIO_INSIDE_H
+
+#include "base/arena.h"
+#include "mock/mock.h"
+#include "sim/client.h"
+#include "sim/proxy.h"
+#include "sim/scenario.h"
+#include "sim/sim.h"
+
+#define BACKENDS_MAX 16
+#define CLIENTS_MAX 200
+#define STATEMENTS_MAX 4000
+#define RECORDS_MAX 5000
+
+/* ---- text.c: one line in words ------------------------------------------------- */
+
+struct words {
+	struct arena *arena;
+	struct slice rest;
+	unsigned line;
+};
+
+/* The next word, quotes and escapes removed; false at the end of the line. */
+bool words_next(struct words *w, struct slice *word);
+/* Takes the next word if it is `word`. */
+bool words_take(struct words *w, const char *word);
+/* Both: false if the next word is not there or not of that form. */
+bool words_time(struct words *w, int64_t *ms);
+bool words_number(struct words *w, uint64_t *n);
+/* The rest of the line as it stands, trimmed. */
+struct slice words_rest(struct words *w);
+bool time_parse(struct slice text, int64_t *ms);
+
+/* ---- the scenario --------------------------------------------------------------- */
+
+struct backend {
+	struct slice name;
+	struct io_addr addr;
+	struct io *io;
+	struct io_socket *socket;
+	struct mock_options options;
+	struct slice behaviour;
+	unsigned line;
+	struct mock *mock;
+};
+
+struct actor {                                /* a client */
+	struct slice name;
+	struct io *io;
+	struct sim_client *client;
+	struct slice path, body;              /* last asked */
+	unsigned asked;
+	bool may_pend, direct;
+};
+
+/* What is kept of an exchange_record. */
+struct kept_record {
+	struct slice peer, request_id, target;
+	int status;
+	enum fault fault;
+	size_t attempts;
+};
+
+struct statement {
+	struct scenario *sc;
+	struct words words;
+	int64_t at_ms;
+	struct slice block;                   /* indented lines that follow */
+	bool is_expect;
+};
+
+struct scenario {
+	const char *name;
+	const struct scenario_options *options;
+	struct arena *arena;
+	struct sim *sim;
+	uint64_t seed, seed_last;
+	unsigned workers, turns;
+	int64_t end_ms;                       /* -1: by itself */
+	struct slice config;
+	unsigned config_line;
+	bool config_default;
+	struct backend backends[BACKENDS_MAX];
+	unsigned backend_count;
+	struct actor actors[CLIENTS_MAX];
+	unsigned actor_count;
+	struct statement *statements;
+	unsigned statement_count, statements_left;
+	struct sim_proxy *proxy;
+	struct log log;
+	struct buf log_text;
+	struct kept_record *records;
+	unsigned record_count;
+	unsigned failures, expectations;
+};
+
+/* Notes a failure: prints "name:line: ..." (line 0: no line). */
+void scenario_fail(struct scenario *sc, unsigned line, const char *format, ...) PRINTF_LIKE(3, 4);
+/* NULL if there is none of that name. */
+struct backend *scenario_backend(struct scenario *sc, struct slice name);
+struct actor *scenario_actor(struct scenario *sc, struct slice name);
+/* Milliseconds since the beginning. */
+int64_t scenario_now(const struct scenario *sc);
+
+/* act.c: does one statement. */
+void scenario_act(struct scenario *sc, struct statement *s);
+/* network settings; `strikes`: blows are allowed too. */
+void scenario_network(struct scenario *sc, struct words *w, bool strikes);
+/* expect.c */
+void scenario_expect(struct scenario *sc, struct words *w);
+void scenario_judge_all(struct scenario *sc);
+/* oracle.c: what a healthy backend would have answered; text of the arena. */
+struct slice scenario_oracle(struct scenario *sc, const struct actor *a);
+/* The last record of the client; NULL if there is none. `count`: how many. */
+const struct kept_record *scenario_record(const struct scenario *sc, const struct actor *a,
+					  unsigned *count);
+
+#endif
