@@ -1,6 +1,7 @@
 #include "stage.h"
 
-#include <errno.h>
+#include "io/real/loop.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -333,6 +334,31 @@ static void a_unix_socket_carries_bytes_too(void **state)
 	stage_close(&g);
 }
 
+static void a_peer_of_a_socket_for_both_families_shows_its_own_address(void **state)
+{
+	struct stage g;
+	char why[200], text[IO_ADDR_TEXT_MAX];
+	struct io_addr both;
+
+	(void)state;
+	stage_open(&g, NULL);
+	assert_true(io_addr_parse(S("[::]:0"), &both));
+	io_listener_close(g.listener);
+	io_socket_close(g.socket);
+	g.listener = NULL;
+	g.socket = io_socket_open(&both, why, sizeof why);
+	if (!g.socket) {
+		stage_close(&g);       /* a machine without IPv6 */
+		skip();
+	}
+	g.at.port = io_socket_addr(g.socket).port;
+	stage_listen(&g, NULL);
+	stage_pair(&g);
+	assert_int_equal(g.peer.family, IO_IPV4);
+	assert_memory_equal(io_addr_text(&g.peer, text), "127.0.0.1:", 10);
+	stage_close(&g);
+}
+
 /* ---- closing inside handlers -------------------------------------------------- */
 
 static bool server_let_go(struct stage *g)
@@ -469,6 +495,107 @@ static void accepting_goes_on_after_descriptors_had_run_out(void **state)
 	stage_close(&g);
 }
 
+/* ---- idleness ------------------------------------------------------------------------- */
+
+/* A loop that has nothing to do must sleep. These wait a moment and count how
+ * often it woke; one that spins wakes thousands of times. */
+#define MOMENT_MS 30
+#define WAKES_MAX 20
+
+static bool moment_over;
+
+struct moment {
+	struct io_timer timer;
+	struct stage *g;
+};
+
+static void on_moment(struct io_timer *t, mono_ms now)
+{
+	(void)now;
+	moment_over = true;
+	stage_look(CONTAINER_OF(t, struct moment, timer)->g);
+}
+
+static bool is_moment_over(struct stage *g)
+{
+	(void)g;
+	return moment_over;
+}
+
+static unsigned wakes_in_a_moment(struct stage *g)
+{
+	struct moment moment = { { .fire = on_moment }, g };
+	unsigned before = ev_iteration(g->io->loop);
+
+	moment_over = false;
+	io_timer_set(g->io, &moment.timer, io_now(g->io) + MOMENT_MS);
+	stage_run(g, is_moment_over);
+	return ev_iteration(g->io->loop) - before;
+}
+
+static void a_stream_whose_peer_has_finished_keeps_nobody_busy(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	stage_open(&g, NULL);
+	stage_pair(&g);
+	io_stream_finish(g.client.stream);
+	stage_run(&g, server_ended);
+	assert_in_range(wakes_in_a_moment(&g), 1, WAKES_MAX);
+	stage_close(&g);
+}
+
+static void a_paused_stream_keeps_nobody_busy(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	stage_open(&g, NULL);
+	stage_pair(&g);
+	g.server.pause_on_data = true;
+	end_write(&g.client, S("hello"));
+	stage_run(&g, server_got_5);
+	end_write(&g.client, S("more"));
+	assert_in_range(wakes_in_a_moment(&g), 1, WAKES_MAX);
+	end_close(&g.client, IO_CLOSE_RESET);
+	assert_in_range(wakes_in_a_moment(&g), 1, WAKES_MAX);
+	stage_close(&g);
+}
+
+static void a_blocked_writer_keeps_nobody_busy(void **state)
+{
+	struct stage g;
+	char *bytes = pattern(16 * MB);
+
+	(void)state;
+	stage_open(&g, NULL);
+	stage_pair(&g);
+	io_read_pause(g.server.stream, true);
+	end_write(&g.client, (struct slice){ bytes, 16 * MB });
+	assert_in_range(wakes_in_a_moment(&g), 1, WAKES_MAX);
+	free(bytes);
+	stage_close(&g);
+}
+
+static void a_listener_without_descriptors_keeps_nobody_busy(void **state)
+{
+	struct stage g;
+	struct rlimit before;
+	unsigned wakes;
+
+	(void)state;
+	stage_open(&g, NULL);
+	stage_connect(&g, NULL);
+	use_up_descriptors(&before);
+	wakes = wakes_in_a_moment(&g);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_in_range(wakes, 1, WAKES_MAX);
+	assert_int_equal(g.accepted, 0);
+	stage_run(&g, server_stands);
+	stage_close(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,6 +617,11 @@ int main(void)
 		cmocka_unit_test(the_peer_reads_our_last_words_although_it_was_still_sending),
 		cmocka_unit_test(what_is_queued_is_flushed_after_the_owner_let_go),
 		cmocka_unit_test(accepting_goes_on_after_descriptors_had_run_out),
+		cmocka_unit_test(a_stream_whose_peer_has_finished_keeps_nobody_busy),
+		cmocka_unit_test(a_paused_stream_keeps_nobody_busy),
+		cmocka_unit_test(a_blocked_writer_keeps_nobody_busy),
+		cmocka_unit_test(a_listener_without_descriptors_keeps_nobody_busy),
+		cmocka_unit_test(a_peer_of_a_socket_for_both_families_shows_its_own_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
