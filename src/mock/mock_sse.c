@@ -1,0 +1,259 @@
+/* mock_sse.c: streams of server-sent events, and what can befall them. */
+#include "mock/mock_internal.h"
+
+#include <string.h>
+
+void mock_sse_start(struct mock_sse *s, struct mock *mock, const struct mock_behaviour *b,
+		    enum mock_protocol protocol)
+{
+	*s = (struct mock_sse){
+		.mock = mock, .b = b, .out = &mock->body, .protocol = protocol,
+		.ttft_ms = b->ttft_ms >= 0 ? b->ttft_ms : mock->options.ttft_ms,
+		.gap_ms = b->gap_ms >= 0 ? b->gap_ms : mock->options.gap_ms,
+	};
+	s->plain = !b->crlf && !b->cr && !b->multi_data && !b->no_space && !b->blank_lines;
+	if (b->bom)
+		mock_script_send(s->out, S("\xef\xbb\xbf"));
+}
+
+static void send_comment(struct mock_sse *s)
+{
+	mock_script_send(s->out, s->b->crlf ? S(": keep-alive\r\n\r\n") : S(": keep-alive\n\n"));
+}
+
+/* The silence before the first token, with comments where they are wanted. */
+static void wait_first(struct mock_sse *s)
+{
+	int64_t left = s->ttft_ms;
+
+	s->waited = true;
+	if (s->b->comments_only) {
+		send_comment(s);
+		mock_script_wait(s->out, s->b->comments_ms);
+		mock_script_repeat(s->out, 2, UINT32_MAX);
+		s->over = true;
+		return;
+	}
+	if (s->b->comments_ms > 0) {
+		send_comment(s);
+		for (; left > s->b->comments_ms; left -= s->b->comments_ms) {
+			mock_script_wait(s->out, s->b->comments_ms);
+			send_comment(s);
+		}
+	}
+	mock_script_wait(s->out, left);
+}
+
+static void end_event(struct mock_sse *s);
+
+/* An in-band error in the shape asked for, and the ending that goes with it. */
+static void send_error(struct mock_sse *s)
+{
+	enum mock_shape shape = (enum mock_shape)s->b->shape;
+	struct buf *out;
+
+	s->cut_this = s->bad_this = false;
+	if (shape == SHAPE_RAW) {
+		mock_script_begin(s->out);
+		mock_write_error(&s->out->bytes, s->b, SHAPE_OPENAI);
+		mock_script_end(s->out);
+	} else {
+		bool named = shape == SHAPE_EVENT || s->protocol == PROTOCOL_RESPONSES;
+
+		out = mock_sse_begin(s, named ? "error" : NULL);
+		if (shape == SHAPE_OPENROUTER && s->chunk_head.len) {
+			buf_put(out, s->chunk_head);
+			buf_puts(out, "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},"
+				 "\"finish_reason\":\"error\"}],\"error\":{\"code\":502,\"message\":");
+			json_write_string(out, s->b->message[0] ? slice_of(s->b->message)
+								: S("Provider disconnected unexpectedly"));
+			buf_puts(out, "}}");
+		} else if (s->protocol == PROTOCOL_RESPONSES) {
+			buf_puts(out, "{\"type\":\"error\",\"sequence_number\":");
+			buf_putf(out, "%u,", s->content_events + 2);
+			mock_write_error(&s->mock->scratch, s->b, SHAPE_OPENAI);
+			buf_put(out, slice_from(buf_slice(&s->mock->scratch), 1));
+			buf_clear(&s->mock->scratch);
+		} else {
+			mock_write_error(out, s->b, shape == SHAPE_EVENT ? SHAPE_OPENAI : shape);
+		}
+		end_event(s);
+	}
+	if (shape == SHAPE_VLLM || shape == SHAPE_OPENROUTER)
+		mock_sse_done(s);
+	mock_script_step(s->out, STEP_END);
+	s->over = true;
+}
+
+static void send_unknown(struct mock_sse *s)
+{
+	struct buf *out = mock_sse_begin(s, "x.from.the.future");
+
+	buf_puts(out, "{\"type\":\"x.from.the.future\",\"object\":\"x.unknown\",\"sails\":[1,2,{\"set\":true}]}");
+	end_event(s);
+}
+
+static void strike(struct mock_sse *s, const struct mock_point *p)
+{
+	switch (p->kind) {
+	case POINT_STALL:
+		mock_script_wait(s->out, p->for_ms);
+		s->over = s->over || p->for_ms == MOCK_FOR_EVER;
+		return;
+	case POINT_MID_EVENT:
+		s->cut_this = true;
+		return;
+	case POINT_BAD_JSON:
+		s->bad_this = true;
+		return;
+	case POINT_BIG_EVENT:
+		s->big_bytes = p->size;
+		return;
+	case POINT_NEW_ID:
+		s->new_id = true;
+		return;
+	case POINT_UNKNOWN:
+		send_unknown(s);
+		return;
+	case POINT_FILTER:
+		s->filter = true;
+		return;
+	case POINT_ERROR:
+		send_error(s);
+		return;
+	case POINT_CUT:
+		mock_script_step(s->out, STEP_CUT);
+		break;
+	case POINT_END:
+		mock_script_step(s->out, STEP_END);
+		break;
+	case POINT_RESET:
+		mock_script_step(s->out, STEP_RESET);
+		break;
+	case POINT_BAD_CHUNK:
+		mock_script_step(s->out, STEP_BAD_CHUNK);
+		break;
+	}
+	s->over = true;
+}
+
+/* The points that come before content event number `at`. */
+static void strike_at(struct mock_sse *s, uint32_t at)
+{
+	for (uint32_t i = 0; i < s->b->point_count && !s->over; i++)
+		if (s->b->points[i].after == at)
+			strike(s, &s->b->points[i]);
+}
+
+bool mock_sse_content(struct mock_sse *s)
+{
+	if (s->over)
+		return false;
+	if (!s->waited)
+		wait_first(s);
+	else if (s->content_events)
+		mock_script_wait(s->out, s->gap_ms);
+	if (!s->over)
+		strike_at(s, s->content_events);
+	s->content_events++;
+	return !s->over && !s->filter;
+}
+
+bool mock_sse_finish(struct mock_sse *s)
+{
+	if (s->over)
+		return false;
+	if (!s->waited)
+		wait_first(s);
+	for (uint32_t i = 0; i < s->b->point_count && !s->over && !s->filter; i++)
+		if (s->b->points[i].after >= s->content_events)
+			strike(s, &s->b->points[i]);
+	return !s->over;
+}
+
+struct buf *mock_sse_begin(struct mock_sse *s, const char *type)
+{
+	struct buf *out = &s->out->bytes;
+
+	mock_script_begin(s->out);
+	if (type) {
+		buf_puts(out, "event: ");
+		buf_put(out, slice_of(type));
+		buf_puts(out, "\n");
+	}
+	buf_puts(out, "data: ");
+	return out;
+}
+
+/* Rewrites the event just written (with LF) in the odd style that is asked. */
+static void restyle(struct mock_sse *s)
+{
+	struct buf *bytes = &s->out->bytes, *copy = &s->mock->styled;
+	struct slice newline = s->b->crlf ? S("\r\n") : s->b->cr ? S("\r") : S("\n");
+	struct slice data_word = s->b->no_space ? S("data:") : S("data: ");
+	struct slice rest, line;
+
+	buf_clear(copy);
+	buf_put(copy, slice_from(buf_slice(bytes), s->out->open));
+	bytes->end = bytes->start + s->out->open;
+	rest = buf_slice(copy);
+	if (s->b->blank_lines)
+		buf_put(bytes, newline);
+	while (slice_cut(rest, '\n', &line, &rest)) {
+		if (!slice_starts(line, S("data: "))) {
+			buf_put(bytes, line);
+			buf_put(bytes, newline);
+			continue;
+		}
+		line = slice_from(line, sizeof "data: " - 1);
+		if (s->b->multi_data && line.len > 2 && line.at[0] == '{') {
+			buf_put(bytes, data_word);
+			buf_puts(bytes, "{");
+			buf_put(bytes, newline);
+			buf_put(bytes, data_word);
+			buf_put(bytes, slice_sub(line, 1, line.len - 1));
+			buf_put(bytes, newline);
+			line = S("}");
+		}
+		buf_put(bytes, data_word);
+		buf_put(bytes, line);
+		buf_put(bytes, newline);
+	}
+	if (buf_len(copy) > 64 * 1024)
+		buf_free(copy);
+}
+
+static void end_event(struct mock_sse *s)
+{
+	struct buf *bytes = &s->out->bytes;
+
+	if (s->bad_this) {
+		/* Without its last third the JSON is broken, but the event is whole. */
+		bytes->end -= (buf_len(bytes) - s->out->open) / 3;
+		s->bad_this = false;
+	}
+	buf_puts(bytes, "\n\n");
+	if (!s->plain)
+		restyle(s);
+	if (s->cut_this)
+		bytes->end -= (buf_len(bytes) - s->out->open) / 2;
+	mock_script_end(s->out);
+}
+
+void mock_sse_end(struct mock_sse *s)
+{
+	end_event(s);
+	if (s->cut_this) {
+		mock_script_step(s->out, STEP_CUT);
+		s->over = true;
+	}
+}
+
+void mock_sse_done(struct mock_sse *s)
+{
+	if (s->over)
+		return;
+	mock_sse_begin(s, NULL);
+	buf_puts(&s->out->bytes, "[DONE]");
+	end_event(s);
+}
