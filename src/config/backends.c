@@ -315,7 +315,10 @@ static void read_url(struct backend_reading *b, const struct node *n)
 	if (!scalar_of(r, "url", n, &text))
 		return;
 	if (!url_parse(text, &url, &why)) {
-		complain_at(r, n, "%s is not a backend's URL: %s", quote(r, n->written), why);
+		/* A user and a password are not repeated. */
+		complain_at(r, n, "%s is not a backend's URL: %s",
+			    slice_find(n->written, '@') == SLICE_NOT_FOUND ? quote(r, n->written) : "this",
+			    why);
 		return;
 	}
 	if (url.query.len) {

@@ -12,8 +12,7 @@ const size_t config_local_server_count = COUNT_OF(config_local_servers);
 
 #define TEXT_MAX (64 * 1024)
 #define PREFIXES_MAX 6
-/* Where the proxy itself listens by default: a server there is a mistake. */
-#define OWN_PORT 8080
+#define OWN_LISTEN "127.0.0.1:8080"
 
 /* A vendor with an OpenAI-compatible API that takes a bearer key. In the order
  * in which the model `chat` prefers them. */
@@ -28,16 +27,16 @@ struct vendor {
 
 static const struct vendor vendors[] = {
 	{ "openai", "OPENAI", { "OPENAI_API_KEY", NULL }, "https://api.openai.com/v1",
-	  "gpt-5-mini", { "gpt-*", "chatgpt-*", "text-embedding-3-*" } },
+	  "gpt-6-luna", { "gpt-*", "chatgpt-*", "text-embedding-3-*" } },
 	{ "anthropic", "ANTHROPIC", { "ANTHROPIC_API_KEY", NULL }, "https://api.anthropic.com/v1",
-	  "claude-sonnet-4-5", { "claude-*" } },
+	  "claude-sonnet-5-5", { "claude-*" } },
 	{ "gemini", "GEMINI", { "GEMINI_API_KEY", "GOOGLE_API_KEY" },
-	  "https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-flash",
+	  "https://generativelanguage.googleapis.com/v1beta/openai", "gemini-3.8-flash",
 	  { "gemini-*" } },
 	{ "mistral", "MISTRAL", { "MISTRAL_API_KEY", NULL }, "https://api.mistral.ai/v1",
 	  "mistral-small-latest", { "mistral-*", "codestral-*", "ministral-*" } },
 	{ "deepseek", "DEEPSEEK", { "DEEPSEEK_API_KEY", NULL }, "https://api.deepseek.com/v1",
-	  "deepseek-chat", { "deepseek-*" } },
+	  "deepseek-flash", { "deepseek-*" } },
 	{ "groq", "GROQ", { "GROQ_API_KEY", NULL }, "https://api.groq.com/openai/v1",
 	  "openai/gpt-oss-120b", { NULL } },
 	{ "openrouter", "OPENROUTER", { "OPENROUTER_API_KEY", NULL }, "https://openrouter.ai/api/v1",
@@ -113,9 +112,20 @@ static void add_azure(struct environment *e)
 	buf_puts(e->found, "azure (AZURE_OPENAI_API_KEY): models azure/*\n");
 }
 
+/* Will Backstay itself listen on that port? Then no server of another kind is there. */
+static bool is_own_port(const struct environment *e, uint16_t port)
+{
+	const char *listen = env_of(e, "BACKSTAY_LISTEN");
+	char ending[8];
+	int len = snprintf(ending, sizeof ending, ":%u", (unsigned)port);
+
+	must(len > 0 && (size_t)len < sizeof ending);
+	return slice_ends(slice_of(listen ? listen : OWN_LISTEN), slice_of(ending));
+}
+
 static void add_local(struct environment *e, const struct config_local_server *s)
 {
-	if (s->port == OWN_PORT && !env_of(e, "BACKSTAY_LISTEN"))
+	if (is_own_port(e, s->port))
 		return;
 	buf_putf(&e->backends, "  %s: {url: \"http://127.0.0.1:%u/v1\"}\n", s->name,
 		 (unsigned)s->port);
@@ -127,7 +137,7 @@ static void add_local(struct environment *e, const struct config_local_server *s
 
 static void write_text(struct environment *e, struct buf *out)
 {
-	buf_puts(out, "listen: \"${BACKSTAY_LISTEN:-127.0.0.1:8080}\"\n");
+	buf_puts(out, "listen: \"${BACKSTAY_LISTEN:-" OWN_LISTEN "}\"\n");
 	if (env_of(e, "BACKSTAY_ADMIN"))
 		buf_puts(out, "admin: {listen: \"${BACKSTAY_ADMIN}\"}\n");
 	if (env_of(e, "BACKSTAY_KEY"))

@@ -1,6 +1,31 @@
 /* reference.c: the schema's tables as Markdown. */
 #include "config/inside.h"
 
+/* Text for a cell of a table. */
+static void put_cell(struct buf *out, const char *text)
+{
+	for (struct slice s = slice_of(text); s.len; s = slice_from(s, 1)) {
+		if (s.at[0] == '|')
+			buf_puts(out, "\\");
+		buf_put(out, slice_sub(s, 0, 1));
+	}
+}
+
+/* A link to the heading of a section: small letters and digits only. */
+static void put_link(struct buf *out, const struct section *s)
+{
+	buf_putf(out, "[`%s`](#", s->path);
+	for (struct slice p = slice_of(s->path); p.len; p = slice_from(p, 1)) {
+		char c = p.at[0];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c + ('a' - 'A'));
+		if ((c >= 'a' && c <= 'z') || c == '_')
+			buf_put(out, (struct slice){ &c, 1 });
+	}
+	buf_puts(out, ")");
+}
+
 static void put_range(struct buf *out, const struct field *f)
 {
 	struct arena *scratch = arena_create(0);
@@ -42,6 +67,10 @@ static void put_shape(struct buf *out, const struct field *f)
 		buf_putf(out, "%s", f->shape ? f->shape : "text");
 		break;
 	}
+	if (f->section) {
+		buf_puts(out, ": ");
+		put_link(out, f->section);
+	}
 }
 
 static void put_default(struct buf *out, const struct field *f)
@@ -70,7 +99,9 @@ static void put_section(struct buf *out, const struct section *s)
 		put_shape(out, f);
 		buf_puts(out, " | ");
 		put_default(out, f);
-		buf_putf(out, " | %s |\n", f->doc);
+		buf_puts(out, " | ");
+		put_cell(out, f->doc);
+		buf_puts(out, " |\n");
 	}
 	buf_puts(out, "\n");
 }

@@ -50,12 +50,20 @@ static bool is_shifted(struct slice s, size_t at)
 	return s.at[at + 2] == '\xb8' || s.at[at + 2] == '\xb9';
 }
 
-/* Length of the ${…} at the front of `s`; 0 if there is none on this line. */
+/* Length of the ${…} at the front of `s`; 0 if there is none on this line.
+ * Anything may stand behind a ':', only a name before it: a lost brace must not
+ * swallow the quote that ends the value. */
 static size_t placeholder_len(struct slice s)
 {
+	size_t i = 2;
+
 	if (s.len < 3 || s.at[0] != '$' || s.at[1] != '{')
 		return 0;
-	for (size_t i = 2; i < s.len; i++) {
+	while (i < s.len && value_is_name(slice_sub(s, i, i + 1), "_-.", 1))
+		i++;
+	if (i < s.len && s.at[i] != ':' && s.at[i] != '}')
+		return 0;
+	for (; i < s.len; i++) {
 		if (s.at[i] == '}')
 			return i + 1;
 		if (s.at[i] == '\n' || s.at[i] == '\r' || s.at[i] == '\0')
@@ -137,9 +145,7 @@ static void place_of(struct slice text, size_t offset, unsigned *line, unsigned 
 static const char *yaml_remedy(const struct yaml_reading *y)
 {
 	const char *problem = y->parser.problem ? y->parser.problem : "";
-	size_t at = y->parser.problem_mark.index;
 
-	(void)at;
 	if (strstr(problem, "cannot start any token"))
 		return "a value may not start with this character (tabs cannot indent, and @ or ` "
 		       "need quotes): use spaces, or put the value in quotes";
