@@ -29,7 +29,7 @@ struct sim_client {
 	struct sim_answer answer;
 };
 
-static const struct io_stream_events client_events;
+
 
 const char *sim_answer_end_name(enum sim_answer_end end)
 {

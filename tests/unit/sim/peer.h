@@ -93,7 +93,7 @@ static void peer_on_accept(void *owner, struct io_stream *s, const struct io_add
 	peer_say(p, "accepted");
 }
 
-static void peer_write(struct peer *p, const char *text)
+static inline void peer_write(struct peer *p, const char *text)
 {
 	struct slice s = slice_of(text);
 
