@@ -5,10 +5,8 @@
 const char *degraded_name(enum degraded d)
 {
 	switch (d) {
-	case DEGRADED_NO:
-		return "";
-	case DEGRADED_FALLBACK:
-		return "fallback";
+	case DEGRADED_NO:       return "";
+	case DEGRADED_FALLBACK: return "fallback";
 	}
-	never("an unknown degradation");
+	never("a degradation without a name");
 }

@@ -88,7 +88,7 @@ ARROWS = {
     "cache": "base io",
     "route": "base resilience",
     "conn": "base io wire",
-    "observe": "base io",
+    "observe": "base io wire/json.h",
     "config": "base io/io.h wire/url.h dialect/dialect.h admit/admit.h */policy.h",
     "exchange": ROOMS_BELOW_EXCHANGE + " config",
     "mock": "base io wire",

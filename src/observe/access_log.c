@@ -1,0 +1,275 @@
+#include "observe/access_log.h"
+
+#include "base/log.h"
+#include "wire/json.h"
+
+#include <string.h>
+
+#define FIELD_MAX 256                 /* bytes of a text that came from outside */
+#define TEXT_MAX  512                 /* of a sentence about a fault */
+
+/* ---- members -------------------------------------------------------------------- */
+
+/* At most `max` bytes, not cut inside a UTF-8 sequence. */
+static struct slice shortened(struct slice s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max > 0 && ((unsigned char)s.at[max] & 0xc0) == 0x80)
+		max--;
+	return slice_sub(s, 0, max);
+}
+
+static void put_text(struct buf *out, const char *name, struct slice value, size_t max)
+{
+	buf_putf(out, "\"%s\":", name);
+	if (value.len)
+		json_write_string(out, shortened(value, max));
+	else
+		buf_puts(out, "null");
+}
+
+static void put_number(struct buf *out, const char *name, int64_t value)
+{
+	buf_putf(out, "\"%s\":%lld", name, (long long)value);
+}
+
+/* `known` false: null. */
+static void put_maybe(struct buf *out, const char *name, bool known, int64_t value)
+{
+	if (known)
+		put_number(out, name, value);
+	else
+		buf_putf(out, "\"%s\":null", name);
+}
+
+static void put_bool(struct buf *out, const char *name, bool value)
+{
+	buf_putf(out, "\"%s\":%s", name, value ? "true" : "false");
+}
+
+static void put_fault(struct buf *out, enum fault fault)
+{
+	put_text(out, "fault", fault == FAULT_NONE ? SLICE_NONE : slice_of(fault_row(fault)->name),
+		 FIELD_MAX);
+}
+
+/* ---- JSON -------------------------------------------------------------------------- */
+
+static void put_attempt(struct buf *out, const struct attempt_record *a)
+{
+	buf_puts(out, "{");
+	put_text(out, "target", a->target, FIELD_MAX);
+	buf_puts(out, ",");
+	put_fault(out, a->fault);
+	buf_puts(out, ",");
+	put_maybe(out, "status", a->status != 0, a->status);
+	buf_puts(out, ",");
+	put_number(out, "start_ms", a->start_ms);
+	buf_puts(out, ",");
+	put_number(out, "took_ms", a->took_ms);
+	buf_puts(out, ",");
+	put_maybe(out, "first_token_ms", a->first_token_ms >= 0, a->first_token_ms);
+	buf_puts(out, ",");
+	put_number(out, "stale_replays", a->stale_replays);
+	buf_puts(out, ",");
+	put_text(out, "text", a->text, TEXT_MAX);
+	buf_puts(out, "}");
+}
+
+static void put_attempts(struct buf *out, const struct exchange_record *r)
+{
+	size_t listed = r->attempt_count < ACCESS_ATTEMPTS_MAX ? r->attempt_count
+							       : ACCESS_ATTEMPTS_MAX;
+
+	buf_puts(out, "\"attempts\":[");
+	for (size_t i = 0; i < listed; i++) {
+		if (i)
+			buf_puts(out, ",");
+		put_attempt(out, &r->attempts[i]);
+	}
+	buf_puts(out, "]");
+	if (listed < r->attempt_count) {
+		buf_puts(out, ",");
+		put_number(out, "attempts_left_out", (int64_t)(r->attempt_count - listed));
+	}
+}
+
+static void put_tokens(struct buf *out, const struct exchange_record *r)
+{
+	buf_puts(out, "\"tokens\":");
+	if (!r->usage_known) {
+		buf_puts(out, "null");
+		return;
+	}
+	buf_puts(out, "{");
+	put_number(out, "input", r->input_tokens);
+	buf_puts(out, ",");
+	put_number(out, "output", r->output_tokens);
+	buf_puts(out, ",");
+	put_number(out, "cached", r->cached_tokens);
+	buf_puts(out, ",");
+	put_number(out, "reasoning", r->reasoning_tokens);
+	buf_puts(out, "}");
+}
+
+static void put_asked(struct buf *out, const struct exchange_record *r)
+{
+	char stamp[25];
+
+	log_stamp(r->wall_ms, stamp);
+	put_text(out, "time", slice_of(stamp), FIELD_MAX);
+	buf_puts(out, ",");
+	put_text(out, "id", r->request_id, FIELD_MAX);
+	buf_puts(out, ",");
+	put_text(out, "key", r->client_key, FIELD_MAX);
+	buf_puts(out, ",");
+	put_text(out, "peer", r->peer, FIELD_MAX);
+	buf_puts(out, ",");
+	put_text(out, "method", r->method, FIELD_MAX);
+	buf_puts(out, ",");
+	put_text(out, "path", r->path, FIELD_MAX);
+	buf_puts(out, ",");
+	put_text(out, "model", r->asked_model, FIELD_MAX);
+	buf_puts(out, ",");
+	put_bool(out, "stream", r->stream);
+}
+
+static void put_outcome(struct buf *out, const struct exchange_record *r)
+{
+	put_text(out, "served_model", r->served_model, FIELD_MAX);
+	buf_puts(out, ",");
+	put_text(out, "target", r->target, FIELD_MAX);
+	buf_puts(out, ",");
+	put_number(out, "status", r->status);
+	buf_puts(out, ",");
+	put_fault(out, r->fault);
+	buf_puts(out, ",");
+	put_bool(out, "committed", r->committed);
+	buf_puts(out, ",");
+	put_text(out, "degraded", slice_of(degraded_name(r->degraded)), FIELD_MAX);
+	buf_puts(out, ",");
+	put_text(out, "finish_reason", r->finish_reason, FIELD_MAX);
+}
+
+void access_log_json(const struct exchange_record *r, struct buf *out)
+{
+	buf_puts(out, "{");
+	put_asked(out, r);
+	buf_puts(out, ",");
+	put_outcome(out, r);
+	buf_puts(out, ",");
+	put_attempts(out, r);
+	buf_puts(out, ",");
+	put_tokens(out, r);
+	buf_puts(out, ",");
+	put_maybe(out, "first_token_ms", r->first_token_ms >= 0, r->first_token_ms);
+	buf_puts(out, ",");
+	put_number(out, "duration_ms", r->duration_ms);
+	buf_puts(out, ",");
+	put_number(out, "bytes_in", (int64_t)r->bytes_in);
+	buf_puts(out, ",");
+	put_number(out, "bytes_out", (int64_t)r->bytes_out);
+	buf_puts(out, "}\n");
+}
+
+/* ---- for a person --------------------------------------------------------------------- */
+
+#define RED    "\033[31m"
+#define GREEN  "\033[32m"
+#define YELLOW "\033[33m"
+#define DIM    "\033[2m"
+#define PLAIN  "\033[0m"
+
+/* A terminal obeys control characters, so text from outside loses them. */
+static void put_printable(struct buf *out, struct slice s)
+{
+	struct slice cut = shortened(s, FIELD_MAX);
+
+	for (size_t i = 0; i < cut.len; i++) {
+		unsigned char c = (unsigned char)cut.at[i];
+		bool c1 = c == 0xc2 && i + 1 < cut.len && (unsigned char)cut.at[i + 1] < 0xa0;
+
+		if (c1)
+			i++;
+		if (c < 0x20 || c == 0x7f || c1)
+			buf_puts(out, "?");
+		else
+			buf_put(out, slice_sub(cut, i, i + 1));
+	}
+}
+
+static void put_span(struct buf *out, int64_t ms)
+{
+	if (ms < 10000)
+		buf_putf(out, "%lld ms", (long long)ms);
+	else
+		buf_putf(out, "%lld.%lld s", (long long)(ms / 1000), (long long)(ms % 1000 / 100));
+}
+
+static void put_mark(struct buf *out, const struct exchange_record *r, bool colour)
+{
+	const char *ink = r->fault == FAULT_NONE ? r->attempt_count > 1 ? YELLOW : GREEN
+		: r->fault == FAULT_CLIENT_GONE || r->fault == FAULT_CALLER ? YELLOW : RED;
+
+	buf_putf(out, "%s%d%s", colour ? ink : "", r->status, colour ? PLAIN : "");
+}
+
+/* "  a/m: connect (refused) -> b/m" */
+static void put_story(struct buf *out, const struct exchange_record *r, bool colour)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < r->attempt_count && i < ACCESS_ATTEMPTS_MAX; i++) {
+		const struct attempt_record *a = &r->attempts[i];
+
+		if (a->fault == FAULT_NONE)
+			continue;
+		buf_putf(out, "%s%s", told ? "; " : colour ? "  " DIM "[" : "  [", "");
+		put_printable(out, a->target);
+		buf_putf(out, ": %s", fault_row(a->fault)->name);
+		if (a->status)
+			buf_putf(out, " %d", a->status);
+		buf_puts(out, " after ");
+		put_span(out, a->took_ms);
+		told = true;
+	}
+	if (told)
+		buf_putf(out, "]%s", colour ? PLAIN : "");
+}
+
+void access_log_terminal(const struct exchange_record *r, bool colour, struct buf *out)
+{
+	char stamp[25];
+
+	log_stamp(r->wall_ms, stamp);
+	buf_putf(out, "%.8s ", stamp + 11);
+	put_mark(out, r, colour);
+	buf_puts(out, " ");
+	if (r->asked_model.len) {
+		put_printable(out, r->asked_model);
+	} else {
+		put_printable(out, r->method);
+		buf_puts(out, " ");
+		put_printable(out, r->path);
+	}
+	if (r->target.len) {
+		buf_puts(out, " <- ");
+		put_printable(out, r->target);
+	}
+	if (r->degraded != DEGRADED_NO)
+		buf_putf(out, " (%s)", degraded_name(r->degraded));
+	buf_puts(out, "  ");
+	put_span(out, r->duration_ms);
+	if (r->stream && r->first_token_ms >= 0) {
+		buf_puts(out, ", first token ");
+		put_span(out, r->first_token_ms);
+	}
+	if (r->usage_known)
+		buf_putf(out, ", %lld+%lld tokens", (long long)r->input_tokens,
+			 (long long)r->output_tokens);
+	if (r->fault != FAULT_NONE)
+		buf_putf(out, "  %s", fault_row(r->fault)->name);
+	put_story(out, r, colour);
+	buf_puts(out, "\n");
+}
