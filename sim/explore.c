@@ -16,9 +16,16 @@ static const char *const behaviours[] = {
 	"status 429 retry-after 1", "insufficient-quota", "bad-key", "model-not-found",
 	"cut first", "cut after 3", "cut after 10", "reset after 4", "reset first",
 	"stall first for 30s", "stall after 3 for 40s", "error first", "error after 4",
-	"error first shape vllm", "error after 5 shape openrouter", "html 502", "silence",
+	"error first shape vllm", "error after 5 shape openrouter", "html 502", "no-answer",
 	"cut mid-event after 2", "cut at-byte 40", "reset at-byte 200", "ttft 400ms",
 	"gap 80ms", "gap 0ms", "crlf", "multi-data", "comments 100ms ttft 900ms",
+	"hang-up", "stale", "idle-close 300ms", "idle-reset 300ms", "idle-junk 300ms", "empty",
+	"truncated", "content-length +50", "two-lengths", "content-length and-chunked",
+	"bad-chunk after 3", "trailers", "1xx 3", "no-done", "no-ending", "end after 3", "blank-lines",
+	"split-utf8", "bom", "cr", "after-done", "stay-open", "close-after", "http10", "no-length",
+	"gzip", "gzip cut", "extra-bytes", "whitespace 3 100ms", "choices empty", "bad-json after 3",
+	"drip 7 3ms", "headers-then-nothing", "truncated-head", "reset-on-accept", "close-on-accept",
+	"mute", "junk ssh", "junk-on-accept", "100-then-eof", "html 200", "unknown-events",
 	"percent 30 status 500", "percent 50 cut after 5", "status 500 times 3 then ok",
 };
 

@@ -166,7 +166,7 @@ static void names_resolve_as_told(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		int64_t began = sim_now(sim) - SIM_START_MS;
+		int64_t began = sim_now(sim) - SIM_START_MS, when;
 		char *at;
 
 		story[0] = '\0';
@@ -174,7 +174,8 @@ static void names_resolve_as_told(void **state)
 		assert_string_equal(story, "");
 		sim_settle(sim, 100);
 		at = strrchr(story, '@');
-		snprintf(at + 1, 8, "%lld", (long long)(atoi(at + 1) - began));
+		assert_true(slice_to_i64(slice_of(at + 1), &when));
+		snprintf(at + 1, 8, "%lld", (long long)(when - began));
 		assert_string_equal(story, rows[i].story);
 	}
 	assert_int_equal(h->lookups, 2);
