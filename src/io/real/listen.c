@@ -94,7 +94,7 @@ struct io_listener *io_listen(struct io *io, struct io_socket *socket, struct io
 
 	must(l != NULL);
 	l->io = io;
-	l->tls = tls ? io_tls_take(tls) : NULL;
+	l->tls = io_tls_take(tls);
 	l->on_accept = on_accept;
 	l->owner = owner;
 	l->rest.fire = rest_over;
@@ -109,7 +109,7 @@ void io_listener_set_tls(struct io_listener *l, struct io_tls *tls)
 {
 	struct io_tls *old = l->tls;
 
-	l->tls = tls ? io_tls_take(tls) : NULL;
+	l->tls = io_tls_take(tls);
 	io_tls_give(old);
 }
 

@@ -59,8 +59,9 @@ uint64_t io_random(struct io *io)
 
 void io_bury(struct io *io, struct io_grave *g)
 {
-	g->next = io->graves;
-	io->graves = g;
+	g->next = NULL;
+	*io->graves_end = g;
+	io->graves_end = &g->next;
 }
 
 void io_defer(struct io *io, struct io_deferred *d)
@@ -92,6 +93,8 @@ static void graves_run(struct io *io)
 
 	while ((g = io->graves)) {
 		io->graves = g->next;
+		if (!io->graves)
+			io->graves_end = &io->graves;
 		g->bury(g);
 	}
 }
@@ -156,6 +159,7 @@ static void loop_start(struct io *io)
 	io->wall_read_at = -WALL_REFRESH_MS;
 	io->alarm_at = MONO_NEVER;
 	io->deferred_end = &io->deferred;
+	io->graves_end = &io->graves;
 	list_init(&io->streams);
 	list_init(&io->dirty);
 	list_init(&io->due);

@@ -38,7 +38,7 @@ struct io {
 	mono_ms alarm_at;                /* what `alarm` is set for; MONO_NEVER: not set */
 
 	struct io_deferred *deferred, **deferred_end;
-	struct io_grave *graves;
+	struct io_grave *graves, **graves_end;
 	struct list streams;             /* all that have a descriptor or an owner */
 	struct list dirty;               /* to be flushed at the end of the turn */
 	struct list due;                 /* owed an event that no readiness will bring */

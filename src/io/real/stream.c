@@ -54,8 +54,7 @@ void stream_destroy(struct io_stream *s)
 	s->state = STREAM_CLOSED;
 	ev_io_stop(io->loop, &s->watch);
 	io_timer_clear(io, &s->linger);
-	SSL_free(s->ssl);
-	s->ssl = NULL;
+	tls_stream_end(s);
 	sock_close(s->watch.fd);
 	buf_free(&s->out);
 	list_remove(&io->streams, &s->in_streams);

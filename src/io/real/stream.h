@@ -29,6 +29,7 @@ struct io_stream {
 	struct io_timer linger;
 	struct io_grave grave;
 	SSL *ssl;                        /* NULL: plain */
+	struct io_tls *tls;              /* held while `ssl` may call into it */
 	enum stream_state state;
 	enum io_broken why;              /* with `text`: the failure to be told */
 	const char *text;                /* NULL: nothing failed */
@@ -83,6 +84,8 @@ enum stream_io tls_read(struct io_stream *s, char *at, size_t room, size_t *got)
 enum stream_io tls_write(struct io_stream *s, struct slice bytes, size_t *taken);
 /* Sends close_notify as far as possible. */
 void tls_stream_finish(struct io_stream *s);
+/* Frees what TLS holds; fine for a plain stream. */
+void tls_stream_end(struct io_stream *s);
 /* Bytes that no readiness of the descriptor will announce. */
 bool tls_has_unread(const struct io_stream *s);
 /* stream.c: carries the handshake on and tells its end. */

@@ -12,7 +12,8 @@ static const unsigned char alpn_http11[] = "\x08http/1.1";
 
 struct io_tls *io_tls_take(struct io_tls *tls)
 {
-	refcount_take(&tls->refs);
+	if (tls)
+		refcount_take(&tls->refs);
 	return tls;
 }
 
@@ -20,9 +21,81 @@ void io_tls_give(struct io_tls *tls)
 {
 	if (!tls || !refcount_give(&tls->refs))
 		return;
+	for (size_t i = 0; i < TLS_SESSIONS_MAX; i++) {
+		SSL_SESSION_free(tls->sessions[i].session);
+		free(tls->sessions[i].name);
+	}
+	lock_destroy(&tls->lock);
 	SSL_CTX_free(tls->ctx);
 	free(tls);
 }
+
+/* ---- sessions ---------------------------------------------------------------- */
+
+/* Puts `session` (NULL: nothing) in the place of `name`; gives what was there.
+ * A name seen for the first time takes the oldest place. */
+static SSL_SESSION *session_swap(struct io_tls *tls, const char *name, SSL_SESSION *session)
+{
+	SSL_SESSION *old;
+	size_t i = 0;
+
+	while (i < TLS_SESSIONS_MAX &&
+	       !(tls->sessions[i].name && strcmp(tls->sessions[i].name, name) == 0))
+		i++;
+	if (i == TLS_SESSIONS_MAX) {
+		if (!session)
+			return NULL;
+		i = tls->next_session++ % TLS_SESSIONS_MAX;
+		free(tls->sessions[i].name);
+		must((tls->sessions[i].name = strdup(name)) != NULL);
+	}
+	old = tls->sessions[i].session;
+	tls->sessions[i].session = session;
+	return old;
+}
+
+/* OpenSSL hands a new session over; 1: we keep its reference. Servers reached
+ * by address have no name to find it by. */
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct io_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	SSL_SESSION *old;
+
+	if (!name)
+		return 0;
+	lock_take(&tls->lock);
+	old = session_swap(tls, name, session);
+	lock_give(&tls->lock);
+	SSL_SESSION_free(old);
+	return 1;
+}
+
+SSL_SESSION *tls_session_get(struct io_tls *tls, const char *name)
+{
+	SSL_SESSION *session = NULL;
+
+	lock_take(&tls->lock);
+	for (size_t i = 0; i < TLS_SESSIONS_MAX && !session; i++)
+		if (tls->sessions[i].name && strcmp(tls->sessions[i].name, name) == 0)
+			session = tls->sessions[i].session;
+	if (session)
+		SSL_SESSION_up_ref(session);
+	lock_give(&tls->lock);
+	return session;
+}
+
+void tls_session_drop(struct io_tls *tls, const char *name)
+{
+	SSL_SESSION *old;
+
+	lock_take(&tls->lock);
+	old = session_swap(tls, name, NULL);
+	lock_give(&tls->lock);
+	SSL_SESSION_free(old);
+}
+
+/* ---- setups ------------------------------------------------------------------ */
 
 void tls_error_text(char *out, size_t size)
 {
@@ -56,6 +129,7 @@ static struct io_tls *setup_create(const SSL_METHOD *method)
 
 	must(tls != NULL);
 	refcount_init(&tls->refs);
+	lock_init(&tls->lock);
 	tls->ctx = SSL_CTX_new(method);
 	must(tls->ctx != NULL);
 	SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION);
@@ -99,6 +173,9 @@ struct io_tls *io_tls_client(const struct io_tls_client_options *o, char *why, s
 	ERR_clear_error();
 	tls = setup_create(TLS_client_method());
 	SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_app_data(tls->ctx, tls);
+	SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(tls->ctx, on_new_session);
 	if (SSL_CTX_set_alpn_protos(tls->ctx, alpn_http11, sizeof alpn_http11 - 1) != 0 ||
 	    !use_trust(tls->ctx, o->ca_file, why, why_size) ||
 	    (o->cert_file && !use_key_pair(tls->ctx, o->cert_file,

@@ -7,10 +7,25 @@
 
 #include <openssl/ssl.h>
 
+/* Sessions kept for coming back to the same server without a full handshake. */
+#define TLS_SESSIONS_MAX 32
+
 struct io_tls {
 	struct refcount refs;
 	SSL_CTX *ctx;
+	struct lock lock;                /* for what follows; the rest never changes */
+	struct {
+		char *name;
+		SSL_SESSION *session;
+	} sessions[TLS_SESSIONS_MAX];
+	unsigned next_session;           /* where the next new name goes */
 };
+
+/* The session last got from the server `name`, with a reference for the caller;
+ * NULL if there is none. Any thread. */
+SSL_SESSION *tls_session_get(struct io_tls *tls, const char *name);
+/* Forgets it, after trouble. */
+void tls_session_drop(struct io_tls *tls, const char *name);
 
 /* OpenSSL's last error of this thread as a phrase; its queue is empty afterwards. */
 void tls_error_text(char *out, size_t size);

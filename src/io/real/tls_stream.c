@@ -18,7 +18,11 @@
 static void fail_tls(struct io_stream *s)
 {
 	bool verify_failed = !s->accepted && SSL_get_verify_result(s->ssl) != X509_V_OK;
+	const char *name = SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name);
 	char reason[200], text[280];
+
+	if (name && !s->accepted)
+		tls_session_drop(s->tls, name);
 
 	tls_error_text(reason, sizeof reason);
 	if (verify_failed)
@@ -64,6 +68,7 @@ static bool begin(struct io_stream *s, struct io_tls *tls)
 		stream_owe(s);
 		return false;
 	}
+	s->tls = io_tls_take(tls);
 	s->state = STREAM_HANDSHAKE;
 	return true;
 }
@@ -94,6 +99,17 @@ static bool expect_name(SSL *ssl, struct slice name)
 	       SSL_set_tlsext_host_name(ssl, z) == 1;
 }
 
+/* A session of the same setup and name was verified when it was made. */
+static void offer_session(struct io_stream *s)
+{
+	const char *name = SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name);
+	SSL_SESSION *session = name ? tls_session_get(s->tls, name) : NULL;
+
+	if (session)
+		(void)SSL_set_session(s->ssl, session);
+	SSL_SESSION_free(session);
+}
+
 void io_stream_tls(struct io_stream *s, struct io_tls *tls, struct slice name)
 {
 	must(s->state == STREAM_OPEN || s->state == STREAM_BROKEN);
@@ -105,6 +121,7 @@ void io_stream_tls(struct io_stream *s, struct io_tls *tls, struct slice name)
 		ERR_clear_error();
 		stream_fail(s, IO_TLS_FAILED, "the server's name cannot be verified: it is no host name");
 	}
+	offer_session(s);
 	stream_owe(s);
 }
 
@@ -172,6 +189,18 @@ void tls_stream_finish(struct io_stream *s)
 	ERR_clear_error();
 	(void)SSL_shutdown(s->ssl);
 	ERR_clear_error();
+}
+
+/* OpenSSL takes a session for spoilt when its connection went without
+ * close_notify, which is how most of ours end (RFC 8446 has no such rule). */
+void tls_stream_end(struct io_stream *s)
+{
+	if (s->ssl && !s->text)
+		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+	io_tls_give(s->tls);
+	s->tls = NULL;
 }
 
 bool tls_has_unread(const struct io_stream *s)

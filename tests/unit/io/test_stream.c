@@ -528,7 +528,7 @@ static unsigned wakes_in_a_moment(struct stage *g)
 	unsigned before = ev_iteration(g->io->loop);
 
 	moment_over = false;
-	io_timer_set(g->io, &moment.timer, io_now(g->io) + MOMENT_MS);
+	io_timer_set(g->io, &moment.timer, io_real_mono_ms() + MOMENT_MS);
 	stage_run(g, is_moment_over);
 	return ev_iteration(g->io->loop) - before;
 }
@@ -542,7 +542,7 @@ static void a_stream_whose_peer_has_finished_keeps_nobody_busy(void **state)
 	stage_pair(&g);
 	io_stream_finish(g.client.stream);
 	stage_run(&g, server_ended);
-	assert_in_range(wakes_in_a_moment(&g), 1, WAKES_MAX);
+	assert_in_range(wakes_in_a_moment(&g), 0, WAKES_MAX);
 	stage_close(&g);
 }
 
@@ -557,9 +557,9 @@ static void a_paused_stream_keeps_nobody_busy(void **state)
 	end_write(&g.client, S("hello"));
 	stage_run(&g, server_got_5);
 	end_write(&g.client, S("more"));
-	assert_in_range(wakes_in_a_moment(&g), 1, WAKES_MAX);
+	assert_in_range(wakes_in_a_moment(&g), 0, WAKES_MAX);
 	end_close(&g.client, IO_CLOSE_RESET);
-	assert_in_range(wakes_in_a_moment(&g), 1, WAKES_MAX);
+	assert_in_range(wakes_in_a_moment(&g), 0, WAKES_MAX);
 	stage_close(&g);
 }
 
@@ -573,7 +573,7 @@ static void a_blocked_writer_keeps_nobody_busy(void **state)
 	stage_pair(&g);
 	io_read_pause(g.server.stream, true);
 	end_write(&g.client, (struct slice){ bytes, 16 * MB });
-	assert_in_range(wakes_in_a_moment(&g), 1, WAKES_MAX);
+	assert_in_range(wakes_in_a_moment(&g), 0, WAKES_MAX);
 	free(bytes);
 	stage_close(&g);
 }
@@ -590,7 +590,7 @@ static void a_listener_without_descriptors_keeps_nobody_busy(void **state)
 	use_up_descriptors(&before);
 	wakes = wakes_in_a_moment(&g);
 	setrlimit(RLIMIT_NOFILE, &before);
-	assert_in_range(wakes, 1, WAKES_MAX);
+	assert_in_range(wakes, 0, WAKES_MAX);
 	assert_int_equal(g.accepted, 0);
 	stage_run(&g, server_stands);
 	stage_close(&g);

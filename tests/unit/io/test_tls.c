@@ -1,6 +1,8 @@
 #include "certs.h"
 #include "stage.h"
 
+#include "io/real/stream.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -366,6 +368,49 @@ static void a_new_certificate_is_shown_to_connections_accepted_from_now_on(void 
 	stage_close(&g);
 }
 
+/* ---- coming back ------------------------------------------------------------------- */
+
+/* One connection with a byte each way, so that the server's ticket arrives.
+ * Gives whether an earlier session was taken up. */
+static bool visit(struct io_tls *server, struct io_tls *client, const char *name)
+{
+	struct stage g;
+	bool resumed;
+
+	stage_open(&g, server);
+	stage_pair(&g);
+	io_stream_tls(g.client.stream, client, slice_of(name));
+	stage_run(&g, client_settled);
+	assert_int_equal(g.client.opened, 2);
+	resumed = SSL_session_reused(g.client.stream->ssl);
+	g.server.echo = true;
+	end_write(&g.client, S("nine byte"));
+	stage_run(&g, client_got_9);
+	stage_close(&g);
+	return resumed;
+}
+
+static void coming_back_to_the_same_name_needs_no_full_handshake(void **state)
+{
+	struct io_tls *client = client_trusting(&pki.ca), *another = client_trusting(&pki.ca);
+	struct io_tls *server = server_with(&pki.good);
+
+	(void)state;
+	assert_false(visit(server, client, "model.test"));
+	assert_true(visit(server, client, "model.test"));
+	assert_true(visit(server, client, "model.test"));
+	assert_false(visit(server, client, "127.0.0.1"));
+	assert_false(visit(server, another, "model.test"));
+	io_tls_give(server);
+	/* A server that has lost its ticket keys is no obstacle. */
+	server = server_with(&pki.good);
+	assert_false(visit(server, client, "model.test"));
+	assert_true(visit(server, client, "model.test"));
+	io_tls_give(client);
+	io_tls_give(another);
+	io_tls_give(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +426,7 @@ int main(void)
 		cmocka_unit_test(a_stream_may_be_closed_in_the_middle_of_its_handshake),
 		cmocka_unit_test(setups_that_cannot_work_are_refused_with_the_file),
 		cmocka_unit_test(a_new_certificate_is_shown_to_connections_accepted_from_now_on),
+		cmocka_unit_test(coming_back_to_the_same_name_needs_no_full_handshake),
 	};
 
 	return cmocka_run_group_tests(tests, make_pki, end_pki);
