@@ -1,0 +1,116 @@
+/* upstream_send.c: the writing half of a call. */
+#include "conn/upstream_inside.h"
+
+#include <stdio.h>
+
+#define PARTS_MAX 16
+#define HEAD_PARTS 8
+
+static uint64_t body_bytes(const struct upstream_request *r)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < r->body_parts; i++)
+		sum += r->body[i].len;
+	return sum;
+}
+
+/* The head as parts; `length` holds the last of them. */
+static size_t head_parts(const struct upstream_call *c, struct slice parts[static HEAD_PARTS],
+			 char *length, size_t length_size)
+{
+	const struct upstream_request *r = c->request;
+	size_t count = 0;
+	int len = 2;
+
+	if (r->has_body)
+		len = snprintf(length, length_size, "Content-Length: %llu\r\n\r\n",
+			       (unsigned long long)body_bytes(r));
+	else
+		snprintf(length, length_size, "\r\n");
+	parts[count++] = r->method;
+	parts[count++] = S(" ");
+	parts[count++] = r->target;
+	parts[count++] = S(" HTTP/1.1\r\nHost: ");
+	parts[count++] = c->origin->authority;
+	parts[count++] = S("\r\nAccept-Encoding: identity\r\n");
+	parts[count++] = r->headers;
+	parts[count++] = (struct slice){ length, (size_t)len };
+	return count;
+}
+
+/* Adds body parts up to *budget bytes; gives the count. */
+static size_t gather(struct upstream_call *c, struct slice *parts, size_t parts_max,
+		     size_t *budget)
+{
+	const struct upstream_request *r = c->request;
+	size_t count = 0;
+
+	while (count < parts_max && *budget > 0 && c->send.part < r->body_parts) {
+		struct slice rest = slice_from(r->body[c->send.part], c->send.part_at);
+		size_t take = rest.len < *budget ? rest.len : *budget;
+
+		if (take > 0)
+			parts[count++] = slice_sub(rest, 0, take);
+		*budget -= take;
+		c->send.part_at += take;
+		if (take < rest.len)
+			break;
+		c->send.part++;
+		c->send.part_at = 0;
+	}
+	c->send.all_done = c->send.part == r->body_parts;
+	return count;
+}
+
+void call_send(struct upstream_call *c)
+{
+	struct slice parts[PARTS_MAX];
+	char length[48];
+	size_t budget = SEND_BYTES_MAX;
+
+	must(c->conn != NULL);
+	while (!c->send.all_done && !c->send.stopped && budget > 0) {
+		size_t count = 0;
+
+		if (!c->send.head_done)
+			count = head_parts(c, parts, length, sizeof length);
+		c->send.head_done = true;
+		count += gather(c, parts + count, PARTS_MAX - count, &budget);
+		io_write(c->conn->stream, parts, count);
+	}
+	/* The kernel may take all of it at the end of the turn, of which nobody is
+	 * told: look again in the next one. */
+	if (!c->send.all_done && !c->send.stopped)
+		io_timer_set(c->pool->io, &c->send.kick, io_now(c->pool->io));
+}
+
+static void go_on(struct upstream_call *c)
+{
+	if (!c->conn || c->send.all_done || c->send.stopped)
+		return;
+	if (io_write_pending(c->conn->stream) == 0)
+		call_send(c);
+}
+
+void call_send_kick(struct io_timer *t, mono_ms now)
+{
+	(void)now;
+	go_on(CONTAINER_OF(t, struct upstream_call, send.kick));
+}
+
+void call_send_drained(void *owner)
+{
+	go_on(owner);
+}
+
+void call_send_stop(struct upstream_call *c)
+{
+	c->send.stopped = !c->send.all_done;
+	io_timer_clear(c->pool->io, &c->send.kick);
+}
+
+bool call_sent(const struct upstream_call *c)
+{
+	return c->send.all_done && io_write_pending(c->conn->stream) == 0;
+}
