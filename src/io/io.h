@@ -208,7 +208,8 @@ struct io_listener;
 /* Accepts on `socket` in this loop. The handler gets each new stream, which it
  * owns (it must io_stream_adopt() it before returning, or io_close() it). With
  * `tls` (borrowed; a reference is taken per listener) the handshake runs by
- * itself and on_data gets plain bytes; a failed one comes as on_broken. When
+ * itself and on_data gets plain bytes; a failed one comes as on_broken. No
+ * on_open comes for an accepted stream, with TLS or without. When
  * descriptors run out, accepting pauses briefly and goes on by itself. The
  * socket stays the caller's. */
 struct io_listener *io_listen(struct io *io, struct io_socket *socket, struct io_tls *tls,

@@ -12,7 +12,10 @@ struct io *io_real_create(char *why, size_t why_size);
 void io_real_run(struct io *io);
 /* Ends io_real_run() after this turn; to be called on the loop's thread. */
 void io_real_stop(struct io *io);
-/* Closes what is left and frees the loop. */
+/* Closes what is left and frees the loop; NULL is fine. Nobody is called any
+ * more: background work that was queued is still done, but not told, and
+ * messages that were posted are not delivered (their memory is the poster's).
+ * A loop does not survive fork(): make it in the process that runs it. */
 void io_real_free(struct io *io);
 
 /* Calls `on_signal` on the loop at each delivery of `signo`. One handler per

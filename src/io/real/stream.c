@@ -443,7 +443,7 @@ void streams_flush_dirty(struct io *io)
 void io_stream_finish(struct io_stream *s)
 {
 	must(s->state != STREAM_CLOSED && s->state != STREAM_LINGER);
-	if (s->finish)
+	if (s->finish || s->state == STREAM_BROKEN || s->text)
 		return;
 	s->finish = true;
 	stream_dirty(s);

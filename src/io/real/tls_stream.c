@@ -119,7 +119,8 @@ void io_stream_tls(struct io_stream *s, struct io_tls *tls, struct slice name)
 	SSL_set_connect_state(s->ssl);
 	if (!expect_name(s->ssl, name)) {
 		ERR_clear_error();
-		stream_fail(s, IO_TLS_FAILED, "the server's name cannot be verified: it is no host name");
+		stream_fail(s, IO_TLS_FAILED,
+			    "the server's name cannot be verified: it is no host name");
 	}
 	offer_session(s);
 	stream_owe(s);
@@ -139,7 +140,8 @@ enum stream_io tls_handshake_step(struct io_stream *s)
 	}
 	how = outcome(s, n, &s->read_wants_write, SSL_ERROR_WANT_READ, "TLS handshake");
 	if (how == STREAM_IO_END)
-		stream_fail(s, IO_TLS_FAILED, "the peer closed the connection during the TLS handshake");
+		stream_fail(s, IO_TLS_FAILED,
+			    "the peer closed the connection during the TLS handshake");
 	return how;
 }
 
