@@ -31,6 +31,17 @@ int64_t io_real_wall_ms(void);
 struct io_socket *io_socket_adopt(int fd);
 int io_socket_fd(const struct io_socket *s);
 
+/* False, with a sentence naming the address in `why`, if another program listens
+ * there already. io_socket_open() alone would share the port with it, since
+ * both ask for SO_REUSEPORT. True where that cannot be told. */
+bool io_port_is_free(const struct io_addr *at, char *why, size_t why_size);
+
+/* A thread that runs `run(arg)` with all signals blocked. NULL if the machine
+ * gives none. The caller ends it with io_thread_join(), which waits. */
+struct io_thread;
+struct io_thread *io_thread_start(void (*run)(void *arg), void *arg);
+void io_thread_join(struct io_thread *t);    /* NULL is fine */
+
 /* A line sink that never blocks: lines go to a bounded queue that a thread of
  * its own writes to `fd` (or to `path`, reopened on io_lines_reopen()). Full
  * queue, full disk or a blocked pipe: lines are dropped and counted. */
