@@ -285,8 +285,10 @@ static void note_url(struct backend_reading *b, const struct origin *o)
  * proxy's password only a digest. */
 static struct slice origin_key(struct backend_reading *b, const struct origin *o)
 {
-	struct slice key = arena_printf(b->r->arena, "%s://%.*s:%u", o->tls ? "https" : "http",
-					SLICE_ARG(o->host), (unsigned)o->port);
+	bool v6 = slice_find(o->host, ':') != SLICE_NOT_FOUND;
+	struct slice key = arena_printf(b->r->arena, "%s://%s%.*s%s:%u", o->tls ? "https" : "http",
+					v6 ? "[" : "", SLICE_ARG(o->host), v6 ? "]" : "",
+					(unsigned)o->port);
 	uint8_t digest[DIGEST_SHA256_BYTES];
 	char hex[2 * DIGEST_SHA256_BYTES + 1];
 

@@ -7,6 +7,15 @@
 #define SENTENCE_MAX 1024
 #define QUOTED_MAX 60
 
+/* Names and values of the file may stand in a sentence; they shall not break
+ * its line. */
+static char printable(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
+}
+
+static struct slice sentence(struct arena *arena, const char *format, va_list args)
+	PRINTF_LIKE(2, 0);
 static struct slice sentence(struct arena *arena, const char *format, va_list args)
 {
 	char text[SENTENCE_MAX];
@@ -15,6 +24,8 @@ static struct slice sentence(struct arena *arena, const char *format, va_list ar
 	must(len >= 0);
 	if ((size_t)len >= sizeof text)
 		len = (int)sizeof text - 1;
+	for (int i = 0; i < len; i++)
+		text[i] = printable(text[i]);
 	return arena_copy(arena, (struct slice){ text, (size_t)len });
 }
 
@@ -85,11 +96,8 @@ const char *quote(struct reader *r, struct slice s)
 		while (len > 0 && ((unsigned char)s.at[len] & 0xc0) == 0x80)
 			len--;
 	out[at++] = '"';
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s.at[i];
-
-		out[at++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-	}
+	for (size_t i = 0; i < len; i++)
+		out[at++] = printable(s.at[i]);
 	if (len < s.len)
 		for (int i = 0; i < 3; i++)
 			out[at++] = '.';

@@ -63,12 +63,13 @@ struct config_source {
 	bool (*read_file)(void *owner, const char *path, struct buf *out, struct buf *why);
 	void *owner;
 };
-extern const struct config_source config_source_process;   /* getenv() and files */
+extern const struct config_source config_source_process;   /* getenv() and files; owner NULL */
 
 /* Reads a YAML text. On success a snapshot with one reference. NULL: one or
  * more lines "file:line:column: what is wrong; remedy" in `errors` (all that
- * could be found, not just the first). `file` is only for messages and for the
- * directory that relative paths in the config start from. */
+ * could be found, not just the first; 64 KiB are enough). `file` is only for
+ * messages and for the directory that relative paths in the config start from.
+ * TLS setups are made here (io_tls_client(), io_tls_server()). Any thread. */
 struct config *config_parse(struct slice file, struct slice text,
 			    const struct config_source *source, struct buf *errors);
 /* Reads a file; the same results. */
@@ -88,8 +89,10 @@ struct config *config_from_environment(const struct config_source *source,
 				       size_t answering_count, struct buf *found,
 				       struct buf *errors);
 
+/* One more reference; gives `c`. Any thread. */
 struct config *config_take(struct config *c);
-void config_give(struct config *c);          /* NULL is fine; any thread */
+/* Gives a reference back; the last one frees the snapshot. NULL is fine; any thread. */
+void config_give(struct config *c);
 
 /* The model for a name that a client asked for: exact first, then the longest
  * pattern. NULL: none. *star is the part that a pattern's star stands for. */

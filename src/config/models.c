@@ -133,11 +133,16 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 		for (size_t u = 0; u < d->backend->origin_count; u++) {
 			struct slice number = u ? arena_printf(m->r->scratch, "#%zu", u + 1) : SLICE_NONE;
 
+			const struct origin *o = &d->backend->origins[u];
+
 			targets[at++] = (struct target_policy){
 				.name = arena_printf(m->r->arena, "%.*s%.*s/%.*s", SLICE_ARG(name),
 						     SLICE_ARG(number), SLICE_ARG(d->model)),
 				.backend = d->backend,
-				.origin = &d->backend->origins[u],
+				.origin = o,
+				.host_key = arena_printf(m->r->arena, "%.*s %.*s%.*s",
+							 SLICE_ARG(name), SLICE_ARG(o->key),
+							 SLICE_ARG(o->base_path)),
 				.model = d->model,
 				.weight = d->weight,
 				.priority = d->priority,

@@ -101,6 +101,9 @@ static const struct field default_timeout_fields[] = {
 	{ "idle", VALUE_DURATION, AT(raw_timeouts, policy.idle_ms), 10, 1 * HOUR, "15s",
 	  .doc = "Longest pause between two events after the first content. Comments and pings are no "
 		 "progress." },
+	{ "answer", VALUE_DURATION, AT(raw_timeouts, policy.answer_ms), 10, 24 * HOUR, "2m",
+	  .doc = "Longest wait for the whole answer to a request that does not stream, before another "
+		 "target is tried." },
 	{ "total", VALUE_DURATION, AT(raw_timeouts, policy.total_ms), 100, 24 * HOUR, "10m",
 	  .doc = "Longest time for the whole exchange, over all attempts." },
 };
@@ -200,6 +203,8 @@ static const struct field timeout_fields[] = {
 	  1 * HOUR, .doc = "Replaces the default of the same name." },
 	{ "idle", VALUE_DURATION, AT(timeout_policy, idle_ms), 10, 1 * HOUR,
 	  .doc = "Replaces the default of the same name." },
+	{ "answer", VALUE_DURATION, AT(timeout_policy, answer_ms), 10, 24 * HOUR,
+	  .doc = "Replaces the default of the same name." },
 	{ "total", VALUE_DURATION, AT(timeout_policy, total_ms), 100, 24 * HOUR,
 	  .doc = "Replaces the default of the same name." },
 };
@@ -217,8 +222,8 @@ static const struct field target_fields[] = {
 	  .doc = "One of `backends`." },
 	{ "model", VALUE_NODE, AT(raw_target, model), .fallback = "the name asked for",
 	  .shape = "text",
-	  .doc = "The model's name there. In a pattern, a `*` in it stands for what the pattern's star "
-		 "stood for." },
+	  .doc = "The model's name there. In a pattern, a `*` at its end stands for what the "
+		 "pattern's star stood for." },
 	{ "weight", VALUE_COUNT, AT(raw_target, weight), 1, 1000, "1",
 	  .doc = "Share of the work among targets of the same priority." },
 	{ "priority", VALUE_COUNT, AT(raw_target, priority), 1, 100, "1",

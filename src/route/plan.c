@@ -63,23 +63,31 @@ static void add_stages(struct arena *arena, struct plan *p, const struct model_p
 		add_stages(arena, p, model->fallbacks[i]);
 }
 
-/* "*" is the part that the asked pattern's star stood for. A fallback that is a
+/* A '*' at the end is the part that the asked pattern's star stood for ("gpt-*"
+ * for a pattern of that name is the name asked for). A fallback that is a
  * pattern was not asked by a name of its own: its star is the whole asked name. */
-static struct slice upstream_name(const struct target_policy *t, struct slice asked,
-				  struct slice star, bool is_asked_model)
+static struct slice upstream_name(struct arena *arena, const struct target_policy *t,
+				  struct slice asked, struct slice star, bool is_asked_model)
 {
-	if (!slice_eq(t->model, S("*")))
-		return t->model;
-	return is_asked_model ? star : asked;
+	struct slice part = is_asked_model ? star : asked;
+	struct slice fixed = t->model;
+
+	if (!slice_ends(fixed, S("*")))
+		return fixed;
+	fixed.len--;
+	if (fixed.len == 0)
+		return part;
+	return arena_printf(arena, "%.*s%.*s", SLICE_ARG(fixed), SLICE_ARG(part));
 }
 
-static void fill_stage(struct plan *p, const struct stage *s, struct slice asked, struct slice star)
+static void fill_stage(struct arena *arena, struct plan *p, const struct stage *s,
+		       struct slice asked, struct slice star)
 {
 	for (size_t i = 0; i < s->model->target_count; i++) {
 		struct candidate *c = &p->candidates[s->first + i];
 
 		c->target = &s->model->targets[i];
-		c->upstream_model = upstream_name(c->target, asked, star, s == p->stages);
+		c->upstream_model = upstream_name(arena, c->target, asked, star, s == p->stages);
 	}
 }
 
@@ -94,7 +102,7 @@ struct plan *plan_create(struct arena *arena, const struct model_policy *model, 
 	add_stages(arena, p, model);
 	p->candidates = arena_array(arena, struct candidate, p->count);
 	for (const struct stage *s = p->stages; s; s = s->next) {
-		fill_stage(p, s, asked, star);
+		fill_stage(arena, p, s, asked, star);
 		if (s->model->target_count > widest)
 			widest = s->model->target_count;
 	}

@@ -35,7 +35,7 @@ struct target_policy {
 	const struct backend_policy *backend;
 	const struct origin *origin;
 	struct slice host_key;        /* unique text of backend and URL: targets with equal ones share a host */
-	struct slice model;           /* upstream name; "*": the part the pattern's star stood for */
+	struct slice model;           /* upstream name; a '*' at its end: what the pattern's star stood for */
 	unsigned weight;              /* 1 .. 1000 */
 	unsigned priority;            /* 1 is tried before 2 */
 	struct target *state;         /* bound by target_registry_bind() */

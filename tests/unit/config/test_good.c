@@ -93,6 +93,7 @@ static void the_smallest_config_has_all_defaults(void **state)
 	assert_int_equal(m->timeouts.first_token_ms, 12000);
 	assert_int_equal(m->timeouts.first_token_reasoning_ms, 120000);
 	assert_int_equal(m->timeouts.idle_ms, 15000);
+	assert_int_equal(m->timeouts.answer_ms, 120000);
 	assert_int_equal(m->timeouts.total_ms, 600000);
 	assert_int_equal(m->retry.max_attempts, 4);
 	assert_int_equal(m->retry.patience_ms, 3000);
@@ -116,7 +117,7 @@ static const char every_key[] =
 	"  - {name: job, sha256: 2CF24DBA5FB0A30E26E83B2AC5B9E29E1B161E5C1FA7425E73043362938B9824}\n"
 	"log: {level: ${LEVEL}, access: logs/access.json}\n"
 	"defaults:\n"
-	"  timeouts: {connect: 1s, first_token: 3s, first_token_reasoning: 4s, idle: 5s, total: 1h}\n"
+	"  timeouts: {connect: 1s, first_token: 3s, first_token_reasoning: 4s, idle: 5s, answer: 6s, total: 1h}\n"
 	"  retry: {max_attempts: 7, patience: 250ms}\n"
 	"  balance: least_in_flight\n"
 	"backends:\n"
@@ -145,7 +146,7 @@ static const char every_key[] =
 	"      - {backend: gpu, priority: 2}\n"
 	"    balance: round_robin\n"
 	"    fallbacks: [small, vendor/other]\n"
-	"    timeouts: {first_token: 9s, first_token_reasoning: 10s, idle: 11s, total: 12m}\n"
+	"    timeouts: {first_token: 9s, first_token_reasoning: 10s, idle: 11s, answer: 13s, total: 12m}\n"
 	"    retry: {max_attempts: 2}\n"
 	"  small: [gpu/org/tiny:1, azure/deployment]\n"
 	"  \"vendor/*\": [{backend: openai, model: \"*\"}]\n"
@@ -255,10 +256,13 @@ static void the_models_arrive(void **state)
 	assert_int_equal(m->targets[1].priority, 2);
 	assert_text(m->targets[2].name, "gpu#2/chat");
 	assert_ptr_equal(m->targets[2].origin, &c->backends[2].origins[1]);
+	assert_text(m->targets[1].host_key, "gpu http://gpu1:8000/v1");
+	assert_text(m->targets[2].host_key, "gpu http://[::1]:8000");
 	assert_int_equal(m->balance, BALANCE_ROUND_ROBIN);
 	assert_int_equal(m->timeouts.first_token_ms, 9000);
 	assert_int_equal(m->timeouts.first_token_reasoning_ms, 10000);
 	assert_int_equal(m->timeouts.idle_ms, 11000);
+	assert_int_equal(m->timeouts.answer_ms, 13000);
 	assert_int_equal(m->timeouts.total_ms, 720000);
 	assert_int_equal(m->retry.max_attempts, 2);
 	assert_int_equal(m->retry.patience_ms, 250);

@@ -136,6 +136,32 @@ static void a_verdict_on_the_request_ends_the_plan(void **state)
 	}
 }
 
+static void a_star_in_a_target_s_model_is_filled_in(void **state)
+{
+	static const struct { const char *model, *sent; } rows[] = {
+		{ "large", "large" }, { "*", "star" }, { "org/*", "org/star" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct arena *arena = arena_create(0);
+		struct house h;
+		struct plan *p;
+		struct pick pick;
+
+		house_open(&h);
+		house_target(&h, "a", 1, 1, 0)->model = slice_of(rows[i].model);
+		house_model(&h, "any*", 1);
+		house_bind(&h);
+		p = plan_create(arena, &h.models[0], S("asked"), S("star"), DEADLINE);
+		assert_int_equal(plan_next(p, 0, 0, &pick), PLAN_GO);
+		assert_true(slice_eq(pick.upstream_model, slice_of(rows[i].sent)));
+		plan_done(p, &pick);
+		arena_free(arena);
+		house_close(&h);
+	}
+}
+
 static void a_rate_limit_moves_on_and_waits_only_within_patience(void **state)
 {
 	struct house h;
@@ -251,6 +277,7 @@ int main(void)
 		cmocka_unit_test(another_target_comes_before_the_same_one),
 		cmocka_unit_test(what_failed_slowly_is_not_asked_again),
 		cmocka_unit_test(a_verdict_on_the_request_ends_the_plan),
+		cmocka_unit_test(a_star_in_a_target_s_model_is_filled_in),
 		cmocka_unit_test(a_rate_limit_moves_on_and_waits_only_within_patience),
 		cmocka_unit_test(a_short_pause_comes_before_a_fallback_and_a_long_one_behind),
 		cmocka_unit_test(priorities_spill_over_when_full),
