@@ -305,6 +305,32 @@ static struct slice origin_key(struct backend_reading *b, const struct origin *o
 	return key;
 }
 
+/* 0.0.0.0 and [::], which include this machine's own addresses. */
+static bool is_wildcard(const struct io_addr *at)
+{
+	static const uint8_t zero[sizeof at->bytes];
+
+	return memcmp(at->bytes, zero, sizeof zero) == 0;
+}
+
+/* A backend that is one of our own listeners would ask itself without end. */
+static void check_loop(struct reader *r, const struct node *n, const struct origin *o)
+{
+	const struct config *c = r->config;
+
+	for (size_t i = 0; i < c->listen_count && host_is_loopback(o->host); i++) {
+		const struct io_addr *at = &c->listen[i];
+
+		if (at->family == IO_UNIX || at->port != o->port)
+			continue;
+		if (io_addr_is_loopback(at) || is_wildcard(at)) {
+			complain_at(r, n, "%s is where Backstay itself listens; write the address of the "
+				    "model server, or change \"listen\"", quote(r, n->written));
+			return;
+		}
+	}
+}
+
 static void read_url(struct backend_reading *b, const struct node *n)
 {
 	struct reader *r = b->r;
@@ -337,6 +363,7 @@ static void read_url(struct backend_reading *b, const struct node *n)
 	o->connect_ms = b->raw.connect_ms;
 	o->idle_ms = b->raw.idle_ms;
 	o->idle_max = b->raw.idle_max;
+	check_loop(r, n, o);
 	o->proxy = proxy_for(r, b->raw.proxy, o->tls, o->host, o->port);
 	o->key = origin_key(b, o);
 	if (o->tls)
@@ -355,7 +382,9 @@ static void read_urls(struct backend_reading *b, const struct node *n)
 {
 	const struct node *urls = b->raw.urls;
 
-	b->origins = arena_array(b->r->arena, struct origin, URLS_MAX);
+	size_t most = urls && urls->kind == NODE_LIST ? urls->count : 1;
+
+	b->origins = arena_array(b->r->arena, struct origin, most < URLS_MAX ? most : URLS_MAX);
 	b->out->origins = b->origins;
 	if (!b->raw.url == !urls) {
 		complain_at(b->r, urls ? urls : n, urls ? "a backend has both \"url\" and \"urls\"; keep one"
@@ -391,6 +420,16 @@ static void read_dialect(struct backend_reading *b)
 			    suggestion(b->r, text, known, COUNT_OF(known), "known dialects"));
 }
 
+static void note_idle_tls(struct backend_reading *b)
+{
+	for (size_t i = 0; i < b->out->origin_count; i++)
+		if (b->origins[i].tls)
+			return;
+	if (b->raw.tls && b->out->origin_count)
+		note(b->r, "backend %.*s: \"tls\" has no effect, since no URL starts with https://",
+		     SLICE_ARG(b->out->name));
+}
+
 static void read_backend(struct reader *r, const struct raw_top *top, const struct member *m,
 			 struct backend_policy *out)
 {
@@ -411,6 +450,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	read_query(&b);
 	read_tls(&b);
 	read_urls(&b, m->value);
+	note_idle_tls(&b);
 	io_tls_give(b.own_tls);
 }
 

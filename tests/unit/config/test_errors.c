@@ -310,6 +310,12 @@ static const struct row backend_rows[] = {
 	  "write http://host:port" },
 	{ "backends: {o: {url: http://a, proxy: http://h:1/x}}\n" M,
 	  "1:38: \"proxy\" is not the URL of a proxy: a proxy has no path; write http://host:port" },
+	{ "backends: {o: {url: http://localhost:8080/v1}}\n" M,
+	  "1:21: \"http://localhost:8080/v1\" is where Backstay itself listens; write the address of the "
+	  "model server, or change \"listen\"" },
+	{ "listen: 0.0.0.0:9\nbackends: {o: {url: \"http://[::1]:9\"}}\n" M,
+	  "2:21: \"http://[::1]:9\" is where Backstay itself listens; write the address of the model "
+	  "server, or change \"listen\"" },
 	{ "backends: {o: {url: https://a, tls: {ca: missing.pem}}}\n" M,
 	  "1:42: the backend's tls cannot be set up: missing.pem: no such file; check the files" },
 	{ "backends: {o: {url: https://a, tls: {cert: a.pem}}}\n" M,

@@ -344,8 +344,9 @@ static void what_may_surprise_is_noted(void **state)
 		"  a: {url: https://api.openai.com}\n"
 		"  b: {url: http://h/v1/chat/completions, key: k}\n"
 		"  c: {url: https://me.openai.azure.com/openai/v1}\n"
+		"  d: {url: http://127.0.0.1:81/v1, tls: {ca: a.pem}}\n"
 		"models:\n"
-		"  m: {targets: [a, b], timeouts: {total: 5s}}\n");
+		"  m: {targets: [a, b, d], timeouts: {total: 5s}}\n");
 	static const char *const notes[] = {
 		"0.0.0.0:80 can be reached from other machines and asks for no client key: whoever reaches "
 		"it can spend your backends' money; add \"keys\"",
@@ -353,6 +354,7 @@ static void what_may_surprise_is_noted(void **state)
 		"backend a: the API of api.openai.com is usually at https://api.openai.com/v1",
 		"backend b: the URL ends in /chat/completions, which Backstay adds by itself",
 		"backend b: the key goes to h unencrypted (http)",
+		"backend d: \"tls\" has no effect, since no URL starts with https://",
 		"model m: the total time ends before the time for the first token",
 		"backend c is used by no model",
 	};
