@@ -23,7 +23,7 @@ static const char *const behaviours[] = {
 	"truncated", "content-length +50", "two-lengths", "content-length and-chunked",
 	"bad-chunk after 3", "trailers", "1xx 3", "no-done", "no-ending", "end after 3", "blank-lines",
 	"split-utf8", "bom", "cr", "after-done", "stay-open", "close-after", "http10", "no-length",
-	"gzip", "gzip cut", "extra-bytes", "whitespace 3 100ms", "choices empty", "bad-json after 3",
+	"gzip", "gzip cut", "extra-bytes", "whitespace 3 100ms", "bad-json after 3",
 	"drip 7 3ms", "headers-then-nothing", "truncated-head", "reset-on-accept", "close-on-accept",
 	"mute", "junk ssh", "junk-on-accept", "100-then-eof", "html 200", "unknown-events",
 	"percent 30 status 500", "percent 50 cut after 5", "status 500 times 3 then ok",

@@ -248,12 +248,23 @@ static void add_statement(struct reader *r, const struct words *w, int64_t at_ms
 	};
 }
 
+/* Empty lines in front, so that complaints name the scenario's own lines. */
+static struct slice on_its_lines(struct scenario *sc, unsigned line, struct slice block)
+{
+	char *at = arena_alloc(sc->arena, line + block.len + 1);
+
+	memset(at, '\n', line);
+	if (block.len)
+		memcpy(at + line, block.at, block.len);
+	return (struct slice){ at, line + block.len };
+}
+
 static void read_config(struct reader *r, struct words *w)
 {
 	r->sc->config_line = r->line;
 	r->sc->config_default = words_take(w, "default");
 	if (!r->sc->config_default)
-		r->sc->config = take_block(r);
+		r->sc->config = on_its_lines(r->sc, r->line, take_block(r));
 }
 
 static void read_statement(struct reader *r, struct words *w)
@@ -382,8 +393,8 @@ static void start_proxy(struct scenario *sc)
 	sc->proxy = sim_proxy_create(sc->sim, sc->workers, slice_of(sc->name), sc->config, &sc->log,
 				     keep_record, sc, &errors);
 	if (!sc->proxy)
-		scenario_fail(sc, sc->config_line, "the config is refused (its lines count from "
-			      "here):\n%.*s", SLICE_ARG(buf_slice(&errors)));
+		scenario_fail(sc, sc->config_line, "the config is refused:\n%.*s",
+			      SLICE_ARG(buf_slice(&errors)));
 	buf_free(&errors);
 }
 

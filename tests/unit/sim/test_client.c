@@ -43,7 +43,7 @@ static const struct row {
 	  "4 bytes follow the end of the answer" },
 	{ "a bad chunk size", CHUNKED "zz\r\n", STAYS, ANSWER_BROKEN, "", "the chunks are malformed" },
 	{ "not HTTP", "SSH-2.0-OpenSSH\r\n\r\n", STAYS, ANSWER_BROKEN, "", "a malformed head: "
-	  "the first line is not HTTP/1.x" },
+	  "the status line is malformed" },
 	{ "a whole answer", JSON "Content-Length: 45\r\n\r\n"
 	  "{\"choices\":[{\"message\":{\"content\":\"hello\"}}]}", STAYS, ANSWER_COMPLETE, "hello", "" },
 	{ "shorter than it says", JSON "Content-Length: 99\r\n\r\n{}", FINISHES, ANSWER_BROKEN, "",
