@@ -1,13 +1,19 @@
-/* What a program made of several loops needs: threads to run them on. */
+/* What programs need beside loops: threads to run them on, ports that are free,
+ * a word to the operator before there is a loop. */
 #include "io/real/real.h"
 #include "io/real/socket.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define WRITE_PATIENCE_MS 100
 
 struct io_thread {
 	pthread_t thread;
@@ -72,4 +78,20 @@ bool io_port_is_free(const struct io_addr *at, char *why, size_t why_size)
 			 strerror(EADDRINUSE));
 	sock_close(fd);
 	return ok;
+}
+
+void io_write_line(int fd, struct slice line)
+{
+	while (line.len) {
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		ssize_t n;
+
+		if (poll(&p, 1, WRITE_PATIENCE_MS) <= 0)
+			return;
+		n = write(fd, line.at, line.len < PIPE_BUF ? line.len : PIPE_BUF);
+		if (n > 0)
+			line = slice_from(line, (size_t)n);
+		else if (n == 0 || errno != EINTR)
+			return;
+	}
 }

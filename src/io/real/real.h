@@ -42,6 +42,10 @@ struct io_thread;
 struct io_thread *io_thread_start(void (*run)(void *arg), void *arg);
 void io_thread_join(struct io_thread *t);    /* NULL is fine */
 
+/* Writes `line` to `fd` at once, or drops it where `fd` takes nothing within
+ * 100 ms: for processes with one thread that must not hang on a pipe. */
+void io_write_line(int fd, struct slice line);
+
 /* A line sink that never blocks: lines go to a bounded queue that a thread of
  * its own writes to `fd` (or to `path`, reopened on io_lines_reopen()). Full
  * queue, full disk or a blocked pipe: lines are dropped and counted. */
