@@ -103,17 +103,17 @@ static enum reader_step on_final_head(struct reader *r, const struct h1_head *he
 	r->left = r->length = head->content_length;
 	if (head->status == 101)
 		return bad(r, "the answer is 101 Switching Protocols, which nobody asked for");
-	if (head->body == H1_BODY_LENGTH && head->content_length > r->body_max)
+	r->state = READER_IN_BODY;
+	if (head->body == H1_BODY_NONE)
+		return READER_HEAD;
+	if (!find_coding(head, &coding))
+		return bad(r, "the answer is compressed in a way that is not understood");
+	if (coding.len > 0 && !(r->gzip = gzip_create(r->body_max)))
+		return bad(r, "there is no memory to decompress the answer");
+	if (!r->gzip && head->content_length > r->body_max)
 		return bad(r, "the answer announces %llu bytes, more than the limit of %llu",
 			   (unsigned long long)head->content_length,
 			   (unsigned long long)r->body_max);
-	if (head->body != H1_BODY_NONE) {
-		if (!find_coding(head, &coding))
-			return bad(r, "the answer is compressed in a way that is not understood");
-		if (coding.len > 0 && !(r->gzip = gzip_create(r->body_max)))
-			return bad(r, "there is no memory to decompress the answer");
-	}
-	r->state = READER_IN_BODY;
 	return READER_HEAD;
 }
 
