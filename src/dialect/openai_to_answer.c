@@ -12,6 +12,7 @@
 #include "wire/json.h"
 #include "wire/sse.h"
 
+#define SSE_BYTES_MIN 16             /* no event is longer than the stream; a parser wants some room */
 #define JOINED_MAX 1024              /* choices of an answer, calls of a message */
 
 /* A piece of a joined string, without quotes. */
@@ -369,7 +370,7 @@ bool openai_stream_to_answer(struct arena *arena, const struct endpoint *endpoin
 	if (endpoint->kind != ENDPOINT_CHAT && endpoint->kind != ENDPOINT_COMPLETIONS &&
 	    endpoint->kind != ENDPOINT_RESPONSES)
 		return false;
-	sse_init(&parser, stream.len + 1);
+	sse_init(&parser, stream.len + SSE_BYTES_MIN);
 	while (!a.broken && sse_feed(&parser, &stream, &ev) == SSE_EVENT)
 		if (ev.has_data)
 			join_event(&a, slice_trim(ev.data));
