@@ -227,7 +227,9 @@ static void read_tls(struct backend_reading *b)
 	if (!options.ca_file && !options.cert_file)
 		return;
 	b->own_tls = io_tls_client(&options, why, sizeof why);
-	if (!b->own_tls)
+	if (!b->own_tls && config_path_reads(b->r, raw.ca, options.ca_file) &&
+	    config_path_reads(b->r, raw.cert, options.cert_file) &&
+	    config_path_reads(b->r, raw.key, options.key_file))
 		complain_at(b->r, raw.ca ? raw.ca : raw.cert, "the backend's tls cannot be set up: %s; "
 			    "check the files", why);
 	b->tls = b->own_tls;

@@ -92,6 +92,9 @@ void substitute(struct reader *r, struct node *n);
 /* A path of the config as the process must open it: relative ones start from
  * the config file's directory. In the snapshot's arena, NUL-terminated. */
 struct slice config_path_of(struct reader *r, struct slice path);
+/* Why a TLS setup failed, if a file of it is the reason: true if `path` (NULL:
+ * no file) can be read, else false after a complaint at `n`. */
+bool config_path_reads(struct reader *r, const struct node *n, const char *path);
 
 /* ---- values.c ------------------------------------------------------------------ */
 

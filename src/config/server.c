@@ -75,7 +75,9 @@ static void read_listen_tls(struct reader *r, struct node *n)
 	if (!cert || !key)
 		return;
 	r->config->listen_tls = io_tls_server(cert, key, why, sizeof why);
-	if (!r->config->listen_tls)
+	if (r->config->listen_tls)
+		return;
+	if (config_path_reads(r, raw.cert, cert) && config_path_reads(r, raw.key, key))
 		complain_at(r, raw.cert, "the certificate cannot be used: %s; check \"cert\" and "
 			    "\"key\"", why);
 }

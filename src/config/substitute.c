@@ -14,6 +14,21 @@ struct slice config_path_of(struct reader *r, struct slice path)
 	return arena_printf(r->arena, "%.*s%.*s", SLICE_ARG(r->directory), SLICE_ARG(path));
 }
 
+bool config_path_reads(struct reader *r, const struct node *n, const char *path)
+{
+	struct buf content = BUF_INIT(CONFIG_BYTES_MAX), why = BUF_INIT(1024);
+	bool good = !path || r->source->read_file(r->source->owner, path, &content, &why);
+
+	if (!good)
+		complain_at(r, n, "the file %s cannot be read (%.*s); check path and permissions",
+			    quote(r, slice_of(path)), SLICE_ARG(buf_slice(&why)));
+	if (content.bytes)
+		explicit_bzero(content.bytes, content.size);
+	buf_free(&content);
+	buf_free(&why);
+	return good;
+}
+
 static bool is_env_name(struct slice s)
 {
 	if (s.len == 0 || (s.at[0] >= '0' && s.at[0] <= '9'))

@@ -44,7 +44,7 @@ static struct io_tls *fake_tls(const char *path, char *why, size_t why_size)
 	struct io_tls *tls;
 
 	if (path && strstr(path, "missing")) {
-		snprintf(why, why_size, "%s: no such file", path);
+		snprintf(why, why_size, "%s: not usable", path);
 		return NULL;
 	}
 	tls = calloc(1, sizeof *tls);

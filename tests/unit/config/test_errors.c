@@ -22,7 +22,9 @@ struct row {
 static const struct fake_pair env[] = {
 	{ "KEY", "sk-1234" }, { "EMPTY", "" }, { "TWO_LINES", "a\nb" }, { NULL, NULL },
 };
-static const struct fake_pair files[] = { { "key.txt", "sk-file\n" }, { NULL, NULL } };
+static const struct fake_pair files[] = {
+	{ "key.txt", "sk-file\n" }, { "k.pem", "PEM" }, { "missing_chain.pem", "PEM" }, { NULL, NULL },
+};
 static const struct fake_world world = { env, files };
 
 static void check_rows(const struct row *rows, size_t count)
@@ -223,7 +225,11 @@ static const struct row server_rows[] = {
 	{ "admin: on\n" B M,
 	  "1:8: \"admin\" is a mapping or off; write admin: {listen: 127.0.0.1:9090}, or admin: off" },
 	{ "tls: {cert: missing.pem, key: k.pem}\n" B M,
-	  "1:13: the certificate cannot be used: missing.pem: no such file; check \"cert\" and \"key\"" },
+	  "1:13: the file \"missing.pem\" cannot be read (No such file or directory); check path and "
+	  "permissions" },
+	{ "tls: {cert: missing_chain.pem, key: k.pem}\n" B M,
+	  "1:13: the certificate cannot be used: missing_chain.pem: not usable; check \"cert\" and "
+	  "\"key\"" },
 	{ "tls: {cert: c.pem}\n" B M, "1:6: the listener's tls lacks its \"key\"; add one" },
 	{ "keys: {name: a}\n" B M,
 	  "1:7: \"keys\" needs a list; write - {name: NAME, key: KEY} for each key, or remove it to let "
@@ -317,7 +323,10 @@ static const struct row backend_rows[] = {
 	  "2:21: \"http://[::1]:9\" is where Backstay itself listens; write the address of the model "
 	  "server, or change \"listen\"" },
 	{ "backends: {o: {url: https://a, tls: {ca: missing.pem}}}\n" M,
-	  "1:42: the backend's tls cannot be set up: missing.pem: no such file; check the files" },
+	  "1:42: the file \"missing.pem\" cannot be read (No such file or directory); check path and "
+	  "permissions" },
+	{ "backends: {o: {url: https://a, tls: {ca: missing_chain.pem}}}\n" M,
+	  "1:42: the backend's tls cannot be set up: missing_chain.pem: not usable; check the files" },
 	{ "backends: {o: {url: https://a, tls: {cert: a.pem}}}\n" M,
 	  "1:44: a client certificate needs both \"cert\" and \"key\"; add the other one" },
 };

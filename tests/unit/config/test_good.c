@@ -395,6 +395,30 @@ static void admin_and_access_log_can_be_off(void **state)
 	config_give(NULL);
 }
 
+static void a_file_cut_anywhere_gives_a_config_or_a_complaint(void **state)
+{
+	struct config_source source = fake_source(&world);
+	size_t good = 0;
+
+	(void)state;
+	for (size_t len = 0; len < strlen(every_key); len++) {
+		struct buf errors = BUF_INIT(64 * 1024);
+		char *part = malloc(len ? len : 1);  /* of exactly that size, for ASan */
+		struct config *c;
+
+		assert_non_null(part);
+		memcpy(part, every_key, len);
+		c = config_parse(S("/etc/backstay/b.yaml"), (struct slice){ part, len }, &source, &errors);
+		assert_true((c != NULL) == (buf_len(&errors) == 0));
+		good += c != NULL;
+		config_give(c);
+		free(part);
+		buf_free(&errors);
+	}
+	assert_true(good > 0);
+	assert_int_equal(fake_tls_alive(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +432,7 @@ int main(void)
 		cmocka_unit_test(what_may_surprise_is_noted),
 		cmocka_unit_test(plain_texts_survive_the_braces),
 		cmocka_unit_test(admin_and_access_log_can_be_off),
+		cmocka_unit_test(a_file_cut_anywhere_gives_a_config_or_a_complaint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
