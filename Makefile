@@ -1,0 +1,79 @@
+# A thin face over Meson. `make help` lists what there is.
+BUILD        ?= build
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+FUZZ_SECONDS ?= 30
+JOBS         ?= $(shell nproc 2>/dev/null || echo 2)
+CONFIG       ?= examples/demo.yaml
+
+BACKSTAY = $(BUILD)/src/daemon/backstay
+
+.PHONY: all deps run test install asan fuzz bench test-real clean help
+
+# The program alone; the tests are built by `make test`.
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -j $(JOBS) src/daemon/backstay
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+deps:
+	@sh scripts/install-deps.sh run
+
+# What is missing for the build is installed first, since `all` needs it.
+run: deps
+	@$(MAKE) --no-print-directory all
+	@exec $(BACKSTAY) run -c $(CONFIG)
+
+test:
+	@sh scripts/install-deps.sh run test
+	@sh scripts/install-deps.sh --optional sdk
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -j $(JOBS)
+	@python3 scripts/run-tests.py --build $(BUILD) --jobs $(JOBS) --e2e
+
+asan:
+	@sh scripts/install-deps.sh run test
+	@test -f $(BUILD)/asan/build.ninja || meson setup $(BUILD)/asan \
+		-Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C $(BUILD)/asan -j $(JOBS)
+	@python3 scripts/run-tests.py --build $(BUILD)/asan --jobs $(JOBS) --slow
+
+fuzz:
+	@sh scripts/install-deps.sh run test fuzz
+	@test -f $(BUILD)/fuzz/build.ninja || CC=clang meson setup $(BUILD)/fuzz -Dfuzzing=true \
+		-Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@sh scripts/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(JOBS)
+
+bench: all
+	@sh scripts/install-deps.sh run bench
+	@sh bench/run.sh
+
+test-real: all
+	@sh scripts/install-deps.sh --optional sdk
+	@sh tests/real/run.sh
+
+install: all
+	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
+	@ninja -C $(BUILD) -j $(JOBS) src/daemon/backstay
+	@install -D -m 755 $(BACKSTAY) $(DESTDIR)$(PREFIX)/bin/backstay
+	@install -D -m 644 deploy/backstay.yaml $(DESTDIR)$(PREFIX)/share/backstay/backstay.yaml
+	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	@sed 's|@PREFIX@|$(PREFIX)|g' deploy/backstay.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/backstay.service
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/backstay"
+
+clean:
+	@rm -rf $(BUILD)
+
+help:
+	@echo "make                 build the program: $(BACKSTAY)"
+	@echo "make run             install what the build needs, build, and run $(CONFIG)"
+	@echo "make test            install what tests need, build, and run every suite"
+	@echo "make asan            the same suites under AddressSanitizer and UBSan"
+	@echo "make fuzz            each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS)), with clang"
+	@echo "make bench           measure beside nginx and HAProxy"
+	@echo "make test-real       chat with a real model behind the proxy"
+	@echo "make install         to PREFIX ($(PREFIX)), below DESTDIR"
+	@echo "make clean           remove $(BUILD)/"
