@@ -36,7 +36,7 @@ static const char *const blows[] = {
 	"plan reset to client after 300 times 1", "plan cut to client after 700 times 2",
 	"plan vanish to client after 500 times 1", "plan stall to client after 400 for 2s times 2",
 	"plan reset to server after 50 times 1", "plan cut to client after 0 times 1",
-	"junk \"HTTP/1.1 408 Request Timeout\\r\\nContent-Length: 0\\r\\n\\r\\n\"",
+	"junk \"HTTP/1.1 408 Request Timeout\\r\\nContent-Length: 0\\r\\n\\r\\n\" idle 3s",
 };
 
 static uint64_t below(struct explorer *e, uint64_t n)

@@ -31,7 +31,8 @@
  *         latency T | jitter T | window BYTES | rate BYTES_PER_S
  *         cuts whole|random|bytes | tls ok|fail|stall | idle-close T | give-up T
  *         plan cut|reset|vanish|stall to client|server after BYTES [for T] [times N]
- *     network WHERE reset | cut | vanish [idle T] | stall T | junk "BYTES"
+ *     network WHERE reset | cut | vanish [idle T] | stall T
+ *     network WHERE junk "BYTES" [idle T]
  *     dns NAME ok | silent | fails | is ADDR...
  *     wall jumps T [back]
  *     reload                       followed by the indented YAML

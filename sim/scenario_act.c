@@ -163,8 +163,12 @@ static bool blow(struct scenario *sc, struct words *w, const struct io_addr *add
 	struct slice bytes;
 	int64_t idle_ms = 0, for_ms = 0;
 
-	if (words_take(w, "junk"))
-		return words_next(w, &bytes) && (sim_junk(sc->sim, addr, bytes, 0), true);
+	if (words_take(w, "junk")) {
+		if (!words_next(w, &bytes) || (words_take(w, "idle") && !words_time(w, &idle_ms)))
+			return false;
+		sim_junk(sc->sim, addr, bytes, idle_ms);
+		return true;
+	}
 	if (!strike_word(w, &strike))
 		return false;
 	if (strike == SIM_STRIKE_STALL && !words_time(w, &for_ms))
