@@ -1,6 +1,7 @@
 /* upstream_stage.h: a simulated backend that answers from a script, and an owner
  * of calls that writes down what it is told:
- * "fresh 200 'hello' end | reused 200 '' fault cut: ...". */
+ * "fresh 200 'hello' end | reused 200 'hel' fault cut: ...". With `timed` each
+ * word and each piece of a body has its time before it. */
 #ifndef TEST_CONN_UPSTREAM_STAGE_H
 #define TEST_CONN_UPSTREAM_STAGE_H
 
@@ -166,6 +167,8 @@ static void say(struct stage *st, const char *format, ...)
 	size_t len = strlen(st->story);
 	va_list args;
 
+	if (len + 512 > sizeof st->story)
+		return;
 	if (st->in_body)
 		len += (size_t)snprintf(st->story + len, sizeof st->story - len, "'");
 	st->in_body = false;
@@ -211,12 +214,16 @@ static void owner_on_body(void *owner, struct slice bytes)
 	size_t len;
 
 	assert_true(bytes.len > 0);
-	if (!st->in_body)
-		say(st, "'");
-	st->in_body = true;
 	st->body_bytes += bytes.len;
-	len = strlen(st->story);
-	snprintf(st->story + len, sizeof st->story - len, "%.*s", SLICE_ARG(bytes));
+	if (st->timed) {
+		say(st, "'%.*s'", SLICE_ARG(bytes));
+	} else {
+		if (!st->in_body)
+			say(st, "'");
+		st->in_body = true;
+		len = strlen(st->story);
+		snprintf(st->story + len, sizeof st->story - len, "%.*s", SLICE_ARG(bytes));
+	}
 	if (st->on_body)
 		st->on_body(st);
 }
