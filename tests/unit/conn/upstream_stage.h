@@ -33,7 +33,7 @@ struct seat {
 	struct io_stream *s;
 	struct buf got;
 	size_t bytes_ever;
-	bool heard_end, heard_reset;
+	bool heard_end, heard_reset, finished;
 };
 
 struct stage {
@@ -74,6 +74,7 @@ static void seat_reply(struct seat *seat)
 	case KEEP:
 		return;
 	case FIN:
+		seat->finished = true;
 		io_stream_finish(seat->s);
 		return;
 	case CLOSE:
@@ -114,7 +115,7 @@ static void seat_on_data(void *owner, struct slice bytes)
 
 	seat->bytes_ever += bytes.len;
 	assert_true(buf_append(&seat->got, bytes));
-	while (seat->s && st->replied < st->reply_count &&
+	while (seat->s && !seat->finished && st->replied < st->reply_count &&
 	       (len = request_bytes(seat, st->replies[st->replied].early)) > 0) {
 		buf_put(&st->asked, slice_sub(buf_slice(&seat->got), 0, len));
 		buf_consume(&seat->got, len);
