@@ -171,18 +171,11 @@ static bool play_send(struct mock_conn *c)
 		set_timer(c, c->b.drip_ms);
 		return false;
 	}
-	return io_write_pending(c->stream) <= PENDING_MAX;
-}
-
-/* A reset must not overtake what was sent. */
-static void play_reset(struct mock_conn *c)
-{
-	if (io_write_pending(c->stream) > 0)
-		return;                         /* on_drained comes back here */
-	if (!c->resetting) {
-		c->resetting = true;
-		set_timer(c, RESET_PAUSE_MS);
-	}
+	if (io_write_pending(c->stream) <= PENDING_MAX)
+		return true;
+	/* on_drained comes only if the queue outlives this turn: look again. */
+	set_timer(c, 1);
+	return false;
 }
 
 /* Goes on until a wait, a full queue or the end of the answer. */
@@ -194,7 +187,7 @@ static void play(struct mock_conn *c)
 		must(c->at < c->wire.count);
 		switch (step->kind) {
 		case STEP_SEND:
-			if (!play_send(c))
+			if (io_write_pending(c->stream) > PENDING_MAX || !play_send(c))
 				return;
 			break;
 		case STEP_WAIT:
@@ -223,7 +216,8 @@ static void play(struct mock_conn *c)
 			conn_close(c, IO_CLOSE_FLUSH, END_BROKEN);
 			return;
 		case STEP_RESET:
-			play_reset(c);
+			c->resetting = true;
+			set_timer(c, RESET_PAUSE_MS);
 			return;
 		case STEP_BAD_CHUNK:
 			never("framing leaves no such step");
@@ -399,8 +393,8 @@ static void on_drained(void *owner)
 {
 	struct mock_conn *c = owner;
 
-	/* Only a full queue or a coming reset waits for this; a pending timer
-	 * means that the script waits for something else. */
+	/* Only a full queue waits for this; a pending timer means that the script
+	 * waits for something else. */
 	enter(c);
 	if (c->state == CONN_ANSWER && !c->timer.node.at) {
 		play(c);
@@ -428,7 +422,11 @@ static void on_timer(struct io_timer *t, mono_ms now)
 	(void)now;
 	enter(c);
 	if (c->resetting && c->state == CONN_ANSWER) {
-		conn_close(c, IO_CLOSE_RESET, END_BROKEN);
+		/* A reset must not overtake what was sent. */
+		if (io_write_pending(c->stream) > 0)
+			set_timer(c, RESET_PAUSE_MS);
+		else
+			conn_close(c, IO_CLOSE_RESET, END_BROKEN);
 	} else if (c->state == CONN_ANSWER) {
 		play(c);
 		advance(c);
