@@ -27,6 +27,7 @@ static const char *const behaviours[] = {
 	"drip 7 3ms", "headers-then-nothing", "truncated-head", "reset-on-accept", "close-on-accept",
 	"mute", "junk ssh", "junk-on-accept", "100-then-eof", "html 200", "unknown-events",
 	"percent 30 status 500", "percent 50 cut after 5", "status 500 times 3 then ok",
+	"choices empty", "done-only", "json-for-stream", "sse-for-json",
 };
 
 static const char *const blows[] = {

@@ -47,9 +47,9 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 		attempt_enter(a, ATTEMPT_WAITING);
 	a->status = head->status;
 	answer_keep_headers(a, head);
-	a->is_sse = good && content_type_has(head, S("event-stream"));
-	a->is_raw = good && !a->is_sse && a->x->endpoint->kind == ENDPOINT_PASS;
-	if (a->is_sse && (a->x->facts.stream || a->x->endpoint->kind == ENDPOINT_PASS)) {
+	a->is_raw = good && a->x->endpoint->kind == ENDPOINT_PASS;
+	a->is_sse = good && !a->is_raw && content_type_has(head, S("event-stream"));
+	if (a->is_sse && a->x->facts.stream) {
 		attempt_enter(a, ATTEMPT_HOLDING);
 		return;
 	}
@@ -103,7 +103,7 @@ static void fail_by_event(struct attempt *a, const struct event_facts *event)
  * attempt has ended. */
 static bool pass_event(struct attempt *a, const struct sse_event *event, unsigned is)
 {
-	const unsigned commits = EVENT_CONTENT | EVENT_FINISH | EVENT_DONE;
+	const unsigned commits = EVENT_CONTENT | EVENT_FINISH;
 
 	if (a->state == ATTEMPT_STREAMING) {
 		exchange_on_data(a->x, event->raw);
@@ -118,8 +118,13 @@ static bool pass_event(struct attempt *a, const struct sse_event *event, unsigne
 		attempt_fail(a, FAULT_BAD_ANSWER, S("too much before the first token"));
 		return false;
 	}
-	if (is & commits)
+	if (is & commits) {
 		commit(a);
+	} else if (is & EVENT_DONE) {
+		/* Done without a word and without a reason to have none. */
+		attempt_fail(a, FAULT_BAD_ANSWER, S("the stream was done without an answer in it"));
+		return false;
+	}
 	return true;
 }
 
@@ -246,6 +251,7 @@ static void give_whole(struct attempt *a, struct buf *body)
 	struct buf held = *body;
 
 	*body = BUF_INIT(held.max);
+	buf_free(&a->body);     /* told anew: what it was made from is not sent */
 	a->answer_length = a->x->facts.stream ? CLIENT_LENGTH_UNKNOWN : buf_len(&held);
 	commit(a);
 	exchange_on_data(a->x, buf_slice(&held));
