@@ -119,27 +119,32 @@ static void judge_finish(struct arena *arena, struct slice raw, uint64_t bit,
 		out->finish_reason = reason;
 }
 
-static void judge_choice(struct arena *arena, const struct endpoint *endpoint, struct slice choice,
-			 int64_t position, struct stream_facts *so_far, struct event_facts *out)
+static const struct slice choice_members[CHOICE_WANTS] = {
+	[CHOICE_INDEX] = S_INIT("index"),
+	[CHOICE_DELTA] = S_INIT("delta"),
+	[CHOICE_FINISH] = S_INIT("finish_reason"),
+	[CHOICE_TEXT] = S_INIT("text"),
+	[CHOICE_MESSAGE] = S_INIT("message"),
+	[CHOICE_ERROR] = S_INIT("error"),
+	[CHOICE_USAGE] = S_INIT("usage"),
+};
+
+static enum json_result scan_choice(struct slice choice, struct json_want *wants)
 {
-	struct json_want wants[CHOICE_WANTS] = {
-		[CHOICE_INDEX] = { .name = S("index") },
-		[CHOICE_DELTA] = { .name = S("delta") },
-		[CHOICE_FINISH] = { .name = S("finish_reason") },
-		[CHOICE_TEXT] = { .name = S("text") },
-		[CHOICE_MESSAGE] = { .name = S("message") },
-		[CHOICE_ERROR] = { .name = S("error") },
-		[CHOICE_USAGE] = { .name = S("usage") },
-	};
+	for (size_t i = 0; i < CHOICE_WANTS; i++)
+		wants[i].name = choice_members[i];
+	return json_scan_object(choice, wants, CHOICE_WANTS, NULL);
+}
+
+static void judge_choice(struct arena *arena, const struct endpoint *endpoint,
+			 const struct json_want *wants, int64_t position,
+			 struct stream_facts *so_far, struct event_facts *out)
+{
 	const struct json_want *delta = &wants[CHOICE_DELTA];
 	int64_t index = position;
 	uint64_t bit;
 	bool content;
 
-	if (json_scan_object(choice, wants, COUNT_OF(wants), NULL) != JSON_OK) {
-		set_broken(S("a choice of the stream is no object, or has a member twice"), out);
-		return;
-	}
 	if (wants[CHOICE_INDEX].found && !json_i64(wants[CHOICE_INDEX].value, &index))
 		index = position;
 	bit = UINT64_C(1) << (index < 0 || index > CHOICE_BIT_MAX ? CHOICE_BIT_MAX : index);
@@ -161,6 +166,28 @@ static void judge_choice(struct arena *arena, const struct endpoint *endpoint, s
 	judge_error_value(arena, endpoint, wants[CHOICE_ERROR].value, out);
 }
 
+static void judge_choices(struct arena *arena, const struct endpoint *endpoint, struct slice choices,
+			  struct stream_facts *so_far, struct event_facts *out)
+{
+	struct json_want wants[CHOICE_WANTS];
+	struct slice only = slice_trim(slice_sub(choices, 1, choices.len - 1)), choice;
+	int64_t position = 0;
+
+	if (only.len == 0)
+		return;
+	/* Nearly always there is one, and no need to look for where it ends. */
+	if (scan_choice(only, wants) == JSON_OK) {
+		judge_choice(arena, endpoint, wants, 0, so_far, out);
+		return;
+	}
+	while (json_next(&choices, NULL, &choice)) {
+		if (scan_choice(choice, wants) == JSON_OK)
+			judge_choice(arena, endpoint, wants, position++, so_far, out);
+		else
+			set_broken(S("a choice of the stream is no object, or has a member twice"), out);
+	}
+}
+
 enum { CHUNK_CHOICES, CHUNK_OBJECT, CHUNK_USAGE, CHUNK_ERROR, CHUNK_X_GROQ, CHUNK_MESSAGE,
        CHUNK_DETAIL, CHUNK_WANTS };
 
@@ -168,9 +195,6 @@ static void judge_chunk_members(struct arena *arena, const struct endpoint *endp
 				struct slice data, const struct json_want *wants,
 				struct stream_facts *so_far, struct event_facts *out)
 {
-	struct slice rest = wants[CHUNK_CHOICES].value, choice;
-	int64_t position = 0;
-
 	if (has_something(&wants[CHUNK_USAGE]))
 		usage_read(wants[CHUNK_USAGE].value, &out->usage);
 	if (wants[CHUNK_X_GROQ].found) {
@@ -179,8 +203,7 @@ static void judge_chunk_members(struct arena *arena, const struct endpoint *endp
 				  json_member(wants[CHUNK_X_GROQ].value, S("error")), out);
 	}
 	if (wants[CHUNK_CHOICES].type == JSON_ARRAY)
-		while (json_next(&rest, NULL, &choice))
-			judge_choice(arena, endpoint, choice, position++, so_far, out);
+		judge_choices(arena, endpoint, wants[CHUNK_CHOICES].value, so_far, out);
 	/* An error beside choices is an error (E05). */
 	if (judge_error_value(arena, endpoint, wants[CHUNK_ERROR].value, out))
 		return;
