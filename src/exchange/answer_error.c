@@ -58,6 +58,24 @@ void answer_unknown_model(struct exchange *x, struct slice name, struct error_an
 	};
 }
 
+/* ---- no key in an error ---------------------------------------------------------------- */
+
+/* Some upstreams repeat the key they refuse, or the headers they were sent. */
+static bool shows_key(const struct pick *pick, struct slice text)
+{
+	struct slice key = pick->target->backend->key;
+
+	return key.len && slice_find_slice(text, key) != SLICE_NOT_FOUND;
+}
+
+void answer_scrub(struct attempt *a)
+{
+	if (fault_row(a->fault)->blame == BLAME_CREDENTIAL || shows_key(&a->pick, a->answer.message))
+		a->answer.message = SLICE_NONE;
+	if (shows_key(&a->pick, a->error_body))
+		a->error_body = SLICE_NONE;
+}
+
 /* ---- the last word of a chain -------------------------------------------------------- */
 
 /* The upstream blames the request: its own words say most. */

@@ -3,6 +3,7 @@
 #include "exchange/exchange.h"
 
 #include "base/check.h"
+#include "exchange/answer.h"
 #include "exchange/attempt.h"
 #include "exchange/conductor.h"
 
@@ -103,9 +104,11 @@ static struct attempt_record *current_record(struct exchange *x)
 
 static void close_record(struct exchange *x, enum fault fault, struct slice text, mono_ms now)
 {
-	const struct attempt *a = &x->attempt;
+	struct attempt *a = &x->attempt;
 	struct attempt_record *r = current_record(x);
 
+	if (fault != FAULT_NONE)
+		answer_scrub(a);
 	r->fault = fault;
 	r->status = a->status;
 	r->text = text;
