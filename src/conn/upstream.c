@@ -112,11 +112,12 @@ static bool replay(struct upstream_call *c)
 	return true;
 }
 
-/* A server that gives up waiting on an idle connection says 408 and closes; if
- * the request crossed that, it was not read (RFC 9110 15.5.9). */
+/* A server that gives up waiting on an idle connection says 408; if the request
+ * crossed that, it was not read (RFC 9110 15.5.9). Not all of them say that they
+ * close, so it is not asked for. */
 static bool is_idle_timeout(const struct upstream_call *c, const struct h1_head *head)
 {
-	return head->status == 408 && !head->keep_alive && c->conn->reused;
+	return head->status == 408 && c->conn->reused && c->reader.interims == 0;
 }
 
 static void tell_head(struct upstream_call *c, const struct h1_head *head)
@@ -127,6 +128,10 @@ static void tell_head(struct upstream_call *c, const struct h1_head *head)
 			return;
 	}
 	c->head_told = true;
+	/* Whether a 408 answers this request or none cannot be told, so what comes
+	 * behind it could be taken for the answer to the next (N16). */
+	if (head->status == 408)
+		c->reader.keep_alive = false;
 	/* Whoever refuses does not want the rest of the request; one who accepts
 	 * early may still be reading it. */
 	if (head->status >= 300)
