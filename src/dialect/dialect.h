@@ -111,8 +111,9 @@ struct error_answer {
 	enum fault fault;
 	int status;                  /* 0: the fault's */
 	struct slice message;        /* a sentence that helps */
-	/* at == NULL: the fault's (param: null). Empty with at != NULL: null. So the
-	 * slices of answer_facts and event_facts can be handed on as they are. */
+	/* Empty: the fault's (param: null). But a code that is empty with at != NULL,
+	 * beside a type that is not, is null: so the slices of answer_facts and
+	 * event_facts, or copies of them, can be handed on as they are. */
 	struct slice type, code, param;
 	struct slice request_id;
 	int64_t retry_after_ms;      /* -1: none */

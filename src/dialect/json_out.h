@@ -12,6 +12,7 @@ struct json_out {
 	bool failed;
 };
 
+/* A writer behind what `buf` holds; the buf is borrowed until the end. */
 struct json_out json_out_start(struct buf *buf);
 /* True if all fitted. Else the buf holds what it held at the start. */
 bool json_out_finish(struct json_out *o);

@@ -64,15 +64,20 @@ bool openai_is_llm(const struct endpoint *endpoint)
 
 /* ---- errors of our own ------------------------------------------------------- */
 
-/* The word given, the fault's where none was, null where none is meant. */
-static void put_word(struct buf *out, struct slice given, const char *of_fault)
+static void put_word(struct buf *out, struct slice word)
 {
-	struct slice word = given.at ? given : slice_of(of_fault);
-
 	if (word.len == 0)
 		buf_puts(out, "null");
 	else
 		json_write_string(out, word);
+}
+
+/* The upstream's null stands only beside a type of the upstream's. */
+static struct slice code_of(const struct error_answer *e)
+{
+	bool null = e->type.len && e->code.at;
+
+	return e->code.len || null ? e->code : slice_of(fault_row(e->fault)->code);
 }
 
 /* {"message":…,"type":…,"param":…,"code":…} */
@@ -83,11 +88,11 @@ static void put_error(const struct error_answer *e, struct buf *out)
 	buf_puts(out, "{\"message\":");
 	json_write_string(out, e->message.len ? e->message : slice_of(row->text));
 	buf_puts(out, ",\"type\":");
-	put_word(out, e->type, row->type);
+	put_word(out, e->type.len ? e->type : slice_of(row->type));
 	buf_puts(out, ",\"param\":");
-	put_word(out, e->param, "");
+	put_word(out, e->param);
 	buf_puts(out, ",\"code\":");
-	put_word(out, e->code, row->code);
+	put_word(out, code_of(e));
 	buf_puts(out, "}");
 }
 
@@ -106,11 +111,11 @@ static void write_responses_error(const struct error_answer *e, struct buf *out)
 	uint64_t sequence = e->so_far ? e->so_far->private[OPENAI_NEXT_SEQUENCE] : 0;
 
 	buf_puts(out, "event: error\ndata: {\"type\":\"error\",\"code\":");
-	put_word(out, e->code, row->code);
+	put_word(out, code_of(e));
 	buf_puts(out, ",\"message\":");
 	json_write_string(out, e->message.len ? e->message : slice_of(row->text));
 	buf_puts(out, ",\"param\":");
-	put_word(out, e->param, "");
+	put_word(out, e->param);
 	buf_putf(out, ",\"sequence_number\":%llu,\"error\":", (unsigned long long)sequence);
 	put_error(e, out);
 	buf_puts(out, "}\n\n");

@@ -18,6 +18,7 @@ enum fault openai_judge_end(const struct endpoint *endpoint, const struct stream
 void openai_write_end(const struct endpoint *endpoint, const struct stream_facts *so_far,
 		      struct buf *out);
 
+/* The two ways of retelling, of the row too. */
 bool openai_answer_to_stream(struct arena *arena, const struct endpoint *endpoint,
 			     const struct request_facts *facts, struct slice body, struct buf *out);
 bool openai_stream_to_answer(struct arena *arena, const struct endpoint *endpoint,

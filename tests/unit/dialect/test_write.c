@@ -15,6 +15,9 @@ static const struct {
 	{ { .fault = FAULT_CALLER, .message = S_INIT("m"), .type = S_INIT("t"), .code = S_INIT(""),
 	    .param = S_INIT("") }, "{\"error\":{\"message\":\"m\",\"type\":\"t\",\"param\":null,\"code\":null}}",
 	  "the upstream's words, its nulls included" },
+	{ { .fault = FAULT_SERVER_ERROR, .type = S_INIT(""), .code = S_INIT("") }, "{\"error\":{\"message\":"
+	  "\"the backend answered with an error of its own\",\"type\":\"server_error\",\"param\":null,"
+	  "\"code\":\"upstream_error\"}}", "copies of nothing are nothing" },
 	{ { .fault = FAULT_CALLER, .message = S_INIT("a \"b\"\n\xff"), .type = S_INIT("t\\"),
 	    .code = S_INIT("c") }, "{\"error\":{\"message\":\"a \\\"b\\\"\\n\xef\xbf\xbd\",\"type\":\"t\\\\\","
 	  "\"param\":null,\"code\":\"c\"}}", "S24: always valid JSON in valid UTF-8" },
