@@ -215,10 +215,10 @@ bool mock_read_point(struct mock_reader *r, struct mock_behaviour *b, enum mock_
 			p.after = (uint32_t)n;
 		} else if (slice_eq(word, S("for")) && kind == POINT_STALL) {
 			mock_read_word(r, &word);
-			if (!read_ms(r, &p.for_ms))
+			if (slice_eq(mock_peek_word(r), S("ever")))
+				mock_read_word(r, &word);
+			else if (!read_ms(r, &p.for_ms))
 				return false;
-		} else if (slice_eq(word, S("ever")) && kind == POINT_STALL) {
-			mock_read_word(r, &word);
 		} else {
 			break;
 		}
@@ -232,7 +232,6 @@ bool mock_read_point(struct mock_reader *r, struct mock_behaviour *b, enum mock_
 static bool read_row(struct mock_reader *r, const struct mock_word *w, struct mock_behaviour *b)
 {
 	struct slice next = mock_peek_word(r);
-	bool digit = next.len && next.at[0] >= '0' && next.at[0] <= '9';
 	int64_t ms = w->value;
 	uint64_t n = (uint64_t)w->value;
 
@@ -240,7 +239,7 @@ static bool read_row(struct mock_reader *r, const struct mock_word *w, struct mo
 	case WORD_SET:
 		break;
 	case WORD_MS_OR:
-		if (!digit)
+		if (!mock_parse_ms(next, &ms))
 			break;
 		/* fall through */
 	case WORD_MS:
@@ -248,7 +247,7 @@ static bool read_row(struct mock_reader *r, const struct mock_word *w, struct mo
 			return false;
 		break;
 	case WORD_COUNT_OR:
-		if (!digit)
+		if (!slice_to_u64(next, &n))
 			break;
 		/* fall through */
 	case WORD_COUNT:

@@ -139,7 +139,7 @@ static bool check_request(struct mock *mock, struct mock_request *r, const struc
 {
 	bool json = slice_eq(r->method, S("POST")) && r->endpoint != MOCK_TRANSCRIPTIONS &&
 		r->endpoint != MOCK_FILES;
-	bool listed = !mock->options.model_count || !r->model.len;
+	bool listed;
 
 	if (mock->key && r->endpoint != MOCK_HEALTH && !has_key(mock, r->head)) {
 		mock_refuse(mock, a, 401, NULL, "invalid_api_key", "Incorrect API key provided.");
@@ -149,7 +149,7 @@ static bool check_request(struct mock *mock, struct mock_request *r, const struc
 		json = false;                   /* edits are multipart */
 	if (json && !read_json(mock, r, a))
 		return false;
-	listed |= json && !r->model.len;
+	listed = !mock->options.model_count || !r->model.len;
 	for (unsigned i = 0; i < mock->options.model_count; i++)
 		listed |= slice_eq(mock->options.models[i], r->model);
 	if (!listed) {
