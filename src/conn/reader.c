@@ -239,6 +239,22 @@ static enum reader_step next_unpacked(struct reader *r, struct slice *data)
 	return READER_MORE;
 }
 
+/* Hands out no more than the limit, however the bytes came. */
+static enum reader_step within_limit(struct reader *r, struct slice *data)
+{
+	uint64_t room = r->body_max - r->body_bytes;
+
+	if (room == 0)
+		return bad(r, "the answer is larger than the limit of %llu bytes",
+			   (unsigned long long)r->body_max);
+	if (data->len > room) {
+		data->len = (size_t)room;
+		r->over = true;
+	}
+	r->body_bytes += data->len;
+	return READER_DATA;
+}
+
 static enum reader_step next_in_body(struct reader *r, struct slice *data)
 {
 	for (;;) {
@@ -249,6 +265,8 @@ static enum reader_step next_in_body(struct reader *r, struct slice *data)
 			if (step != READER_MORE)
 				return step;
 		}
+		if (r->over)
+			return within_limit(r, data);
 		step = next_piece(r, data);
 		if (step == READER_END)
 			return body_ended(r);
@@ -260,11 +278,7 @@ static enum reader_step next_in_body(struct reader *r, struct slice *data)
 			r->unpacking = true;
 			continue;
 		}
-		r->body_bytes += data->len;
-		if (r->body_bytes > r->body_max)
-			return bad(r, "the answer is larger than the limit of %llu bytes",
-				   (unsigned long long)r->body_max);
-		return READER_DATA;
+		return within_limit(r, data);
 	}
 }
 

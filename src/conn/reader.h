@@ -35,6 +35,7 @@ struct reader {
 	uint64_t left, length;        /* H1_BODY_LENGTH: bytes to come, and of all */
 	uint64_t wire_bytes;          /* body bytes that came, still compressed */
 	uint64_t body_bytes, body_max;/* those handed out, and the most of them */
+	bool over;                    /* more than that came */
 	unsigned interims;
 	size_t scanned;
 	struct chunked chunked;
@@ -47,7 +48,8 @@ struct reader {
 };
 
 /* A reader for the response to a request with method HEAD or not; more than
- * body_max decoded bytes are BAD. Ended with reader_free(). */
+ * body_max decoded bytes are BAD, once body_max of them are handed out. Ended
+ * with reader_free(). */
 void reader_init(struct reader *r, bool to_head_request, uint64_t body_max);
 void reader_free(struct reader *r);
 /* More bytes; borrowed until they are eaten or reader_keep() is called. All

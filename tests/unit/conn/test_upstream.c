@@ -267,7 +267,7 @@ static void test_limits(void **state)
 		  100 },
 		{ "S26: chunks that add up to more",
 		  CHUNKED "4\r\nabcd\r\n4\r\nefgh\r\n",
-		  "fresh 200 'abcd' fault bad_answer: the answer is larger than the limit of 7 bytes",
+		  "fresh 200 'abcdefg' fault bad_answer: the answer is larger than the limit of 7 bytes",
 		  7 },
 		{ "exactly the limit is fine", CHUNKED "4\r\nabcd\r\n3\r\nefg\r\n0\r\n\r\n",
 		  "fresh 200 'abcdefg' end", 7 },
