@@ -52,6 +52,11 @@ static void judge(struct one *o)
 	o->probe->text = arena_copy(o->all->arena, facts.message);
 }
 
+static void on_connected(void *owner, bool reused)
+{
+	(void)owner, (void)reused;
+}
+
 static void on_head(void *owner, const struct h1_head *head)
 {
 	struct one *o = owner;
@@ -90,6 +95,7 @@ static void on_fault(void *owner, enum fault why, const char *text)
 }
 
 static const struct upstream_events events = {
+	.on_connected = on_connected,
 	.on_head = on_head,
 	.on_body = on_body,
 	.on_end = on_end,

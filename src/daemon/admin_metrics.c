@@ -1,0 +1,85 @@
+/* /metrics: what observe/ has counted, and what the process itself knows. */
+#include "daemon/admin.h"
+
+#include "base/check.h"
+#include "base/map.h"
+#include "daemon/limits.h"
+#include "route/target.h"
+
+static bool one(struct buf *out, const char *name, const char *type, const char *help, double number)
+{
+	return metrics_write_head(out, name, type, help) &&
+	       metrics_write_sample(out, name, NULL, SLICE_NONE, number);
+}
+
+static bool write_in_flight(const struct config *c, struct buf *out)
+{
+	static const char name[] = "backstay_target_in_flight";
+	struct map *told = map_create(0);
+	bool ok = metrics_write_head(out, name, "gauge", "Requests on a target, now.");
+	char mark;
+
+	for (size_t i = 0; i < c->model_count; i++)
+		for (size_t j = 0; j < c->models[i].target_count && ok; j++) {
+			const struct target_policy *t = &c->models[i].targets[j];
+
+			/* Several models may share a target. */
+			if (!map_set(told, t->name, &mark))
+				ok = metrics_write_sample(out, name, "target", t->name,
+							  target_in_flight(t->state));
+		}
+	map_free(told);
+	return ok;
+}
+
+static bool write_clients(const struct client_counters *n, struct buf *out)
+{
+	return one(out, "backstay_client_connections", "gauge", "Client connections open now.",
+		   (double)atomic_load(&n->connections)) &&
+	       one(out, "backstay_client_connections_accepted_total", "counter",
+		   "Client connections accepted.", (double)atomic_load(&n->accepted)) &&
+	       one(out, "backstay_client_connections_refused_total", "counter",
+		   "Client connections turned away since limits.connections was reached.",
+		   (double)atomic_load(&n->refused_full)) &&
+	       one(out, "backstay_client_bad_requests_total", "counter",
+		   "Requests that were no proper HTTP, or passed a limit.",
+		   (double)atomic_load(&n->bad_requests));
+}
+
+static bool write_process(const struct admin_state *s, struct buf *out)
+{
+	const struct shared *sh = s->shared;
+
+	return one(out, "backstay_config_generation", "gauge",
+		   "Counts the configs used since the start.",
+		   (double)atomic_load(&sh->generation)) &&
+	       one(out, "backstay_config_reload_failures_total", "counter",
+		   "Config files that were refused; the old config went on.",
+		   (double)atomic_load(&sh->reload_failures)) &&
+	       one(out, "backstay_config_stale", "gauge",
+		   "1 while the config's file is one that was refused.", buf_len(&s->refused) ? 1 : 0) &&
+	       one(out, "backstay_serving_starts_total", "counter",
+		   "Starts of the serving process; above 1: it died and was started again.",
+		   (double)atomic_load(&sh->serving_starts)) &&
+	       one(out, "backstay_log_lines_dropped_total", "counter",
+		   "Lines of the operator's log lost since nobody took them.",
+		   (double)io_lines_dropped(s->log_lines)) &&
+	       one(out, "backstay_access_lines_dropped_total", "counter",
+		   "Lines of the access log lost since nobody took them.",
+		   s->access_lines ? (double)io_lines_dropped(s->access_lines) : 0) &&
+	       one(out, "backstay_workers", "gauge", "Worker threads.", s->workers) &&
+	       one(out, "process_open_fds", "gauge", "Open descriptors.",
+		   (double)limits_open_descriptors()) &&
+	       one(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
+		   (double)limits_resident_bytes()) &&
+	       one(out, "process_start_time_seconds", "gauge", "Unix time of the start.",
+		   (double)s->started_wall_ms / 1000);
+}
+
+bool admin_write_metrics(const struct admin_state *s, struct buf *out)
+{
+	return metrics_write_head(out, "backstay_build_info", "gauge", "The version, as a label.") &&
+	       metrics_write_sample(out, "backstay_build_info", "version", S(BACKSTAY_VERSION), 1) &&
+	       metrics_write(s->metrics, out) && write_in_flight(s->config, out) &&
+	       write_clients(s->clients, out) && write_process(s, out);
+}

@@ -1,0 +1,294 @@
+#include "daemon/worker.h"
+
+#include "base/check.h"
+#include "exchange/exchanges.h"
+#include "observe/access_log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PUBLISH_MS 1000               /* how old the pool's numbers may be on an idle worker */
+#define DRAIN_LOOK_MS 20
+#define LINE_KEPT_MAX ((size_t)16 * 1024)
+
+struct worker {
+	struct worker_setup setup;
+	struct io *io;
+	struct io_thread *thread;
+	struct config *config;
+	struct log log;
+	struct io_socket **sockets;
+	struct client_door *door;
+	struct upstream_pool *pool;
+	struct exchanges *exchanges;
+	struct metrics_sheet *sheet;
+	struct buf line, story;
+	struct io_timer publish, look;
+	bool draining;
+	struct io_message drained;
+};
+
+/* What the control thread asks for; freed by whom it is delivered to. */
+struct order {
+	struct io_message message;
+	struct worker *worker;
+	void (*act)(struct worker *w, struct config *config);
+	struct config *config;
+};
+
+static void deliver(struct io_message *m)
+{
+	struct order *o = CONTAINER_OF(m, struct order, message);
+
+	o->act(o->worker, o->config);
+	free(o);
+}
+
+static void order(struct worker *w, void (*act)(struct worker *w, struct config *config),
+		  struct config *config)
+{
+	struct order *o = calloc(1, sizeof *o);
+
+	must(o != NULL);
+	o->message.deliver = deliver;
+	o->worker = w;
+	o->act = act;
+	o->config = config;
+	io_post(w->io, &o->message);
+}
+
+/* ---- what exchanges leave behind ---------------------------------------------------- */
+
+static void publish(struct worker *w)
+{
+	const struct upstream_counters *c = upstream_pool_counters(w->pool);
+	struct metrics_pool p = {
+		.connects = c->connects,
+		.connect_faults = c->connect_faults,
+		.reuses = c->reuses,
+		.stale_replays = c->stale_replays,
+		.junk_discards = c->junk_discards,
+		.open = c->open,
+		.idle = c->idle,
+		.exchanges = exchanges_count(w->exchanges),
+	};
+
+	metrics_set_pool(w->sheet, &p);
+}
+
+static void on_publish(struct io_timer *t, mono_ms now)
+{
+	struct worker *w = CONTAINER_OF(t, struct worker, publish);
+
+	publish(w);
+	io_timer_set(w->io, t, mono_after(now, PUBLISH_MS));
+}
+
+static void forget_large(struct buf *line)
+{
+	buf_clear(line);
+	if (line->size > LINE_KEPT_MAX)
+		buf_free(line);
+}
+
+static void on_record(void *owner, const struct exchange_record *r)
+{
+	struct worker *w = owner;
+	struct slice star;
+	const struct model_policy *model = config_model(w->config, r->asked_model, &star);
+
+	metrics_count(w->sheet, model ? model->name : SLICE_NONE, r);
+	publish(w);
+	access_log_json(r, &w->line);
+	recent_add(w->setup.recent, buf_slice(&w->line));
+	if (w->setup.access == ACCESS_JSON) {
+		io_lines_write(w->setup.access_lines, buf_slice(&w->line));
+	} else if (w->setup.access != ACCESS_OFF) {
+		access_log_terminal(r, w->setup.access == ACCESS_TERMINAL_COLOUR, &w->story);
+		io_lines_write(w->setup.access_lines, buf_slice(&w->story));
+		forget_large(&w->story);
+	}
+	forget_large(&w->line);
+}
+
+/* ---- orders ---------------------------------------------------------------------------- */
+
+static void use_config(struct worker *w, struct config *config)
+{
+	struct config *old = w->config;
+
+	w->config = config;
+	w->log.level = config->log_level;
+	exchanges_set_config(w->exchanges, config);
+	client_door_set_limits(w->door, &config->limits);
+	client_door_set_tls(w->door, config->listen_tls);
+	/* Connections to backends that have left, or whose TLS setup has changed. */
+	upstream_pool_flush(w->pool);
+	config_give(old);
+}
+
+static void close_sockets(struct worker *w)
+{
+	for (size_t i = 0; i < w->setup.socket_count; i++)
+		io_socket_close(w->sockets[i]);
+	w->setup.socket_count = 0;
+}
+
+static void tell_drained(struct io_message *m)
+{
+	struct worker *w = CONTAINER_OF(m, struct worker, drained);
+
+	w->setup.on_drained(w->setup.owner, w);
+}
+
+static void on_look(struct io_timer *t, mono_ms now)
+{
+	struct worker *w = CONTAINER_OF(t, struct worker, look);
+
+	if (exchanges_count(w->exchanges) || client_door_count(w->door)) {
+		io_timer_set(w->io, t, mono_after(now, DRAIN_LOOK_MS));
+		return;
+	}
+	upstream_pool_flush(w->pool);
+	w->drained.deliver = tell_drained;
+	io_post(w->setup.control, &w->drained);
+}
+
+static void drain(struct worker *w, struct config *config)
+{
+	(void)config;
+	if (w->draining)
+		return;
+	w->draining = true;
+	client_door_drain(w->door);
+	close_sockets(w);
+	io_timer_set(w->io, &w->look, io_now(w->io));
+}
+
+static void end_all(struct worker *w, struct config *config)
+{
+	(void)config;
+	exchanges_end_all(w->exchanges);
+}
+
+static void stop(struct worker *w, struct config *config)
+{
+	(void)config;
+	client_door_free(w->door);
+	w->door = NULL;
+	io_timer_clear(w->io, &w->publish);
+	io_timer_clear(w->io, &w->look);
+	io_real_stop(w->io);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static void run(void *arg)
+{
+	struct worker *w = arg;
+
+	io_real_run(w->io);
+}
+
+static void log_sink(void *owner, enum log_level level, struct slice line)
+{
+	struct worker *w = owner;
+
+	(void)level;
+	io_lines_write(w->setup.log_lines, line);
+}
+
+static int64_t log_wall_ms(void *owner)
+{
+	struct worker *w = owner;
+
+	return io_wall_ms(w->io);
+}
+
+static void furnish(struct worker *w)
+{
+	struct exchanges_setup e;
+
+	w->config = config_take(w->setup.config);
+	w->log = (struct log){ .sink = log_sink, .wall_ms = log_wall_ms, .owner = w,
+			       .level = w->config->log_level };
+	w->line = BUF_INIT(ACCESS_LINE_MAX);
+	w->story = BUF_INIT(ACCESS_LINE_MAX);
+	w->sheet = metrics_sheet_create(w->setup.metrics);
+	w->pool = upstream_pool_create(w->io, &w->log);
+	e = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = w->config,
+				      .log = &w->log, .on_record = on_record, .owner = w };
+	w->exchanges = exchanges_create(&e);
+	w->door = client_door_create(w->io, &w->config->limits, w->setup.counters, &w->log,
+				     &exchanges_door_events, w->exchanges);
+	w->sockets = calloc(w->setup.socket_count + 1, sizeof *w->sockets);
+	must(w->sockets != NULL);
+	for (size_t i = 0; i < w->setup.socket_count; i++) {
+		w->sockets[i] = w->setup.sockets[i];
+		w->setup.sockets[i] = NULL;
+		client_door_listen(w->door, w->sockets[i], w->config->listen_tls);
+	}
+	w->look.fire = on_look;
+	w->publish.fire = on_publish;
+	io_timer_set(w->io, &w->publish, io_now(w->io));
+}
+
+static void strip(struct worker *w)
+{
+	exchanges_free(w->exchanges);
+	upstream_pool_free(w->pool);
+	close_sockets(w);
+	free(w->sockets);
+	io_real_free(w->io);
+	buf_free(&w->line);
+	buf_free(&w->story);
+	config_give(w->config);
+	free(w);
+}
+
+struct worker *worker_start(const struct worker_setup *setup, char *why, size_t why_size)
+{
+	struct worker *w = calloc(1, sizeof *w);
+
+	must(w != NULL);
+	w->setup = *setup;
+	w->io = io_real_create(why, why_size);
+	if (!w->io) {
+		free(w);
+		return NULL;
+	}
+	furnish(w);
+	w->thread = io_thread_start(run, w);
+	if (!w->thread) {
+		snprintf(why, why_size, "the machine gives no thread for a worker");
+		client_door_free(w->door);
+		strip(w);
+		return NULL;
+	}
+	return w;
+}
+
+void worker_set_config(struct worker *w, struct config *config)
+{
+	order(w, use_config, config_take(config));
+}
+
+void worker_drain(struct worker *w)
+{
+	order(w, drain, NULL);
+}
+
+void worker_end_all(struct worker *w)
+{
+	order(w, end_all, NULL);
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w)
+		return;
+	order(w, stop, NULL);
+	io_thread_join(w->thread);
+	strip(w);
+}
