@@ -104,7 +104,7 @@ static const struct client_key *who_is_it(const struct exchanges *all, const str
 }
 
 static void refuse(struct exchanges *all, struct client_conn *c, const struct h1_head *head,
-		   struct error_answer *e)
+		   struct error_answer *e, const char *allow)
 {
 	struct arena *arena = arena_create(0);
 
@@ -112,7 +112,7 @@ static void refuse(struct exchanges *all, struct client_conn *c, const struct h1
 	e->retry_after_ms = -1;
 	log_line(all->setup.log, LOG_INFO, "request_refused", "id=%.*s status=%d code=%.*s",
 		 SLICE_ARG(e->request_id), e->status, SLICE_ARG(e->code));
-	answer_refuse(c, &dialect_openai, e);
+	answer_refuse(c, &dialect_openai, e, allow);
 	arena_free(arena);
 }
 
@@ -128,7 +128,7 @@ static bool refuse_key(struct exchanges *all, struct client_conn *c, const struc
 			: S("The API key is not one that this proxy knows."),
 	};
 
-	refuse(all, c, head, &e);
+	refuse(all, c, head, &e, NULL);
 	return false;
 }
 
@@ -146,7 +146,7 @@ static bool refuse_path(struct exchanges *all, struct client_conn *c, const stru
 				       SLICE_ARG(head->target)),
 	};
 
-	refuse(all, c, head, &e);
+	refuse(all, c, head, &e, allow);
 	arena_free(arena);
 	return false;
 }
@@ -270,7 +270,10 @@ static void on_request(void *owner, struct client_conn *c, const struct h1_head 
 		end_with(x, &e);
 		return;
 	}
-	if (!x->facts.model.len)
+	/* The body goes at the commit point; plan, log and record name the model longer. */
+	if (x->facts.model.len)
+		x->facts.model = arena_copy(x->arena, x->facts.model);
+	else
 		x->facts.model = model_from_header(x, head);
 	model = config_model(x->config, x->facts.model, &star);
 	if (!model) {
