@@ -89,18 +89,20 @@ void answer_head(struct exchange *x, const struct attempt *a)
 
 /* ---- refusals ---------------------------------------------------------------------------- */
 
-void answer_refuse(struct client_conn *c, const struct dialect *dialect, const struct error_answer *e)
+void answer_refuse(struct client_conn *c, const struct dialect *dialect,
+		   const struct error_answer *e, const char *allow)
 {
 	struct buf body = BUF_INIT(64 * 1024);
 	struct h1_header headers[] = {
 		{ S("content-type"), S("application/json") },
 		{ S("x-request-id"), e->request_id },
 		{ S("x-should-retry"), S("false") },
+		{ S("allow"), slice_of(allow) },
 	};
 
 	dialect->write_error(e, &body);
 	client_respond_whole(c, e->status ? e->status : fault_row(e->fault)->status, headers,
-			     COUNT_OF(headers), buf_slice(&body));
+			     COUNT_OF(headers) - (allow ? 0 : 1), buf_slice(&body));
 	buf_free(&body);
 }
 

@@ -160,6 +160,7 @@ void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct erro
 		e->message = said->message;
 		e->type = said->type;
 		e->code = said->code;
+		e->param = said->param;
 		*body = x->error_bodies[told];
 	} else {
 		e->message = tell_story(x, told, said);
@@ -174,9 +175,12 @@ void answer_broken_error(struct exchange *x, enum fault why, struct error_answer
 
 	*e = (struct error_answer){
 		.fault = why,
+		.type = a->answer.type,
 		.code = a->answer.code,
+		.param = a->answer.param,
 		.request_id = x->id,
 		.retry_after_ms = -1,
+		.so_far = &a->facts,
 		.message = a->answer.message.len
 			? arena_printf(x->arena, "The answer broke off: %s (\"%.*s\"). Request id %.*s.",
 				       fault_row(why)->text, SLICE_ARG(a->answer.message),

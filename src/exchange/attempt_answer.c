@@ -93,7 +93,9 @@ static void fail_by_event(struct attempt *a, const struct event_facts *event)
 	struct arena *arena = a->x->arena;
 
 	a->answer.message = arena_copy(arena, event->message);
+	a->answer.type = arena_copy(arena, event->type);
 	a->answer.code = arena_copy(arena, event->code);
+	a->answer.param = arena_copy(arena, event->param);
 	a->answer.retry_after_ms = event->retry_after_ms;
 	attempt_fail(a, event->fault, event->is & EVENT_ERROR ? S("the stream carried an error")
 							      : S("an event could not be understood"));
@@ -228,6 +230,7 @@ static void keep_answer(struct attempt *a, const struct answer_facts *facts)
 	a->answer.message = arena_copy(arena, facts->message);
 	a->answer.type = arena_copy(arena, facts->type);
 	a->answer.code = arena_copy(arena, facts->code);
+	a->answer.param = arena_copy(arena, facts->param);
 	keep_usage(a, &facts->usage, facts->finish_reason);
 	if (facts->fault != FAULT_NONE && buf_len(&a->body) <= ERROR_BODY_KEPT_MAX &&
 	    json_validate(buf_slice(&a->body), NULL) == JSON_OK)

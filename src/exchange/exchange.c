@@ -222,7 +222,7 @@ void exchange_on_failed(struct exchange *x, mono_ms now)
 
 	close_record(x, a->fault, a->fault_text, now);
 	plan_report(x->plan, &x->pick, now, io_random(io_of(x)), a->fault, now - a->started_at,
-		    a->answer.retry_after_ms);
+		    a->answer.retry_after_ms, a->answer.no_retry);
 	attempt_free(a);
 	try_next(x, now);
 }
@@ -254,7 +254,7 @@ void exchange_on_broken(struct exchange *x, mono_ms now)
 
 	close_record(x, a->fault, a->fault_text, now);
 	plan_report(x->plan, &x->pick, now, io_random(io_of(x)), a->fault, now - a->started_at,
-		    a->answer.retry_after_ms);
+		    a->answer.retry_after_ms, a->answer.no_retry);
 	end_broken(x, a->fault);
 }
 

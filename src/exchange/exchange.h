@@ -179,9 +179,10 @@ void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct erro
 			 struct slice *body);
 /* The error of the running attempt, which broke after the commit point. */
 void answer_broken_error(struct exchange *x, enum fault why, struct error_answer *e);
-/* Answers an error before there is an exchange (door, unknown paths). */
+/* Answers an error before there is an exchange (key, path). `allow`: the
+ * methods that would fit, for a 405; NULL otherwise. */
 void answer_refuse(struct client_conn *c, const struct dialect *dialect,
-		   const struct error_answer *e);
+		   const struct error_answer *e, const char *allow);
 /* GET /v1/models and /v1/models/{id}. */
 void answer_models(struct exchange *x);
 

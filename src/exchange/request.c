@@ -94,26 +94,12 @@ static void write_headers(struct attempt *a)
 
 /* ---- target ----------------------------------------------------------------------- */
 
-/* "/files/" + what the client's path has where the endpoint's has its star. */
-static struct slice endpoint_path(const struct exchange *x)
-{
-	struct slice up = x->endpoint->upstream_path;
-	size_t fixed;
-
-	if (!slice_ends(up, S("*")))
-		return up;
-	fixed = x->endpoint->path.len - 1;
-	must(x->path.len >= fixed);
-	return arena_printf(x->arena, "%.*s%.*s", slice_int_len(slice_sub(up, 0, up.len - 1)), up.at,
-			    SLICE_ARG(slice_from(x->path, fixed)));
-}
-
 static struct slice target_text(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	struct slice own = a->pick.target->backend->query;
 	bool any = x->query.len || own.len, both = x->query.len && own.len;
-	struct slice path = endpoint_path(x);
+	struct slice path = dialect_upstream_path(x->arena, x->endpoint, x->path);
 
 	return arena_printf(x->arena, "%.*s%.*s%s%.*s%s%.*s",
 			    SLICE_ARG(a->pick.target->origin->base_path), SLICE_ARG(path),

@@ -13,7 +13,7 @@ struct candidate {
 	const struct target_policy *target;
 	struct slice upstream_model;
 	unsigned tries;
-	bool running;
+	bool running, never_again;
 	enum fault fault;             /* how the last try ended */
 	int64_t took_ms;
 	mono_ms again_at;             /* when it may be asked again, as far as the fault allows */
@@ -220,7 +220,7 @@ static bool next_fresh(struct plan *p, const struct stage *s, mono_ms now, uint6
 /* When this candidate may be asked again; MONO_NEVER: not at all. */
 static mono_ms again_at(const struct candidate *c, const struct retry_policy *retry)
 {
-	if (c->tries == 0 || c->running)
+	if (c->tries == 0 || c->running || c->never_again)
 		return MONO_NEVER;
 	switch (fault_row(c->fault)->again) {
 	case AGAIN_NEVER:
@@ -307,7 +307,7 @@ static void leave(struct candidate *c)
 }
 
 void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random,
-		 enum fault fault, int64_t took_ms, int64_t hint_ms)
+		 enum fault fault, int64_t took_ms, int64_t hint_ms, bool never_again)
 {
 	struct candidate *c = &p->candidates[pick->candidate];
 	const struct fault_row *row = fault_row(fault);
@@ -315,6 +315,7 @@ void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t 
 	leave(c);
 	c->fault = fault;
 	c->took_ms = took_ms;
+	c->never_again = never_again;
 	if (hint_ms < 0)
 		hint_ms = row->again == AGAIN_FRESH ? 0
 			: backoff_full_jitter_ms(AGAIN_BASE_MS, AGAIN_CAP_MS, c->tries, random);

@@ -43,9 +43,11 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 bool plan_enter(struct plan *p, const struct pick *pick);
 /* How a try ended, unless it ended well. `took_ms` is how long it took to fail,
  * `hint_ms` the upstream's wish when to come back (-1: none; then a jittered
- * pause is drawn from `random`). Gives the place back; so does plan_done(). */
+ * pause is drawn from `random`), `never_again` that the upstream said not to
+ * come back at all (x-should-retry: false). Gives the place back; so does
+ * plan_done(). */
 void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random,
-		 enum fault fault, int64_t took_ms, int64_t hint_ms);
+		 enum fault fault, int64_t took_ms, int64_t hint_ms, bool never_again);
 /* The try ended well or was cancelled. */
 void plan_done(struct plan *p, const struct pick *pick);
 /* Is anything left to move to, other than waiting for `current`? Silence is not

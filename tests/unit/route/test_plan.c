@@ -8,6 +8,7 @@
 enum verb {
 	NEXT,          /* ask at `at`; expect target `name` at time `value` */
 	FAILS,         /* the running try fails with `fault` after `took`; hint in `value` */
+	REFUSES,       /* the same, and it says x-should-retry: false */
 	WAITS,         /* the plan's pause is over: take the place */
 	SPENT,         /* ask; expect nothing left */
 	FULL,          /* ask; expect only places lacking */
@@ -32,7 +33,8 @@ static void take_step(struct plan *p, struct pick *pick, const struct step *s)
 		row_holds(pick->at == s->value, s->sentence);
 		return;
 	case FAILS:
-		plan_report(p, pick, s->at, 0, s->fault, s->took, s->value);
+	case REFUSES:
+		plan_report(p, pick, s->at, 0, s->fault, s->took, s->value, s->verb == REFUSES);
 		return;
 	case WAITS:
 		row_holds(plan_enter(p, pick), s->sentence);
@@ -114,6 +116,21 @@ static void what_failed_slowly_is_not_asked_again(void **state)
 	house_close(&h);
 }
 
+static void who_says_not_to_come_back_is_not_asked_again(void **state)
+{
+	struct house h;
+
+	(void)state;
+	two_targets(&h);
+	PLAY(&h,
+	     { 0, NEXT, "a", 0, 0, 0, "first" },
+	     { 5, REFUSES, "a", FAULT_SERVER_ERROR, 5, -1, "a quick 500 with x-should-retry: false (S11)" },
+	     { 5, NEXT, "b", 0, 0, 5, "the other has not said so" },
+	     { 9, REFUSES, "b", FAULT_RATE_LIMITED, 4, 500, "a rate limit with the same" },
+	     { 9, SPENT, 0, 0, 0, 0, "neither is asked again" });
+	house_close(&h);
+}
+
 static void a_verdict_on_the_request_ends_the_plan(void **state)
 {
 	static const enum fault verdicts[] = { FAULT_CALLER, FAULT_POLICY, FAULT_CONTEXT };
@@ -129,7 +146,7 @@ static void a_verdict_on_the_request_ends_the_plan(void **state)
 		arena = arena_create(0);
 		p = plan_create(arena, &h.models[0], S("asked"), SLICE_NONE, DEADLINE);
 		assert_int_equal(plan_next(p, 0, 0, &pick), PLAN_GO);
-		plan_report(p, &pick, 10, 0, verdicts[i], 10, -1);
+		plan_report(p, &pick, 10, 0, verdicts[i], 10, -1, false);
 		row_holds(plan_next(p, 10, 0, &pick) == PLAN_SPENT, fault_row(verdicts[i])->name);
 		arena_free(arena);
 		house_close(&h);
@@ -261,11 +278,11 @@ static void patterns_and_names(void **state)
 	assert_int_equal(plan_next(p, 0, 0, &pick), PLAN_GO);
 	assert_true(slice_eq(pick.upstream_model, S("gpt")));
 	assert_false(pick.is_fallback);
-	plan_report(p, &pick, 0, 0, FAULT_CONNECT, 0, -1);
+	plan_report(p, &pick, 0, 0, FAULT_CONNECT, 0, -1, false);
 	assert_int_equal(plan_next(p, 0, 0, &pick), PLAN_GO);
 	assert_true(slice_eq(pick.upstream_model, S("fixed")));
 	assert_true(pick.is_fallback);
-	plan_report(p, &pick, 0, 0, FAULT_CONNECT, 0, -1);
+	plan_report(p, &pick, 0, 0, FAULT_CONNECT, 0, -1, false);
 	assert_int_equal(plan_next(p, 0, 0, &pick), PLAN_SPENT);
 	arena_free(arena);
 	house_close(&h);
@@ -276,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(another_target_comes_before_the_same_one),
 		cmocka_unit_test(what_failed_slowly_is_not_asked_again),
+		cmocka_unit_test(who_says_not_to_come_back_is_not_asked_again),
 		cmocka_unit_test(a_verdict_on_the_request_ends_the_plan),
 		cmocka_unit_test(a_star_in_a_target_s_model_is_filled_in),
 		cmocka_unit_test(a_rate_limit_moves_on_and_waits_only_within_patience),
