@@ -124,10 +124,8 @@ void banner_print(FILE *out, const struct config *config, const struct sockets *
 
 		print_try(&p, config, &at);
 	}
-	if (config->mock_count) {
-		fprintf(out, "\n");
+	if (config->mock_count)
 		print_mocks(&p, config, shared);
-	}
 	fprintf(out, "\nCtrl-C stops it, once gently, twice at once.\n\n");
 	fflush(out);
 }

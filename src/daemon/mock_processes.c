@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define SELF "/proc/self/exe"
+#define PATH_MAX_BYTES 4096
 
 struct mock_process {
 	const struct mock_policy *policy;
@@ -56,12 +57,24 @@ void mock_processes_free(struct mock_processes *m)
 	free(m);
 }
 
+/* The program's own path, so that `ps` shows its name; the link itself where the
+ * file has been replaced meanwhile. */
+static const char *self_path(char out[static PATH_MAX_BYTES])
+{
+	ssize_t len = readlink(SELF, out, PATH_MAX_BYTES - 1);
+
+	if (len <= 0)
+		return SELF;
+	out[len] = '\0';
+	return access(out, X_OK) == 0 ? out : SELF;
+}
+
 /* In the child: becomes `backstay mock ...`. */
 static _Noreturn void become(const struct mock_policy *p)
 {
 	size_t count = 0;
 	char **argv = calloc(p->arg_count + 7, sizeof *argv);
-	char listen_text[IO_ADDR_TEXT_MAX];
+	char listen_text[IO_ADDR_TEXT_MAX], self[PATH_MAX_BYTES];
 
 	must(argv != NULL);
 	argv[count++] = slice_to_cstring(S("backstay"));
@@ -72,7 +85,7 @@ static _Noreturn void become(const struct mock_policy *p)
 	argv[count++] = slice_to_cstring(p->name);
 	for (size_t i = 0; i < p->arg_count; i++)
 		argv[count++] = slice_to_cstring(p->args[i]);
-	execv(SELF, argv);
+	execv(self_path(self), argv);
 	fprintf(stderr, "backstay: cannot start a mock: %s: %s\n", SELF, strerror(errno));
 	_exit(1);
 }

@@ -24,7 +24,8 @@ struct worker {
 	struct exchanges *exchanges;
 	struct metrics_sheet *sheet;
 	struct buf line, story;
-	struct io_timer publish, look;
+	struct io_timer publish_timer, look;
+	struct io_deferred publish_soon;
 	bool draining;
 	struct io_message drained;
 };
@@ -77,9 +78,16 @@ static void publish(struct worker *w)
 	metrics_set_pool(w->sheet, &p);
 }
 
+/* After an exchange: once a turn, when it has left the list. */
+static void on_publish_soon(struct io_deferred *d, mono_ms now)
+{
+	(void)now;
+	publish(CONTAINER_OF(d, struct worker, publish_soon));
+}
+
 static void on_publish(struct io_timer *t, mono_ms now)
 {
-	struct worker *w = CONTAINER_OF(t, struct worker, publish);
+	struct worker *w = CONTAINER_OF(t, struct worker, publish_timer);
 
 	publish(w);
 	io_timer_set(w->io, t, mono_after(now, PUBLISH_MS));
@@ -99,7 +107,7 @@ static void on_record(void *owner, const struct exchange_record *r)
 	const struct model_policy *model = config_model(w->config, r->asked_model, &star);
 
 	metrics_count(w->sheet, model ? model->name : SLICE_NONE, r);
-	publish(w);
+	io_defer(w->io, &w->publish_soon);
 	access_log_json(r, &w->line);
 	recent_add(w->setup.recent, buf_slice(&w->line));
 	if (w->setup.access == ACCESS_JSON) {
@@ -177,7 +185,7 @@ static void stop(struct worker *w, struct config *config)
 	(void)config;
 	client_door_free(w->door);
 	w->door = NULL;
-	io_timer_clear(w->io, &w->publish);
+	io_timer_clear(w->io, &w->publish_timer);
 	io_timer_clear(w->io, &w->look);
 	io_real_stop(w->io);
 }
@@ -230,8 +238,9 @@ static void furnish(struct worker *w)
 		client_door_listen(w->door, w->sockets[i], w->config->listen_tls);
 	}
 	w->look.fire = on_look;
-	w->publish.fire = on_publish;
-	io_timer_set(w->io, &w->publish, io_now(w->io));
+	w->publish_soon.run = on_publish_soon;
+	w->publish_timer.fire = on_publish;
+	io_timer_set(w->io, &w->publish_timer, io_now(w->io));
 }
 
 static void strip(struct worker *w)
