@@ -3,19 +3,24 @@
 
 #include "base/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define BODY_STEP ((size_t)1024 * 1024)
+/* Room behind a head for what one read brings besides. */
+#define IN_SLACK ((size_t)1024 * 1024)
 
-static void client_read(struct client_conn *c, struct slice *in);
+static void next_request(struct client_conn *c);
 
 static const struct client_limits *limits_of(const struct client_conn *c)
 {
 	return c->door->limits;
 }
 
+/* There is one timer, and this is what it is for from now on. */
 static void limit_in(struct client_conn *c, int64_t delay_ms)
 {
+	c->stall_watched = false;
 	io_timer_set(c->door->io, &c->timer, mono_after(io_now(c->door->io), delay_ms));
 }
 
@@ -57,34 +62,53 @@ void client_conn_refuse(struct client_conn *c, int status, struct slice sentence
 	atomic_fetch_add(&c->door->counters->bad_requests, 1);
 	type.value = c->door->events->write_error(c->door->owner, status, sentence, &body);
 	c->state = CLIENT_ANSWERING;
-	c->keep_alive = false;
+	c->out.keep_alive = false;
 	client_respond_whole(c, status, &type, 1, buf_slice(&body));
 	buf_free(&body);
 }
 
 /* ---- limits ------------------------------------------------------------------------- */
 
-void client_watch_stall(struct client_conn *c)
+static void watch_stall(struct client_conn *c)
 {
-	if (c->watching_stall)
-		return;
-	c->watching_stall = true;
-	c->taken_at_check = c->written - io_write_pending(c->stream);
 	limit_in(c, limits_of(c)->write_stall_ms);
+	c->stall_watched = true;
+	c->taken_at_check = c->written - io_write_pending(c->stream);
+}
+
+void client_conn_wrote(struct client_conn *c, size_t bytes)
+{
+	c->written += bytes;
+	if (!c->drain_owed && io_write_pending(c->stream) > CLIENT_DRAIN_BYTES) {
+		c->drain_owed = true;
+		io_defer(c->door->io, &c->later);
+	}
+	if (!c->stall_watched)
+		watch_stall(c);
+}
+
+/* The client has taken all that was written. */
+static void all_taken(struct client_conn *c)
+{
+	c->drain_owed = false;
+	if (c->state == CLIENT_FLUSHING)
+		next_request(c);
+	else if (c->state == CLIENT_ANSWERING && c->events && c->events->on_drained)
+		c->events->on_drained(c->owner);
 }
 
 static void check_stall(struct client_conn *c)
 {
 	size_t pending = io_write_pending(c->stream);
+	bool watched = c->stall_watched;
 
-	c->watching_stall = false;
-	if (pending == 0)
-		return;
-	if (c->written - pending == c->taken_at_check) {
+	c->stall_watched = false;
+	if (pending > 0 && watched && c->written - pending == c->taken_at_check)
 		client_conn_die(c, IO_CLOSE_RESET, true);
-		return;
-	}
-	client_watch_stall(c);
+	else if (pending > 0)
+		watch_stall(c);
+	else if (c->drain_owed)
+		all_taken(c);
 }
 
 static void on_timer(struct io_timer *timer, mono_ms now)
@@ -103,6 +127,7 @@ static void on_timer(struct io_timer *timer, mono_ms now)
 		client_conn_refuse(c, 408, S("The request's body stopped arriving."));
 		return;
 	case CLIENT_ANSWERING:
+	case CLIENT_FLUSHING:
 		check_stall(c);
 		return;
 	case CLIENT_DEAD:
@@ -118,8 +143,10 @@ static void hand_up(struct client_conn *c, const struct h1_head *head)
 
 	c->body = BUF_INIT(0);
 	c->state = CLIENT_ANSWERING;
+	c->stall_watched = false;
 	io_timer_clear(c->door->io, &c->timer);
 	c->door->events->on_request(c->door->owner, c, head, &body);
+	must(c->state != CLIENT_ANSWERING || c->events);
 	buf_free(&body);
 }
 
@@ -132,20 +159,30 @@ static void hand_up_kept(struct client_conn *c)
 	enum h1_result r = h1_parse_request(buf_slice(&kept), SIZE_MAX, &scanned, &head);
 
 	must(r == H1_OK);
-	c->head = BUF_INIT(SIZE_MAX);
+	c->head = BUF_INIT(0);
 	hand_up(c, &head);
 	buf_free(&kept);
 }
 
 /* ---- the body ---------------------------------------------------------------------------- */
 
-static bool add_body(struct client_conn *c, struct slice bytes)
+static void refuse_large_body(struct client_conn *c)
 {
-	if (buf_append(&c->body, bytes))
-		return true;
 	client_conn_refuse(c, 413, S("The request's body is larger than this proxy's limit "
 				     "(limits.body_bytes)."));
-	return false;
+}
+
+static bool add_body(struct client_conn *c, struct slice bytes)
+{
+	if (bytes.len > c->body.max - buf_len(&c->body)) {
+		refuse_large_body(c);
+		return false;
+	}
+	if (!buf_append(&c->body, bytes)) {
+		client_conn_refuse(c, 503, S("There is no memory for the request's body."));
+		return false;
+	}
+	return true;
 }
 
 static void read_length_body(struct client_conn *c, struct slice *in)
@@ -195,61 +232,75 @@ static void read_body(struct client_conn *c, struct slice *in)
 
 static void begin_response(struct client_conn *c, const struct h1_head *head)
 {
-	c->keep_alive = head->keep_alive && !c->door->draining;
-	c->http10 = head->minor == 0;
-	c->is_head_request = slice_eq(head->method, S("HEAD"));
-	c->head_sent = c->chunked_out = c->until_close = c->no_body = false;
-	c->watching_stall = false;
+	c->out = (struct client_response){
+		.keep_alive = head->keep_alive && !c->door->draining,
+		.http10 = head->minor == 0,
+		.is_head_request = slice_eq(head->method, S("HEAD")),
+	};
 }
 
 /* The door's owner may answer already. False: it has. */
 static bool owner_wants(struct client_conn *c, const struct h1_head *head)
 {
-	bool had_body = head->body != H1_BODY_NONE, kept = c->keep_alive;
+	bool has_body = head->body == H1_BODY_CHUNKED || head->content_length > 0;
+	bool keep_alive = c->out.keep_alive;
 
 	if (!c->door->events->on_head)
 		return true;
 	/* An unread body would be taken for the next request. */
-	c->keep_alive = kept && !had_body;
+	c->out.keep_alive = keep_alive && !has_body;
 	c->state = CLIENT_ANSWERING;
-	if (!c->door->events->on_head(c->door->owner, c, head))
+	if (!c->door->events->on_head(c->door->owner, c, head)) {
+		must(c->state != CLIENT_ANSWERING);
+		return false;
+	}
+	if (c->state == CLIENT_DEAD)
 		return false;
 	c->state = CLIENT_HEAD;
-	c->keep_alive = kept;
+	c->out.keep_alive = keep_alive;
 	return true;
 }
 
-static void begin_body(struct client_conn *c, const struct h1_head *head, struct slice raw,
-		       struct slice behind)
+/* The body is not all here: keeps the head's bytes until it is. */
+static void await_body(struct client_conn *c, const struct h1_head *head, struct slice raw,
+		       bool nothing_behind)
 {
-	c->body_kind = head->body;
-	c->body_left = head->content_length;
-	c->chunked = (struct chunked){ 0 };
-	c->body = BUF_INIT(limits_of(c)->body_bytes);
-	if (head->body == H1_BODY_LENGTH && head->content_length <= behind.len) {
-		/* All of it is here: the common case needs no copy of the head. */
-		c->body_left = 0;
+	size_t step = head->content_length < BODY_STEP ? (size_t)head->content_length : BODY_STEP;
+
+	c->state = CLIENT_BODY;
+	c->head = BUF_INIT(raw.len);
+	limit_in(c, limits_of(c)->body_idle_ms);
+	/* A promise is worth one step of memory; the rest grows as it comes. */
+	if (!buf_append(&c->head, raw) || (step && !buf_room(&c->body, step))) {
+		client_conn_refuse(c, 503, S("There is no memory for the request's body."));
 		return;
 	}
-	c->state = CLIENT_BODY;
-	c->head = BUF_INIT(SIZE_MAX);
-	buf_put(&c->head, raw);
-	limit_in(c, limits_of(c)->body_idle_ms);
-	if (head->body == H1_BODY_LENGTH) {
-		size_t step = head->content_length < BODY_STEP ? (size_t)head->content_length : BODY_STEP;
-
-		/* A promise is worth one step of memory; the rest grows as it comes. */
-		if (!buf_room(&c->body, step)) {
-			client_conn_refuse(c, 413, S("There is no memory for the request's body."));
-			return;
-		}
-	}
-	if (head->expect_continue && behind.len == 0) {
+	if (head->expect_continue && nothing_behind) {
 		struct slice go_on = S("HTTP/1.1 100 Continue\r\n\r\n");
 
 		io_write(c->stream, &go_on, 1);
 		c->written += go_on.len;
 	}
+}
+
+static void begin_body(struct client_conn *c, const struct h1_head *head, struct slice raw,
+		       struct slice *in)
+{
+	size_t len = (size_t)head->content_length;
+
+	c->body_kind = head->body;
+	c->body_left = head->content_length;
+	c->chunked = (struct chunked){ 0 };
+	c->body = BUF_INIT(head->body == H1_BODY_LENGTH ? len : limits_of(c)->body_bytes);
+	if (head->body == H1_BODY_CHUNKED || len > in->len) {
+		await_body(c, head, raw, in->len == 0);
+		return;
+	}
+	/* All of it is here, which is common: the head needs no copy. */
+	if (!add_body(c, slice_sub(*in, 0, len)))
+		return;
+	*in = slice_from(*in, len);
+	hand_up(c, head);
 }
 
 static void on_head(struct client_conn *c, const struct h1_head *head, struct slice *in)
@@ -258,27 +309,22 @@ static void on_head(struct client_conn *c, const struct h1_head *head, struct sl
 
 	*in = slice_from(*in, head->bytes);
 	begin_response(c, head);
-	if (!owner_wants(c, head) || c->state == CLIENT_DEAD)
+	if (!owner_wants(c, head))
 		return;
-	if (head->body == H1_BODY_LENGTH && head->content_length > limits_of(c)->body_bytes) {
-		client_conn_refuse(c, 413, S("The request's body is larger than this proxy's limit "
-					     "(limits.body_bytes)."));
-		return;
-	}
-	if (head->body == H1_BODY_NONE) {
-		c->body = BUF_INIT(0);
+	if (head->content_length > limits_of(c)->body_bytes)
+		refuse_large_body(c);
+	else if (head->body == H1_BODY_NONE)
 		hand_up(c, head);
-		return;
-	}
-	begin_body(c, head, raw, *in);
-	if (c->state == CLIENT_HEAD) {
-		size_t len = (size_t)head->content_length;
+	else
+		begin_body(c, head, raw, in);
+}
 
-		if (!add_body(c, slice_sub(*in, 0, len)))
-			return;
-		*in = slice_from(*in, len);
-		hand_up(c, head);
-	}
+static void refuse_head(struct client_conn *c, enum h1_result r)
+{
+	char text[160];
+
+	snprintf(text, sizeof text, "The request is refused: %s.", h1_result_text(r));
+	client_conn_refuse(c, h1_result_status(r), slice_of(text));
 }
 
 static void read_head(struct client_conn *c, struct slice *in, bool *starved)
@@ -296,17 +342,18 @@ static void read_head(struct client_conn *c, struct slice *in, bool *starved)
 		return;
 	}
 	c->scanned = 0;
-	if (r == H1_OK) {
+	if (r == H1_OK)
 		on_head(c, &head, in);
-		return;
-	}
-	c->http10 = false;
-	c->is_head_request = c->head_sent = c->watching_stall = false;
-	c->chunked_out = c->until_close = c->no_body = false;
-	client_conn_refuse(c, h1_result_status(r), slice_of(h1_result_text(r)));
+	else
+		refuse_head(c, r);
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------ */
+
+static bool wants_bytes(const struct client_conn *c)
+{
+	return c->state == CLIENT_IDLE || c->state == CLIENT_HEAD || c->state == CLIENT_BODY;
+}
 
 /* Reads as much of *in as can be understood now. */
 static void client_read(struct client_conn *c, struct slice *in)
@@ -315,7 +362,7 @@ static void client_read(struct client_conn *c, struct slice *in)
 
 	must(!c->reading);
 	c->reading = true;
-	while (in->len && !starved && c->state != CLIENT_ANSWERING && c->state != CLIENT_DEAD) {
+	while (in->len && !starved && wants_bytes(c)) {
 		if (c->state == CLIENT_BODY)
 			read_body(c, in);
 		else
@@ -326,7 +373,7 @@ static void client_read(struct client_conn *c, struct slice *in)
 
 static void pause_if_full(struct client_conn *c)
 {
-	bool full = c->state == CLIENT_ANSWERING && buf_len(&c->in) > CLIENT_PIPELINE_BYTES;
+	bool full = !wants_bytes(c) && buf_len(&c->in) > CLIENT_PIPELINE_BYTES;
 
 	if (full != c->paused) {
 		c->paused = full;
@@ -350,73 +397,92 @@ static void read_waiting(struct client_conn *c)
 static void on_data(void *owner, struct slice bytes)
 {
 	struct client_conn *c = owner;
+	bool waited = buf_len(&c->in) > 0;
 
-	if (buf_len(&c->in) == 0)
+	if (!waited)
 		client_read(c, &bytes);
-	if (c->state == CLIENT_DEAD || bytes.len == 0)
+	if (c->state == CLIENT_DEAD || c->closing || bytes.len == 0)
 		return;
 	if (!buf_append(&c->in, bytes)) {
 		client_conn_die(c, IO_CLOSE_NOW, true);
 		return;
 	}
-	if (c->state != CLIENT_ANSWERING && buf_len(&c->in) > bytes.len)
+	if (waited && wants_bytes(c))
 		read_waiting(c);
 	else
 		pause_if_full(c);
 }
 
-static void on_resume(struct io_deferred *d, mono_ms now)
+/* At the end of a turn. io tells on_drained only of a queue that outlives its
+ * turn; a large one may yet be taken whole at the end of this one, so the timer
+ * looks again in the next. */
+static void on_later(struct io_deferred *d, mono_ms now)
 {
-	struct client_conn *c = CONTAINER_OF(d, struct client_conn, resume);
+	struct client_conn *c = CONTAINER_OF(d, struct client_conn, later);
 
 	(void)now;
 	if (c->state == CLIENT_IDLE && buf_len(&c->in) > 0)
 		read_waiting(c);
-	else if (c->state != CLIENT_DEAD)
-		pause_if_full(c);
+	else if (c->drain_owed && (c->state == CLIENT_ANSWERING || c->state == CLIENT_FLUSHING))
+		limit_in(c, 0);
 }
 
-void client_conn_answered(struct client_conn *c)
+static void next_request(struct client_conn *c)
 {
-	c->events = NULL;
-	c->owner = NULL;
-	if (!c->keep_alive || c->door->draining) {
+	c->drain_owed = false;
+	if (c->closing || c->door->draining) {
 		client_conn_die(c, IO_CLOSE_FLUSH, false);
 		return;
 	}
 	c->state = CLIENT_IDLE;
 	limit_in(c, limits_of(c)->keep_alive_ms);
 	if (buf_len(&c->in) > 0 && !c->reading)
-		io_defer(c->door->io, &c->resume);
+		io_defer(c->door->io, &c->later);
+}
+
+void client_conn_answered(struct client_conn *c)
+{
+	c->events = NULL;
+	c->owner = NULL;
+	c->closing = !c->out.keep_alive;
+	c->out = (struct client_response){ 0 };
+	/* Who asks and asks and takes no answer must not fill our memory; and what
+	 * is closed must not lose more than the kernel's patience covers. */
+	if (io_write_pending(c->stream) > CLIENT_DRAIN_BYTES)
+		c->state = CLIENT_FLUSHING;
+	else
+		next_request(c);
 }
 
 /* ---- the stream's other news -------------------------------------------------------------------- */
 
 /* A FIN cannot be told from an abort; while a response is owed it is one
- * (catalogue C01-C03). */
+ * (catalogue C01-C03). Once all of the response is given, the rest is sent. */
 static void on_end(void *owner)
 {
 	struct client_conn *c = owner;
 	bool answering = c->state == CLIENT_ANSWERING;
 
-	client_conn_die(c, answering ? IO_CLOSE_NOW : IO_CLOSE_FLUSH, answering);
+	if (c->state == CLIENT_FLUSHING)
+		c->closing = true;
+	else
+		client_conn_die(c, answering ? IO_CLOSE_NOW : IO_CLOSE_FLUSH, answering);
 }
 
 static void on_broken(void *owner, enum io_broken why, const char *text)
 {
 	struct client_conn *c = owner;
+	char quoted[256];
 
 	if (why == IO_TLS_FAILED)
-		log_line(c->door->log, LOG_INFO, "client_tls_failed", "text=\"%s\"", text);
+		log_line(c->door->log, LOG_INFO, "client_tls_failed", "text=%s",
+			 log_quote(slice_of(text), quoted, sizeof quoted));
 	client_conn_die(c, IO_CLOSE_NOW, c->state == CLIENT_ANSWERING);
 }
 
 static void on_drained(void *owner)
 {
-	struct client_conn *c = owner;
-
-	if (c->state == CLIENT_ANSWERING && c->events && c->events->on_drained)
-		c->events->on_drained(c->owner);
+	all_taken(owner);
 }
 
 static const struct io_stream_events stream_events = {
@@ -431,6 +497,7 @@ void client_conn_begin(struct client_door *d, struct io_stream *s, const struct 
 	struct client_conn *c = calloc(1, sizeof *c);
 
 	if (!c) {
+		atomic_fetch_sub(&d->counters->connections, 1);
 		io_close(s, IO_CLOSE_NOW);
 		return;
 	}
@@ -439,10 +506,9 @@ void client_conn_begin(struct client_door *d, struct io_stream *s, const struct 
 	c->stream = s;
 	c->peer = *peer;
 	c->timer.fire = on_timer;
-	c->resume.run = on_resume;
-	c->in = BUF_INIT(d->limits->header_bytes + 1024 * 1024);
+	c->later.run = on_later;
+	c->in = BUF_INIT(d->limits->header_bytes + IN_SLACK);
 	list_append(&d->conns, &c->link);
-	atomic_fetch_add(&d->counters->connections, 1);
 	io_stream_adopt(s, &stream_events, c);
 	limit_in(c, d->limits->header_ms);
 }

@@ -37,12 +37,17 @@ struct client_door_events {
 	struct slice (*write_error)(void *owner, int status, struct slice sentence, struct buf *out);
 };
 
+#define CLIENT_DRAIN_BYTES ((size_t)64 * 1024)
+
 /* What the claimer of a request is told. */
 struct client_request_events {
 	/* The client closed, reset or takes nothing any more before the response
-	 * ended. The connection is dead and must not be named again. */
+	 * ended. A FIN counts as leaving: half-closing cannot be told from going
+	 * away. Told within the turn of the loop that learns of it. The connection
+	 * is dead and must not be named again. */
 	void (*on_gone)(void *owner);
-	/* The response's bytes have all left (see client_pending()). */
+	/* The response's bytes have all left; told each time client_pending() had
+	 * been above CLIENT_DRAIN_BYTES, or above 0 at the end of a turn. */
 	void (*on_drained)(void *owner);
 };
 

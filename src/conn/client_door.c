@@ -58,10 +58,13 @@ static void on_accept(void *owner, struct io_stream *s, const struct io_addr *pe
 	struct client_door *d = owner;
 
 	atomic_fetch_add(&d->counters->accepted, 1);
-	if (atomic_load(&d->counters->connections) >= d->limits->connections)
-		turn_away(d, s);
-	else
+	/* Counted first: other workers accept at the same time. */
+	if (atomic_fetch_add(&d->counters->connections, 1) < d->limits->connections) {
 		client_conn_begin(d, s, peer);
+		return;
+	}
+	atomic_fetch_sub(&d->counters->connections, 1);
+	turn_away(d, s);
 }
 
 void client_door_listen(struct client_door *d, struct io_socket *socket, struct io_tls *tls)
@@ -95,8 +98,7 @@ void client_door_drain(struct client_door *d)
 	LIST_EACH(&d->conns, link, after) {
 		struct client_conn *c = CONTAINER_OF(link, struct client_conn, link);
 
-		if (c->state == CLIENT_IDLE ||
-		    (c->state == CLIENT_HEAD && buf_len(&c->in) == 0))
+		if ((c->state == CLIENT_IDLE || c->state == CLIENT_HEAD) && buf_len(&c->in) == 0)
 			client_conn_die(c, IO_CLOSE_FLUSH, false);
 	}
 }

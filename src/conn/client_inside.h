@@ -17,7 +17,15 @@ enum client_state {
 	CLIENT_HEAD,          /* a head is coming in */
 	CLIENT_BODY,          /* its body is coming in */
 	CLIENT_ANSWERING,     /* a response is owed */
+	CLIENT_FLUSHING,      /* it was given, but much of it is not taken yet: what comes next waits */
 	CLIENT_DEAD,          /* given up; buried at the end of the turn */
+};
+
+/* The response going out; all zero between two of them. */
+struct client_response {
+	bool keep_alive, http10, is_head_request;     /* by the request */
+	bool head_sent, chunked, until_close, no_body;
+	uint64_t left;                /* known length: still to come */
 };
 
 struct client_conn {
@@ -27,10 +35,11 @@ struct client_conn {
 	struct io_addr peer;
 	struct link link;
 	struct io_grave grave;
-	struct io_deferred resume;    /* goes on with bytes that waited behind a response */
+	struct io_deferred later;     /* goes on with what waited, see on_later() */
 	struct io_timer timer;        /* what it limits depends on the state */
 	bool reading;                 /* client_read() is on the stack */
 	bool paused;
+	bool closing;                 /* CLIENT_FLUSHING: the end comes next, not another request */
 
 	/* the request coming in */
 	struct buf in;                /* bytes not understood yet, or waiting behind a response */
@@ -42,13 +51,12 @@ struct client_conn {
 	struct chunked chunked;
 
 	/* the response going out */
+	struct client_response out;
 	const struct client_request_events *events;   /* NULL: nobody has claimed it */
 	void *owner;
-	bool keep_alive, http10, is_head_request;
-	bool head_sent, chunked_out, until_close, no_body;
-	uint64_t out_left;            /* known length: still to come */
-	uint64_t written, taken_at_check;     /* for the write stall */
-	bool watching_stall;
+	bool drain_owed;              /* more than CLIENT_DRAIN_BYTES were pending */
+	bool stall_watched;           /* the timer looks after the client's taking */
+	uint64_t written, taken_at_check;
 };
 
 struct client_door {
@@ -67,7 +75,7 @@ struct client_door {
 	int64_t date_s;
 };
 
-/* Takes an accepted stream over. */
+/* Takes over an accepted stream, which is counted already. */
 void client_conn_begin(struct client_door *d, struct io_stream *s, const struct io_addr *peer);
 /* Gives the connection up: tells the claimer if `tell`, closes, buries. */
 void client_conn_die(struct client_conn *c, enum io_close how, bool tell);
@@ -75,8 +83,8 @@ void client_conn_die(struct client_conn *c, enum io_close how, bool tell);
 void client_conn_answered(struct client_conn *c);
 /* Answers an error of the connection's own and closes behind it. */
 void client_conn_refuse(struct client_conn *c, int status, struct slice sentence);
-/* Watches that the client takes what is written. */
-void client_watch_stall(struct client_conn *c);
+/* After each write: watches that the client takes it. */
+void client_conn_wrote(struct client_conn *c, size_t bytes);
 /* The Date header's value now; valid until the next call. */
 struct slice client_door_date(struct client_door *d);
 

@@ -6,10 +6,12 @@
 
 static void put(struct client_conn *c, const struct slice *parts, size_t count)
 {
+	size_t bytes = 0;
+
 	for (size_t i = 0; i < count; i++)
-		c->written += parts[i].len;
+		bytes += parts[i].len;
 	io_write(c->stream, parts, count);
-	client_watch_stall(c);
+	client_conn_wrote(c, bytes);
 }
 
 void client_claim(struct client_conn *c, const struct client_request_events *events, void *owner)
@@ -39,18 +41,18 @@ static bool status_has_body(int status)
 static void frame(struct client_conn *c, int status, uint64_t length, struct buf *out)
 {
 	if (!status_has_body(status)) {
-		c->no_body = true;
+		c->out.no_body = true;
 		return;
 	}
-	c->no_body = c->is_head_request;
+	c->out.no_body = c->out.is_head_request;
 	if (length != CLIENT_LENGTH_UNKNOWN) {
-		c->out_left = length;
+		c->out.left = length;
 		h1_write_header_u64(out, S("Content-Length"), length);
-	} else if (c->http10) {
-		c->until_close = true;
-		c->keep_alive = false;
+	} else if (c->out.http10) {
+		c->out.until_close = true;
+		c->out.keep_alive = false;
 	} else {
-		c->chunked_out = true;
+		c->out.chunked = true;
 		h1_write_header(out, S("Transfer-Encoding"), S("chunked"));
 	}
 }
@@ -62,19 +64,19 @@ void client_respond_head(struct client_conn *c, int status, const struct h1_head
 	struct slice bytes;
 
 	must(c->state == CLIENT_ANSWERING);
-	must(!c->head_sent);
-	c->head_sent = true;
+	must(!c->out.head_sent);
+	c->out.head_sent = true;
 	if (c->door->draining)
-		c->keep_alive = false;
+		c->out.keep_alive = false;
 	buf_clear(out);
 	h1_write_status_line(out, status);
 	for (size_t i = 0; i < header_count; i++)
 		h1_write_header(out, headers[i].name, headers[i].value);
 	h1_write_header(out, S("Date"), client_door_date(c->door));
 	frame(c, status, length, out);
-	if (!c->keep_alive)
+	if (!c->out.keep_alive)
 		h1_write_header(out, S("Connection"), S("close"));
-	else if (c->http10)
+	else if (c->out.http10)
 		h1_write_header(out, S("Connection"), S("keep-alive"));
 	h1_write_head_end(out);
 	bytes = buf_slice(out);
@@ -87,12 +89,12 @@ void client_respond_data(struct client_conn *c, struct slice bytes)
 	struct slice parts[3];
 
 	must(c->state == CLIENT_ANSWERING);
-	must(c->head_sent);
-	if (c->no_body || bytes.len == 0)
+	must(c->out.head_sent);
+	if (c->out.no_body || bytes.len == 0)
 		return;
-	if (!c->chunked_out) {
-		must(c->until_close || bytes.len <= c->out_left);
-		c->out_left -= c->until_close ? 0 : bytes.len;
+	if (!c->out.chunked) {
+		must(c->out.until_close || bytes.len <= c->out.left);
+		c->out.left -= c->out.until_close ? 0 : bytes.len;
 		put(c, &bytes, 1);
 		return;
 	}
@@ -105,13 +107,13 @@ void client_respond_data(struct client_conn *c, struct slice bytes)
 void client_respond_end(struct client_conn *c)
 {
 	must(c->state == CLIENT_ANSWERING);
-	must(c->head_sent);
-	if (c->chunked_out && !c->no_body) {
+	must(c->out.head_sent);
+	if (c->out.chunked && !c->out.no_body) {
 		struct slice last = S(CHUNKED_LAST);
 
 		put(c, &last, 1);
 	} else {
-		must(c->no_body || c->until_close || c->out_left == 0);
+		must(c->out.no_body || c->out.until_close || c->out.left == 0);
 	}
 	client_conn_answered(c);
 }
@@ -119,9 +121,8 @@ void client_respond_end(struct client_conn *c)
 void client_respond_break(struct client_conn *c)
 {
 	must(c->state == CLIENT_ANSWERING);
-	c->events = NULL;
 	/* A lacking last chunk, or lacking bytes, tell the truth by themselves. */
-	client_conn_die(c, c->until_close ? IO_CLOSE_RESET : IO_CLOSE_FLUSH, false);
+	client_conn_die(c, c->out.until_close ? IO_CLOSE_RESET : IO_CLOSE_FLUSH, false);
 }
 
 void client_respond_whole(struct client_conn *c, int status, const struct h1_header *headers,
@@ -129,7 +130,5 @@ void client_respond_whole(struct client_conn *c, int status, const struct h1_hea
 {
 	client_respond_head(c, status, headers, header_count, body.len);
 	client_respond_data(c, body);
-	if (c->no_body)
-		c->out_left = 0;
 	client_respond_end(c);
 }
