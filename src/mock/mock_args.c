@@ -239,7 +239,8 @@ void mock_args_write_help(struct buf *out)
 	for (size_t i = 0; i < COUNT_OF(options); i++)
 		buf_putf(out, "  %-15s %-6s %s\n", options[i].name, options[i].value ? options[i].value : "",
 			 options[i].what);
-	buf_puts(out, "\nTry:  curl localhost:9001/v1/chat/completions -H 'x-mock-fault: gap 100ms cut after 5' \\\n"
+	buf_puts(out, "\nTry:  curl localhost:9001/v1/chat/completions \\\n"
+		 "        -H 'x-mock-fault: gap 100ms cut after 5' \\\n"
 		 "        -d '{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}'\n"
 		 "      curl localhost:9001/mock/stats\n"
 		 "      curl localhost:9001/mock/behaviour -d 'status 503 times 3 then ok'\n\n"

@@ -238,19 +238,17 @@ static bool read_row(struct mock_reader *r, const struct mock_word *w, struct mo
 	switch (w->kind) {
 	case WORD_SET:
 		break;
-	case WORD_MS_OR:
-		if (!mock_parse_ms(next, &ms))
-			break;
-		/* fall through */
 	case WORD_MS:
+	case WORD_MS_OR:
+		if (w->kind == WORD_MS_OR && !mock_parse_ms(next, &ms))
+			break;
 		if (!read_ms(r, &ms))
 			return false;
 		break;
-	case WORD_COUNT_OR:
-		if (!slice_to_u64(next, &n))
-			break;
-		/* fall through */
 	case WORD_COUNT:
+	case WORD_COUNT_OR:
+		if (w->kind == WORD_COUNT_OR && !slice_to_u64(next, &n))
+			break;
 		if (!read_count(r, &n))
 			return false;
 		ms = (int64_t)n;

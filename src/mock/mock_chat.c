@@ -389,7 +389,8 @@ static bool send_choiceless(struct chat *c)
 	buf_put(out, c->sse.chunk_head);
 	buf_put(out, c->b->body == BODY_NULL_CHOICES ? S("\"choices\":null}") :
 		c->b->body == BODY_MISSING_CHOICES ? S("\"usage\":null}") :
-		c->b->body == BODY_NULL_MESSAGE ? S("\"choices\":[{\"index\":0,\"delta\":null,\"finish_reason\":null}]}") :
+		c->b->body == BODY_NULL_MESSAGE ?
+			S("\"choices\":[{\"index\":0,\"delta\":null,\"finish_reason\":null}]}") :
 		c->b->body == BODY_NULL_CONTENT ?
 			S("\"choices\":[{\"index\":0,\"delta\":{\"content\":null},\"finish_reason\":\"stop\"}]}") :
 			S("\"choices\":[]}"));

@@ -411,7 +411,8 @@ static void strike_idle(struct mock_conn *c)
 		return;
 	}
 	if (c->b.idle_junk_ms >= 0 && c->b.idle_close_ms < 0)
-		io_write(c->stream, &S("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"), 1);
+		io_write(c->stream, &S("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n"
+				       "connection: close\r\n\r\n"), 1);
 	conn_close(c, IO_CLOSE_FLUSH, END_FINISHED);
 }
 

@@ -127,6 +127,7 @@ struct mock_sse {
 	struct slice chunk_head;              /* start of a chunk of this stream, for shape openrouter */
 };
 
+/* Begins a stream into mock->body; `s` needs no other preparation and no end. */
 void mock_sse_start(struct mock_sse *s, struct mock *mock, const struct mock_behaviour *b,
 		    enum mock_protocol protocol);
 /* Before each content event: waits, comments, faults. False: the stream is
@@ -142,8 +143,9 @@ void mock_sse_end(struct mock_sse *s);
 /* "data: [DONE]", unless the stream is over. */
 void mock_sse_done(struct mock_sse *s);
 
-/* ---- endpoints: each fills mock->body and *a ----------------------------------- */
+/* ---- endpoints ------------------------------------------------------------------ */
 
+/* Each fills mock->body and *a (status, type, how long to wait before the head). */
 void mock_answer_chat(struct mock *mock, const struct mock_request *r, const struct mock_behaviour *b,
 		      struct mock_answer *a);
 void mock_answer_completions(struct mock *mock, const struct mock_request *r,
@@ -154,8 +156,10 @@ void mock_answer_embeddings(struct mock *mock, const struct mock_request *r,
 			    const struct mock_behaviour *b, struct mock_answer *a);
 void mock_answer_misc(struct mock *mock, const struct mock_request *r,
 		      const struct mock_behaviour *b, struct mock_answer *a);
+/* The same for GET /v1/models and for /mock/..., which no behaviour spoils. */
 void mock_answer_models(struct mock *mock, const struct mock_request *r, struct mock_answer *a);
 void mock_answer_control(struct mock *mock, const struct mock_request *r, struct mock_answer *a);
+/* Appends mock_stats() as JSON. */
 void mock_write_stats(const struct mock *mock, struct buf *out);
 
 /* ---- what a model says (mock_say.c) ---------------------------------------------- */

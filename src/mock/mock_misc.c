@@ -90,7 +90,8 @@ static void write_stored(struct mock *mock, const struct mock_request *r)
 		return;
 	}
 	if (slice_eq(r->method, S("GET")) && rest.len <= 1) {
-		buf_puts(out, "{\"object\":\"list\",\"data\":[],\"first_id\":null,\"last_id\":null,\"has_more\":false}");
+		buf_puts(out, "{\"object\":\"list\",\"data\":[],\"first_id\":null,\"last_id\":null,"
+			 "\"has_more\":false}");
 		return;
 	}
 	if (files)

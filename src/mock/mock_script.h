@@ -41,7 +41,9 @@ struct mock_script {
 	size_t open;                  /* where the piece being written began */
 };
 
+/* An empty script; takes no memory. */
 void mock_script_init(struct mock_script *s);
+/* Frees its memory; it is empty and usable again. */
 void mock_script_free(struct mock_script *s);
 /* Empty again, memory kept (above 64 KiB it is given back). */
 void mock_script_clear(struct mock_script *s);

@@ -13,8 +13,11 @@ struct mock_text {
 	size_t count, size;
 };
 
+/* An empty text; takes no memory. */
 void mock_text_init(struct mock_text *t);
+/* Frees its memory; it is empty and usable again. */
 void mock_text_free(struct mock_text *t);
+/* No pieces; the memory is kept. */
 void mock_text_clear(struct mock_text *t);
 /* `count` words by `seed`, some of them not ASCII; the same for ever. */
 void mock_text_words(struct mock_text *t, uint64_t seed, size_t count);

@@ -162,6 +162,25 @@ static void every_word_has_a_line_of_help(void **state)
 	buf_free(&table);
 }
 
+/* docs/mock.md ends with the table as it is made from the words. */
+static void the_page_has_the_table(void **state)
+{
+	struct buf table = BUF_INIT(1 << 20), page = BUF_INIT(1 << 20);
+	FILE *file = fopen(DOCS_MOCK, "r");
+	char some[4096];
+	size_t n;
+
+	(void)state;
+	assert_non_null(file);
+	while ((n = fread(some, 1, sizeof some, file)) > 0)
+		buf_put(&page, (struct slice){ some, n });
+	fclose(file);
+	mock_write_help_markdown(&table);
+	assert_true(slice_ends(buf_slice(&page), buf_slice(&table)));
+	buf_free(&table);
+	buf_free(&page);
+}
+
 /* Rows of the catalogue that a server speaking OpenAI's dialect over HTTP/1.1
  * can cause; what is missing needs another protocol, dialect or side. */
 static const char *const catalogue[] = {
@@ -194,6 +213,7 @@ int main(void)
 		cmocka_unit_test(chains_give_one_behaviour_a_request),
 		cmocka_unit_test(headers_may_address_a_mock),
 		cmocka_unit_test(every_word_has_a_line_of_help),
+		cmocka_unit_test(the_page_has_the_table),
 		cmocka_unit_test(every_failure_a_server_can_cause_has_a_word),
 	};
 
