@@ -30,7 +30,8 @@ struct dial {
 	struct tunnel tunnel;
 	struct io_timer limit, stagger;
 	struct io_grave grave;
-	char text[DIAL_TEXT_MAX];     /* the last failure */
+	enum phase noted;             /* how far the address came that `text` tells of */
+	char text[DIAL_TEXT_MAX];     /* the last failure of those that came furthest */
 };
 
 static void try_next(struct dial *d);
@@ -74,6 +75,9 @@ static void PRINTF_LIKE(2, 3) note(struct dial *d, const char *format, ...)
 {
 	va_list args;
 
+	if (d->phase < d->noted)
+		return;
+	d->noted = d->phase;
 	va_start(args, format);
 	vsnprintf(d->text, sizeof d->text, format, args);
 	va_end(args);

@@ -63,14 +63,14 @@ static size_t gather(struct upstream_call *c, struct slice *parts, size_t parts_
 	return count;
 }
 
-void call_send(struct upstream_call *c)
+/* One piece. */
+static void send_some(struct upstream_call *c)
 {
 	struct slice parts[PARTS_MAX];
 	char length[48];
 	size_t budget = SEND_BYTES_MAX;
 
-	must(c->conn != NULL);
-	while (!c->send.all_done && !c->send.stopped && budget > 0) {
+	while (!c->send.all_done && budget > 0) {
 		size_t count = 0;
 
 		if (!c->send.head_done)
@@ -79,10 +79,20 @@ void call_send(struct upstream_call *c)
 		count += gather(c, parts + count, PARTS_MAX - count, &budget);
 		io_write(c->conn->stream, parts, count);
 	}
-	/* The kernel may take all of it at the end of the turn, of which nobody is
-	 * told: look again in the next one. */
-	if (!c->send.all_done && !c->send.stopped)
-		io_timer_set(c->pool->io, &c->send.kick, io_now(c->pool->io));
+}
+
+void call_send(struct upstream_call *c)
+{
+	must(c->conn != NULL);
+	if (c->send.stopped)
+		return;
+	do
+		send_some(c);
+	while (!c->send.all_done && io_write_pending(c->conn->stream) == 0);
+	/* The kernel may take all of it at the end of this turn, of which nobody is
+	 * told: look again when that turn is surely over. */
+	if (!c->send.all_done)
+		io_timer_set(c->pool->io, &c->send.kick, mono_after(io_now(c->pool->io), 1));
 }
 
 static void go_on(struct upstream_call *c)

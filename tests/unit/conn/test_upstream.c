@@ -353,17 +353,18 @@ static void test_head(void **state)
 	stage_end(&st);
 }
 
-static void test_large_request(void **state)
+static void large_request(size_t window, unsigned turn_max)
 {
 	static char bytes[3 << 20];
 	struct slice parts[40];
 	struct stage st;
 
-	(void)state;
 	memset(bytes, 'b', sizeof bytes);
 	for (unsigned i = 0; i < COUNT_OF(parts); i++)
 		parts[i] = slice_sub((struct slice){ bytes, sizeof bytes }, i * 70000, (i + 1) * 70000);
 	stage_begin(&st, 1);
+	sim_set_turn_max(st.sim, turn_max);
+	st.way->window = window;
 	st.request.method = S("POST");
 	st.request.body = parts;
 	st.request.body_parts = COUNT_OF(parts);
@@ -377,6 +378,16 @@ static void test_large_request(void **state)
 	/* Only a piece of it was ever copied. */
 	assert_true(sim_queued_max(st.sim) < 512 * 1024);
 	stage_end(&st);
+}
+
+/* Whether the kernel takes less than a piece at a time, or several. */
+static void test_large_request(void **state)
+{
+	(void)state;
+	for (size_t window = 16 * 1024; window <= 16 << 20; window *= 4) {
+		large_request(window, 1);
+		large_request(window, 8);
+	}
 }
 
 static void test_early_refusal(void **state)

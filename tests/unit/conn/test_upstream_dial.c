@@ -144,16 +144,20 @@ static void test_tls(void **state)
 	static const struct {
 		const char *sentence;
 		enum sim_tls tls;
-		bool other_first;
+		bool other_first, refuse_last;
 		const char *story;
 	} handshakes[] = {
-		{ "a verified peer", SIM_TLS_OK, false, "@21 fresh @31 200 @31 'hello' @31 end" },
-		{ "N06: a certificate that does not hold", SIM_TLS_FAIL, false,
+		{ "a verified peer", SIM_TLS_OK, false, false, "@21 fresh @31 200 @31 'hello' @31 end" },
+		{ "N06: a certificate that does not hold", SIM_TLS_FAIL, false, false,
 		  "@21 fault connect: the TLS handshake with 10.1.0.1:80 failed: "
 		  "certificate verify failed" },
-		{ "N06: another address may have a better one", SIM_TLS_OK, true,
+		{ "N06: another address may have a better one", SIM_TLS_OK, true, false,
 		  "@41 fresh @51 200 @51 'hello' @51 end" },
-		{ "N07: a handshake that stalls counts in the limit", SIM_TLS_STALL, false,
+		{ "N06: what is told is the failure of the address that came furthest", SIM_TLS_OK,
+		  true, true,
+		  "@31 fault connect: the TLS handshake with 10.1.0.9:80 failed: "
+		  "certificate verify failed" },
+		{ "N07: a handshake that stalls counts in the limit", SIM_TLS_STALL, false, false,
 		  "@2000 fault connect: no connection to b.test within 2000 ms: "
 		  "the TLS handshake was not done" },
 	};
@@ -176,6 +180,8 @@ static void test_tls(void **state)
 			listener = io_listen(st.server_io, bad, st.origin.tls_setup,
 					     stage_on_accept, &st);
 		}
+		if (handshakes[i].refuse_last)
+			refuse(&st);
 		run(&st, handshakes[i].sentence, handshakes[i].story);
 		io_tls_give(st.origin.tls_setup);
 		stage_end(&st);
