@@ -54,7 +54,8 @@ struct upstream_request {
 	uint64_t body_max;            /* response bytes accepted (decoded); more is FAULT_BAD_ANSWER */
 };
 
-/* Counters of one pool; read by the owner's thread. */
+/* Counters of one pool; read by the owner's thread. `connects` counts those that
+ * came to stand, `connect_faults` the calls that got no connection. */
 struct upstream_counters {
 	uint64_t connects, connect_faults, reuses, stale_replays, junk_discards;
 	uint64_t open, idle;          /* now */
@@ -74,7 +75,9 @@ const struct upstream_counters *upstream_pool_counters(const struct upstream_poo
 struct upstream_call *upstream_start(struct upstream_pool *p, const struct origin *origin,
 				     const struct upstream_request *request,
 				     const struct upstream_events *events, void *owner);
-/* Stops and resumes reading (backpressure). */
+/* Stops and resumes reading (backpressure). While paused nothing of the answer
+ * is told, its end or a broken connection included; what had been read waits
+ * (no more than one piece from the kernel). */
 void upstream_pause(struct upstream_call *call, bool paused);
 /* The owner has lost interest: the connection is closed at once, so that the
  * backend stops working. */

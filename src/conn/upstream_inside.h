@@ -12,7 +12,6 @@
 /* What is swallowed of a released answer. */
 #define RELEASED_BYTES_MAX (64 * 1024)
 #define RELEASED_MS 1000
-#define CALL_TEXT_MAX 384
 
 struct upstream_call {
 	struct upstream_pool *pool;
@@ -43,7 +42,6 @@ struct upstream_call {
 	struct io_grave grave;
 	char peer[IO_ADDR_TEXT_MAX];
 	char how[160];                        /* how the connection ended */
-	char text[CALL_TEXT_MAX];
 };
 
 /* upstream_send.c: writes as much of the request as may be queued now; goes on
