@@ -47,7 +47,7 @@ struct arena *exchanges_scratch(struct exchanges *all);
 	X(FAILED)       /* before the commit point: another try may follow, unseen */ \
 	X(BROKEN)       /* after it: only an honest ending is left */                 \
 	X(CANCELLED)    /* nobody wants it any more */
-#define AS_ENUM(s, ...) ATTEMPT_##s,
+#define AS_ENUM(s) ATTEMPT_##s,
 enum attempt_state { ATTEMPT_STATES(AS_ENUM) ATTEMPT_STATE_COUNT };
 #undef AS_ENUM
 
@@ -105,7 +105,7 @@ const char *attempt_state_name(enum attempt_state s);
 	X(PAUSING)      /* between two attempts */                     \
 	X(STREAMING)    /* past the commit point */                    \
 	X(ENDED)
-#define AS_ENUM(s, ...) EXCHANGE_##s,
+#define AS_ENUM(s) EXCHANGE_##s,
 enum exchange_state { EXCHANGE_STATES(AS_ENUM) EXCHANGE_STATE_COUNT };
 #undef AS_ENUM
 

@@ -14,7 +14,7 @@
 #define ACCESS_ATTEMPTS_MAX 16
 
 /* Appends one JSON object and a newline. Members that are not known (no token
- * came, no usage was told) are null. docs/observability.md lists them. */
+ * came, no usage was told) are null. docs/operations.md lists them. */
 void access_log_json(const struct exchange_record *r, struct buf *out);
 /* Appends one readable line and a newline: time of day (UTC), status, what was
  * asked, who served it, how long it took, and what failed on the way. With

@@ -3,8 +3,11 @@
 #include "io/real/real.h"
 #include "io/real/socket.h"
 
+#include <ares.h>
 #include <errno.h>
+#include <ev.h>
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -94,4 +97,12 @@ void io_write_line(int fd, struct slice line)
 		else if (n == 0 || errno != EINTR)
 			return;
 	}
+}
+
+const char *io_real_versions(char *out, size_t size)
+{
+	snprintf(out, size, "  %s\n  libev %d.%d\n  c-ares %s\n",
+		 OpenSSL_version(OPENSSL_VERSION), ev_version_major(), ev_version_minor(),
+		 ares_version(NULL));
+	return out;
 }

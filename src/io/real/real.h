@@ -31,6 +31,10 @@ int64_t io_real_wall_ms(void);
 struct io_socket *io_socket_adopt(int fd);
 int io_socket_fd(const struct io_socket *s);
 
+/* The libraries that the door stands on, one a line, as `version` prints them:
+ * "  libev 4.33\n". Gives `out`. */
+const char *io_real_versions(char *out, size_t size);
+
 /* False, with a sentence naming the address in `why`, if another program listens
  * there already. io_socket_open() alone would share the port with it, since
  * both ask for SO_REUSEPORT. True where that cannot be told. */
