@@ -48,7 +48,7 @@ fuzz:
 
 bench: all
 	@sh scripts/install-deps.sh run bench
-	@sh bench/run.sh
+	@BUILD=$(BUILD) sh bench/run.sh
 
 test-real: all
 	@sh scripts/install-deps.sh --optional sdk
