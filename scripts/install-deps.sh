@@ -28,10 +28,14 @@ packages_of() {
 
 is_there() {
 	package=${1%%:*}
-	program=${1#*:}
-	[ "$package" != "$program" ] && command -v "$program" >/dev/null 2>&1 && return 0
-	# sbin is in nobody's PATH but root's.
-	[ "$package" != "$program" ] && [ -x "/usr/sbin/$program" ] && return 0
+	case $1 in
+	*:*)
+		program=${1#*:}
+		command -v "$program" >/dev/null 2>&1 && return 0
+		# sbin is in nobody's PATH but root's.
+		[ -x "/usr/sbin/$program" ] && return 0
+		;;
+	esac
 	dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed
 }
 
