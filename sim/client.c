@@ -166,7 +166,9 @@ static void clean_end(struct sim_client *c)
 		judge_violation(a, "the body ended inside an event");
 	judge_clean_end(a, c->content_type, io_now(c->io));
 	c->served = true;
-	if (buf_len(&c->in) && (c->ended + 1 == c->asked || !c->keep_alive))
+	/* Who refuses a connection does not know yet that HEAD was asked. */
+	if (buf_len(&c->in) && (c->ended + 1 == c->asked || !c->keep_alive) &&
+	    !(a->to_head && !c->keep_alive))
 		judge_violation(a, "%zu bytes follow the end of the answer", buf_len(&c->in));
 	ended(c);
 	if (c->keep_alive)

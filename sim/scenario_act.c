@@ -447,6 +447,7 @@ static void act_reload(struct scenario *sc, const struct statement *s)
 
 static void act_proxy(struct scenario *sc, struct words *w)
 {
+	sc->draining = true;
 	if (!sc->proxy)
 		scenario_fail(sc, w->line, "there is no proxy");
 	else if (words_take(w, "drains"))

@@ -112,7 +112,7 @@ struct scenario {
 	struct kept_record *records;
 	unsigned record_count;
 	struct sim_proxy_limits limits;       /* the widest of all configs so far */
-	size_t upstream_extra;                /* most connections that nobody needed */
+	bool draining;
 	unsigned failures, expectations;
 };
 
