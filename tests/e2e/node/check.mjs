@@ -1,8 +1,10 @@
 // One case of the OpenAI Node SDK, unmodified: node check.mjs CASE
 // PROXY and ORACLE are base URLs; the oracle says what the mocks must say.
 import assert from 'node:assert/strict';
+import { File } from 'node:buffer';
 import OpenAI, { toFile } from 'openai';
 
+globalThis.File ??= File;             // node 18; uploads need it
 const client = new OpenAI({ baseURL: process.env.PROXY, apiKey: 'a-client-key' });
 const oracle = new OpenAI({ baseURL: process.env.ORACLE, apiKey: 'x' });
 const say = (content) => [{ role: 'user', content }];
