@@ -181,6 +181,21 @@ static void expect_record(struct scenario *sc, struct words *w, const struct act
 		bad(sc, w);
 }
 
+static void expect_body(struct scenario *sc, struct words *w, const struct sim_answer *answer)
+{
+	struct slice got = buf_slice(&answer->body), want;
+
+	if (words_take(w, "contains") && words_next(w, &want)) {
+		if (slice_find_slice(got, want) == SLICE_NOT_FOUND)
+			scenario_fail(sc, w->line, "'%.*s' is not in the body '%.*s'",
+				      SLICE_ARG(want), SLICE_ARG(shown(got)));
+	} else if (words_take(w, "is") && words_next(w, &want)) {
+		same(sc, w, "body", got, want);
+	} else {
+		bad(sc, w);
+	}
+}
+
 static void expect_answer(struct scenario *sc, struct words *w, struct actor *a, unsigned n)
 {
 	const struct sim_answer *answer = sim_client_answer_at(a->client, n);
@@ -210,18 +225,13 @@ static void expect_answer(struct scenario *sc, struct words *w, struct actor *a,
 		same(sc, w, "connection", answer->reused ? S("reused") : S("fresh"), S("reused"));
 	else if (words_take(w, "fresh"))
 		same(sc, w, "connection", answer->reused ? S("reused") : S("fresh"), S("fresh"));
-	else if (words_take(w, "body") && words_take(w, "contains") && words_next(w, &word)) {
-		if (slice_find_slice(buf_slice(&answer->body), word) == SLICE_NOT_FOUND)
-			scenario_fail(sc, w->line, "'%.*s' is not in the body '%.*s'",
-				      SLICE_ARG(word), SLICE_ARG(shown(buf_slice(&answer->body))));
-	} else if (words_take(w, "body") && words_take(w, "is") && words_next(w, &word)) {
-		same(sc, w, "body", buf_slice(&answer->body), word);
-	} else if (words_take(w, "whole") && words_take(w, "thanks") && words_take(w, "to") &&
-		   words_next(w, &word)) {
+	else if (words_take(w, "body"))
+		expect_body(sc, w, answer);
+	else if (words_take(w, "whole") && words_take(w, "thanks") && words_take(w, "to") &&
+		 words_next(w, &word))
 		scenario_whole_thanks_to(sc, w->line, a, word);
-	} else {
+	else
 		bad(sc, w);
-	}
 }
 
 /* "NAME" is the client's last request, "NAME.2" its second. */
