@@ -5,6 +5,7 @@
 #include "conn/upstream.h"
 #include "config/config.h"
 #include "exchange/exchanges.h"
+#include "exchange/lobby.h"
 #include "route/target.h"
 
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct sim_proxy {
 	const struct log *log;
 	struct config *config;
 	struct target_registry *targets;
+	struct lobby *lobby;
 	struct client_counters counters;
 	struct io_socket *socket;
 	struct worker workers[WORKERS_MAX];
@@ -56,6 +58,7 @@ static struct config *read_config(struct sim_proxy *p, struct slice file, struct
 		return NULL;
 	c->generation = ++p->generation;
 	target_registry_bind(p->targets, c->arena, c->models, c->model_count);
+	lobby_bind(p->lobby, c->models, c->model_count);
 	return c;
 }
 
@@ -69,7 +72,7 @@ static void worker_start(struct sim_proxy *p, struct worker *w,
 	snprintf(name, sizeof name, "proxy%u", (unsigned)(w - p->workers) + 1);
 	w->io = sim_io_create(p->sim, name);
 	w->pool = upstream_pool_create(w->io, p->log);
-	setup = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = p->config,
+	setup = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = p->config, .lobby = p->lobby,
 					  .log = p->log, .on_record = on_record, .owner = owner };
 	w->exchanges = exchanges_create(&setup);
 	w->door = client_door_create(w->io, &p->config->limits, &p->counters, p->log,
@@ -90,6 +93,8 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 	p->sim = sim;
 	p->log = log;
 	p->targets = target_registry_create();
+	p->lobby = lobby_create();
+	target_registry_watch(p->targets, lobby_on_free, p->lobby);
 	p->config = read_config(p, file, config, errors);
 	if (!p->config) {
 		sim_proxy_free(p);
@@ -228,5 +233,6 @@ void sim_proxy_free(struct sim_proxy *p)
 		sim_run_for(p->sim, 1);
 	config_give(p->config);
 	target_registry_free(p->targets);
+	lobby_free(p->lobby);
 	free(p);
 }

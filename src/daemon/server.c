@@ -7,6 +7,7 @@
 #include "daemon/command.h"
 #include "daemon/reload.h"
 #include "daemon/worker.h"
+#include "exchange/lobby.h"
 #include "route/target.h"
 
 #include <signal.h>
@@ -29,6 +30,7 @@ struct server {
 	enum access_form access;
 	struct client_counters clients;
 	struct target_registry *registry;
+	struct lobby *lobby;
 	struct admin_state state;
 	struct admin *admin;
 	struct reload *reload;
@@ -206,6 +208,7 @@ static void on_config(void *owner, struct config *c)
 
 	c->generation = atomic_fetch_add(&s->setup->shared->generation, 1) + 1;
 	target_registry_bind(s->registry, c->arena, c->models, c->model_count);
+	lobby_bind(s->lobby, c->models, c->model_count);
 	know_labels(s, c);
 	s->state.config = c;
 	s->log.level = c->log_level;
@@ -270,6 +273,7 @@ static bool start_workers(struct server *s, char *why, size_t size)
 		.config = s->state.config,
 		.socket_count = sockets->per_worker,
 		.counters = &s->clients,
+		.lobby = s->lobby,
 		.metrics = s->state.metrics,
 		.recent = s->state.recent,
 		.log_lines = s->log_lines,
@@ -295,6 +299,8 @@ static bool start_workers(struct server *s, char *why, size_t size)
 static void furnish(struct server *s, struct config *config)
 {
 	s->registry = target_registry_create();
+	s->lobby = lobby_create();
+	target_registry_watch(s->registry, lobby_on_free, s->lobby);
 	s->state = (struct admin_state){
 		.config = config_take(config),
 		.first_config = s->setup->first_config,
@@ -310,6 +316,7 @@ static void furnish(struct server *s, struct config *config)
 	};
 	s->drain_limit.fire = on_drain_limit;
 	target_registry_bind(s->registry, config->arena, config->models, config->model_count);
+	lobby_bind(s->lobby, config->models, config->model_count);
 	know_labels(s, config);
 }
 
@@ -347,6 +354,7 @@ static void clear_away(struct server *s)
 	recent_free(s->state.recent);
 	buf_free(&s->state.refused);
 	target_registry_free(s->registry);
+	lobby_free(s->lobby);
 	io_lines_close(s->access_lines, LINES_PATIENCE_MS);
 	io_lines_close(s->log_lines, LINES_PATIENCE_MS);
 }

@@ -11,6 +11,7 @@
 
 enum access_form { ACCESS_OFF, ACCESS_JSON, ACCESS_TERMINAL, ACCESS_TERMINAL_COLOUR };
 
+struct lobby;
 struct worker;
 
 /* Everything is borrowed and outlives the worker, except what is said otherwise. */
@@ -20,6 +21,7 @@ struct worker_setup {
 	                               * empties the slots at once */
 	size_t socket_count;
 	struct client_counters *counters;
+	struct lobby *lobby;
 	struct metrics *metrics;
 	struct recent *recent;
 	struct io_lines *log_lines, *access_lines;    /* the second may be NULL: ACCESS_OFF */

@@ -1,5 +1,6 @@
 /* What goes to the client when things went wrong. */
 #include "exchange/answer.h"
+#include "exchange/queue.h"
 
 #include "base/check.h"
 
@@ -131,12 +132,13 @@ static struct slice tell_story(struct exchange *x, unsigned told, const struct a
 
 static void choose_without_tries(struct exchange *x, bool full, struct error_answer *e)
 {
-	e->fault = full ? FAULT_SHED : FAULT_NO_TARGET;
-	e->message = full
-		? arena_printf(x->arena, "All targets of the model '%.*s' are at their max_in_flight; "
-			       "try again shortly.", SLICE_ARG(x->facts.model))
-		: arena_printf(x->arena, "No target of the model '%.*s' can take this request.",
-			       SLICE_ARG(x->facts.model));
+	if (full) {
+		queue_error(x, e);
+		return;
+	}
+	e->fault = FAULT_NO_TARGET;
+	e->message = arena_printf(x->arena, "No target of the model '%.*s' can take this request.",
+				  SLICE_ARG(x->facts.model));
 }
 
 void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct error_answer *e,

@@ -8,6 +8,13 @@
 /* Plans and starts the first try; x->facts is filled in. `star`: see
  * plan_create(). The exchange may have ended on return. */
 void exchange_begin(struct exchange *x, const struct model_policy *model, struct slice star);
+/* Asks the plan for the next try, and makes it, waits for it, or gives up. */
+void exchange_try(struct exchange *x, mono_ms now);
+/* Answers the error that tells the most, and ends it; `full`: only places were
+ * missing. */
+void exchange_give_up(struct exchange *x, bool full, mono_ms now);
+/* It waits in the lobby now. */
+void exchange_queued(struct exchange *x);
 /* Ends it for a reason of our own (deadline, shutdown), honestly. */
 void exchange_stop(struct exchange *x, enum fault why);
 /* Ends it; the client has been answered or is gone (x->client is NULL). */

@@ -6,13 +6,15 @@
 #include "exchange/answer.h"
 #include "exchange/attempt.h"
 #include "exchange/conductor.h"
+#include "exchange/queue.h"
 
 #define TO(s) (1u << EXCHANGE_##s)
 
 static const unsigned exchange_may_go[EXCHANGE_STATE_COUNT] = {
-	[EXCHANGE_NEW]       = TO(TRYING) | TO(PAUSING) | TO(ENDED),
-	[EXCHANGE_TRYING]    = TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
-	[EXCHANGE_PAUSING]   = TO(TRYING) | TO(PAUSING) | TO(ENDED),
+	[EXCHANGE_NEW]       = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(ENDED),
+	[EXCHANGE_QUEUED]    = TO(TRYING) | TO(PAUSING) | TO(ENDED),
+	[EXCHANGE_TRYING]    = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
+	[EXCHANGE_PAUSING]   = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(ENDED),
 	[EXCHANGE_STREAMING] = TO(ENDED),
 };
 
@@ -86,6 +88,7 @@ void exchange_end(struct exchange *x, enum fault fault)
 	x->fault = fault;
 	io_timer_clear(io_of(x), &x->deadline);
 	io_timer_clear(io_of(x), &x->pause);
+	queue_end(x, now);
 	if (x->attempts)
 		attempt_free(&x->attempt);
 	report(x, now);
@@ -132,6 +135,7 @@ static unsigned attempts_max(const struct exchange *x)
 
 static void begin_attempt(struct exchange *x, mono_ms now)
 {
+	queue_run(x, true, now);
 	x->records[x->attempts++] = (struct attempt_record){
 		.target = x->pick.target->name,
 		.start_ms = now - x->started_at,
@@ -141,7 +145,12 @@ static void begin_attempt(struct exchange *x, mono_ms now)
 	attempt_start(&x->attempt, x, &x->pick, now);
 }
 
-static void give_up(struct exchange *x, bool full, mono_ms now)
+void exchange_queued(struct exchange *x)
+{
+	enter(x, EXCHANGE_QUEUED);
+}
+
+void exchange_give_up(struct exchange *x, bool full, mono_ms now)
 {
 	struct error_answer e;
 	struct slice body;
@@ -151,20 +160,25 @@ static void give_up(struct exchange *x, bool full, mono_ms now)
 	exchange_end(x, e.fault);
 }
 
-static void try_next(struct exchange *x, mono_ms now)
+void exchange_try(struct exchange *x, mono_ms now)
 {
 	enum plan_answer answer;
 
 	if (x->attempts >= attempts_max(x)) {
-		give_up(x, false, now);
+		exchange_give_up(x, false, now);
 		return;
 	}
 	answer = plan_next(x->plan, now, io_random(io_of(x)), &x->pick);
+	if (answer == PLAN_FULL) {
+		queue_wait(x, plan_full_places(x->plan), now);
+		return;
+	}
 	if (answer != PLAN_GO) {
-		give_up(x, answer == PLAN_FULL, now);
+		exchange_give_up(x, false, now);
 		return;
 	}
 	if (x->pick.at > now) {
+		queue_run(x, false, now);
 		enter(x, EXCHANGE_PAUSING);
 		io_timer_set(io_of(x), &x->pause, x->pick.at);
 		return;
@@ -179,7 +193,7 @@ static void on_pause_over(struct io_timer *timer, mono_ms now)
 	if (plan_enter(x->plan, &x->pick))
 		begin_attempt(x, now);
 	else
-		try_next(x, now);       /* it has become full: others have not */
+		exchange_try(x, now);       /* it has become full: others have not */
 }
 
 /* Creating a thing that stays (a file, a batch) is asked for once: again only
@@ -238,9 +252,9 @@ void exchange_on_failed(struct exchange *x, mono_ms now)
 		    a->answer.retry_after_ms, a->answer.no_retry);
 	attempt_free(a);
 	if (may_be_sent_again(x, a->fault))
-		try_next(x, now);
+		exchange_try(x, now);
 	else
-		give_up(x, false, now);
+		exchange_give_up(x, false, now);
 }
 
 /* One honest ending: an event that says what happened where the client reads
@@ -338,6 +352,9 @@ void exchange_begin(struct exchange *x, const struct model_policy *model, struct
 	mono_ms now = io_now(io_of(x));
 	mono_ms deadline = mono_after(x->started_at, model->timeouts.total_ms);
 
+	if (x->client_timeout_ms)
+		deadline = mono_earlier(deadline, mono_after(x->started_at, x->client_timeout_ms));
+	x->deadline_at = deadline;
 	x->model = model;
 	x->records = arena_array(x->arena, struct attempt_record, attempts_max(x));
 	x->answers = arena_array(x->arena, struct answer_facts, attempts_max(x));
@@ -346,5 +363,8 @@ void exchange_begin(struct exchange *x, const struct model_policy *model, struct
 	x->deadline.fire = on_deadline;
 	x->pause.fire = on_pause_over;
 	io_timer_set(io_of(x), &x->deadline, deadline);
-	try_next(x, now);
+	if (queue_is_behind(x))
+		queue_wait(x, LOBBY_ANY_PLACE, now);
+	else
+		exchange_try(x, now);
 }

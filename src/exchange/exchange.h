@@ -1,6 +1,7 @@
 /* exchange.h: one client request from first byte to last, inside this room.
  *
  *   exchange.c   the conductor: plan, try, pause, try again, end
+ *   queue.c      waiting for a place, in the lobby that all workers share
  *   attempt.c    one try of one target; its table of legal moves
  *   relay.c      towards the client: commit point, bytes, honest endings
  *   request.c    what goes to a backend: target, headers, body
@@ -12,6 +13,7 @@
 #include "base/list.h"
 #include "dialect/dialect.h"
 #include "exchange/exchanges.h"
+#include "exchange/lobby.h"
 #include "route/plan.h"
 #include "wire/sse.h"
 
@@ -27,6 +29,7 @@ struct exchanges {
 	struct exchanges_setup setup;
 	struct config *config;
 	struct list running;
+	struct lobby_desk *desk;      /* NULL without a lobby */
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
 	uint64_t id_prefix, id_next;  /* of request ids */
 };
@@ -101,6 +104,7 @@ const char *attempt_state_name(enum attempt_state s);
 
 #define EXCHANGE_STATES(X)                                             \
 	X(NEW)                                                         \
+	X(QUEUED)       /* waits for a place: the model is full */     \
 	X(TRYING)       /* an attempt runs; the client has seen nothing */ \
 	X(PAUSING)      /* between two attempts */                     \
 	X(STREAMING)    /* past the commit point */                    \
@@ -108,6 +112,11 @@ const char *attempt_state_name(enum attempt_state s);
 #define AS_ENUM(s) EXCHANGE_##s,
 enum exchange_state { EXCHANGE_STATES(AS_ENUM) EXCHANGE_STATE_COUNT };
 #undef AS_ENUM
+
+/* Why there was no place for it. */
+enum queue_reason { QUEUE_NO_REASON, QUEUE_FULL, QUEUE_TOO_LATE, QUEUE_SHED, QUEUE_WAITED };
+/* "queue_full" ...; "" for QUEUE_NO_REASON. Static. */
+const char *queue_reason_name(enum queue_reason r);
 
 #define EXCHANGE_MAGIC 0x65786368
 
@@ -140,6 +149,16 @@ struct exchange {
 	struct slice *error_bodies;
 	unsigned attempts;            /* begun */
 	struct io_timer deadline, pause;
+
+	struct lobby_guest guest;     /* in its model's waiting room */
+	struct io_timer queue_limit;
+	mono_ms queued_at, runs_since;        /* MONO_NEVER: it does not */
+	int64_t queued_ms;            /* in all, before queued_at */
+	int64_t client_timeout_ms;    /* how long the client will wait; 0: it did not say */
+	mono_ms deadline_at;
+	enum queue_reason shed;
+	int64_t retry_after_ms;       /* where it was shed */
+
 	enum fault fault;             /* how it ended; FAULT_NONE: well */
 	mono_ms started_at, committed_at;
 	int64_t wall_ms;

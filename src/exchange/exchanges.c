@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "exchange/answer.h"
 #include "exchange/conductor.h"
+#include "exchange/queue.h"
 #include "wire/url.h"
 
 #include <stdlib.h>
@@ -19,6 +20,8 @@ struct exchanges *exchanges_create(const struct exchanges_setup *setup)
 	all->config = config_take(setup->config);
 	all->id_prefix = io_random(setup->io);
 	list_init(&all->running);
+	if (setup->lobby)
+		all->desk = lobby_desk_create(setup->lobby, setup->io);
 	return all;
 }
 
@@ -208,6 +211,7 @@ static void keep_request(struct exchange *x, const struct h1_head *head, struct 
 	x->content_type = arena_copy(x->arena, h1_get(head, S("content-type")));
 	x->peer = arena_copy(x->arena, slice_of(io_addr_text(client_peer(x->client), text)));
 	request_keep_headers(x, head);
+	queue_init(x, head);
 	x->bytes_in = buf_len(body);
 	x->body = *body;
 	*body = BUF_INIT(body->max);

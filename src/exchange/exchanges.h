@@ -9,13 +9,15 @@
 #include "observe/record.h"
 
 struct exchanges;
+struct lobby;
 
 /* Everything is borrowed and outlives the exchanges, except `config`, of which
  * a reference is taken. */
 struct exchanges_setup {
 	struct io *io;
 	struct upstream_pool *pool;
-	struct config *config;        /* targets bound (target_registry_bind) */
+	struct config *config;        /* targets bound (target_registry_bind), rooms too (lobby_bind) */
+	struct lobby *lobby;          /* where requests wait; NULL: nowhere */
 	const struct log *log;
 	/* Told once for each request that was handed up, when it has ended. */
 	void (*on_record)(void *owner, const struct exchange_record *record);

@@ -15,7 +15,7 @@ static const struct slice withheld[] = {
 	S_INIT("openai-organization"), S_INIT("openai-project"), S_INIT("cookie"),
 	S_INIT("host"), S_INIT("content-length"), S_INIT("accept-encoding"), S_INIT("expect"),
 	S_INIT("forwarded"), S_INIT("via"), S_INIT("x-real-ip"), S_INIT("cf-connecting-ip"),
-	S_INIT("true-client-ip"), S_INIT("x-request-id"),
+	S_INIT("true-client-ip"), S_INIT("x-request-id"), S_INIT("x-request-timeout"),
 };
 
 static const struct slice withheld_prefixes[] = {

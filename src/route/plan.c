@@ -38,6 +38,7 @@ struct plan {
 	bool *open;
 	mono_ms deadline;
 	unsigned entered;             /* tries so far */
+	uint64_t full;                /* places that the last plan_next() found full */
 	bool over;                    /* a fault that nobody else can mend */
 };
 
@@ -216,6 +217,7 @@ static bool next_fresh(struct plan *p, const struct stage *s, mono_ms now, uint6
 			}
 			p->open[i] = false;
 			*saw_full = true;
+			p->full |= target_places(c[i].target->state);
 		}
 	}
 	return false;
@@ -277,6 +279,7 @@ static bool next_again(struct plan *p, const struct stage *s, mono_ms now, mono_
 	}
 	if (!enter(p, &p->candidates[i])) {
 		*saw_full = true;
+		p->full |= target_places(p->candidates[i].target->state);
 		return false;
 	}
 	fill_pick(p, s, i, now, pick);
@@ -308,6 +311,7 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 {
 	bool saw_full = false;
 
+	p->full = 0;
 	if (p->over)
 		return PLAN_SPENT;
 	for (const struct stage *s = p->stages; s; s = s->next) {
@@ -323,6 +327,11 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 		if (next_again(p, s, now, MONO_NEVER - 1, UINT_MAX, &saw_full, pick))
 			return PLAN_GO;
 	return saw_full ? PLAN_FULL : PLAN_SPENT;
+}
+
+uint64_t plan_full_places(const struct plan *p)
+{
+	return p->full;
 }
 
 bool plan_enter(struct plan *p, const struct pick *pick)

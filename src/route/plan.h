@@ -40,6 +40,8 @@ struct plan *plan_create(struct arena *arena, const struct model_policy *model, 
 /* The next try. That there are at most max_attempts is the caller's care; but no
  * target is asked again while that would leave a fallback model without a try. */
 enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct pick *pick);
+/* After PLAN_FULL: the places that were full (see target_places()). */
+uint64_t plan_full_places(const struct plan *p);
 /* Takes the place for a pick that had to wait; false: the target has become full. */
 bool plan_enter(struct plan *p, const struct pick *pick);
 /* How a try ended, unless it ended well. `took_ms` is how long it took to fail,

@@ -6,6 +6,7 @@
 #include "base/slice.h"
 
 struct dialect;
+struct lobby_room;
 struct origin;
 struct target;
 struct rotation;
@@ -26,6 +27,7 @@ struct backend_policy {
 	size_t header_count;
 	struct slice query;           /* added to every target, "api-version=…"; may be empty */
 	unsigned max_in_flight;       /* per URL and process; 0: no limit */
+	unsigned min_in_flight;       /* floor of the limit that adapts; 0: it does not */
 };
 
 /* A backend's URL and the model's name used there. A backend with several URLs
@@ -57,6 +59,11 @@ struct retry_policy {
 	int64_t fast_ms;              /* a fault within this time "failed fast"; default 1 s */
 };
 
+struct queue_policy {                 /* while all targets of a model are full */
+	unsigned length;              /* requests that may wait; default 100; 0: none */
+	int64_t wait_ms;              /* longest wait for a place; default 30 s */
+};
+
 struct model_policy {
 	struct slice name;            /* as clients ask for it; with a '*' at the end: a pattern */
 	bool is_pattern;
@@ -68,6 +75,8 @@ struct model_policy {
 	size_t fallback_count;
 	struct timeout_policy timeouts;
 	struct retry_policy retry;
+	struct queue_policy queue;
+	struct lobby_room *room;      /* where requests wait; bound by lobby_bind(); NULL: nowhere */
 };
 
 #endif

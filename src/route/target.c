@@ -10,6 +10,8 @@
 struct host {
 	struct lock lock;
 	unsigned in_flight;
+	uint64_t places;              /* see target_places() */
+	struct target_registry *registry;
 };
 
 struct target {
@@ -26,6 +28,8 @@ struct target_registry {
 	struct map *targets;          /* key: host key, model */
 	struct map *hosts;            /* key: backend, origin, credential */
 	struct arena *arena;
+	void (*on_free)(void *owner, uint64_t places);
+	void *owner;
 };
 
 struct target_registry *target_registry_create(void)
@@ -64,6 +68,8 @@ static struct host *host_find(struct target_registry *r, struct slice key)
 		return host;
 	host = arena_new(r->arena, struct host);
 	lock_init(&host->lock);
+	host->registry = r;
+	host->places = (uint64_t)1 << (map_count(r->hosts) % 64);
 	map_set(r->hosts, key, host);
 	return host;
 }
@@ -101,6 +107,18 @@ void target_registry_bind(struct target_registry *r, struct arena *arena,
 	arena_free(scratch);
 }
 
+void target_registry_watch(struct target_registry *r,
+			   void (*on_free)(void *owner, uint64_t places), void *owner)
+{
+	r->on_free = on_free;
+	r->owner = owner;
+}
+
+uint64_t target_places(const struct target *t)
+{
+	return t->host->places;
+}
+
 bool target_enter(struct target *t, unsigned max_in_flight)
 {
 	bool room;
@@ -123,6 +141,8 @@ void target_leave(struct target *t)
 	t->in_flight--;
 	t->host->in_flight--;
 	lock_give(&t->host->lock);
+	if (t->host->registry->on_free)
+		t->host->registry->on_free(t->host->registry->owner, t->host->places);
 }
 
 unsigned target_in_flight(struct target *t)

@@ -18,6 +18,15 @@ void target_registry_free(struct target_registry *r);
 void target_registry_bind(struct target_registry *r, struct arena *arena,
 			  struct model_policy *models, size_t model_count);
 
+/* `on_free` is told after each place that was given back, on the thread that
+ * gave it, with the target's bits of target_places(); at most one listener, set
+ * before any place is taken. */
+void target_registry_watch(struct target_registry *r,
+			   void (*on_free)(void *owner, uint64_t places), void *owner);
+/* One bit that all targets which share a limit have in common. Others may have
+ * the same. */
+uint64_t target_places(const struct target *t);
+
 /* Takes a place on the target. False if the backend URL it lives on already
  * has `max_in_flight` requests (0: no limit). Each true is answered by exactly
  * one target_leave(). Any thread. */

@@ -1,0 +1,180 @@
+/* Waiting for a place. */
+#include "exchange/queue.h"
+
+#include "base/check.h"
+#include "exchange/conductor.h"
+
+/* Places may come free without anybody giving one back: a breaker lets through
+ * again, a limit grows. So whoever is first asks from time to time. */
+#define ASK_AGAIN_MS 500
+
+static struct io *io_of(const struct exchange *x)
+{
+	return x->all->setup.io;
+}
+
+static bool waits(const struct exchange *x)
+{
+	return waiter_waits(&x->guest.waiter);
+}
+
+/* ---- giving up ------------------------------------------------------------------ */
+
+static const char *const reasons[] = {
+	[QUEUE_NO_REASON] = "", [QUEUE_FULL] = "queue_full", [QUEUE_TOO_LATE] = "too_late",
+	[QUEUE_SHED] = "for_higher", [QUEUE_WAITED] = "waited",
+};
+
+const char *queue_reason_name(enum queue_reason r)
+{
+	return reasons[r];
+}
+
+static void give_up(struct exchange *x, enum queue_reason why, mono_ms now)
+{
+	x->shed = why;
+	x->retry_after_ms = lobby_retry_ms(x->model->room, now, io_random(io_of(x)));
+	log_line(x->all->setup.log, LOG_INFO, "shed",
+		 "id=%.*s model=%.*s reason=%s priority=%s waited_ms=%lld retry_after_ms=%lld",
+		 SLICE_ARG(x->id), SLICE_ARG(x->model->name), reasons[why],
+		 priority_name(x->guest.waiter.priority), (long long)x->queued_ms,
+		 (long long)x->retry_after_ms);
+	exchange_give_up(x, true, now);
+}
+
+void queue_error(struct exchange *x, struct error_answer *e)
+{
+	static const char *const sentences[] = {
+		[QUEUE_NO_REASON] = "",
+		[QUEUE_FULL] = ", and as many requests as may are waiting for them already",
+		[QUEUE_TOO_LATE] = ", and it would be too late for this request when its turn came",
+		[QUEUE_SHED] = ", and this request had to leave the queue for one that matters more",
+		[QUEUE_WAITED] = ", and none became free while this request waited",
+	};
+
+	e->fault = FAULT_SHED;
+	e->retry_after_ms = x->shed ? x->retry_after_ms : -1;
+	e->message = arena_printf(x->arena, "All targets of the model '%.*s' have as many requests as they "
+				  "can take%s; try again later.", SLICE_ARG(x->facts.model),
+				  sentences[x->shed]);
+}
+
+/* ---- waiting ----------------------------------------------------------------------- */
+
+static int64_t wait_left_ms(const struct exchange *x)
+{
+	int64_t left = x->model->queue.wait_ms - x->queued_ms;
+
+	return left > 0 ? left : 0;
+}
+
+static void set_timer(struct exchange *x, mono_ms now)
+{
+	mono_ms end = mono_after(x->queued_at, wait_left_ms(x));
+
+	io_timer_set(io_of(x), &x->queue_limit, mono_earlier(end, mono_after(now, ASK_AGAIN_MS)));
+}
+
+/* Out of the room; the time spent there counts. */
+static void leave(struct exchange *x, bool served, mono_ms now)
+{
+	if (x->queued_at == MONO_NEVER)
+		return;
+	x->queued_ms += now - x->queued_at;
+	x->queued_at = MONO_NEVER;
+	io_timer_clear(io_of(x), &x->queue_limit);
+	lobby_leave(&x->guest, served);
+}
+
+static void on_timer(struct io_timer *timer, mono_ms now)
+{
+	struct exchange *x = CONTAINER_OF(timer, struct exchange, queue_limit);
+
+	if (now - x->queued_at >= wait_left_ms(x)) {
+		leave(x, false, now);
+		give_up(x, QUEUE_WAITED, now);
+		return;
+	}
+	set_timer(x, now);
+	lobby_ask(x->model->room);
+}
+
+static void on_called(struct lobby_guest *g, bool shed)
+{
+	struct exchange *x = CONTAINER_OF(g, struct exchange, guest);
+	mono_ms now = io_now(io_of(x));
+
+	if (!shed) {
+		exchange_try(x, now);
+		return;
+	}
+	leave(x, false, now);
+	give_up(x, QUEUE_SHED, now);
+}
+
+void queue_init(struct exchange *x, const struct h1_head *head)
+{
+	struct slice key = x->who ? x->who->name : SLICE_NONE;
+
+	x->queued_at = x->runs_since = MONO_NEVER;
+	x->queue_limit.fire = on_timer;
+	x->guest.on_called = on_called;
+	x->guest.waiter.priority = admit_priority(x->who, h1_get(head, S("x-backstay-priority")));
+	x->guest.waiter.key = slice_hash(key, 0);
+	x->client_timeout_ms = admit_timeout_ms(h1_get(head, S("x-request-timeout")));
+}
+
+bool queue_is_behind(struct exchange *x)
+{
+	return x->model->room && x->model->queue.length && lobby_is_behind(x->model->room, &x->guest);
+}
+
+static void stop_running(struct exchange *x, mono_ms now)
+{
+	if (x->runs_since == MONO_NEVER)
+		return;
+	lobby_ended(x->model->room, x->runs_since, now);
+	x->runs_since = MONO_NEVER;
+}
+
+void queue_wait(struct exchange *x, uint64_t places, mono_ms now)
+{
+	enum room_verdict verdict;
+
+	if (waits(x)) {
+		lobby_wait_on(&x->guest, places);
+		return;
+	}
+	if (!x->model->room || !x->model->queue.length) {
+		exchange_give_up(x, true, now);
+		return;
+	}
+	stop_running(x, now);
+	x->guest.waiter.deadline = x->deadline_at;
+	x->guest.waiter.wait_max_ms = wait_left_ms(x);
+	verdict = lobby_enter(x->all->desk, x->model->room, &x->guest, x->model->queue.length, now);
+	if (verdict != ROOM_WAIT) {
+		give_up(x, verdict == ROOM_FULL ? QUEUE_FULL : QUEUE_TOO_LATE, now);
+		return;
+	}
+	log_line(x->all->setup.log, LOG_DEBUG, "queued", "id=%.*s model=%.*s priority=%s",
+		 SLICE_ARG(x->id), SLICE_ARG(x->model->name), priority_name(x->guest.waiter.priority));
+	x->queued_at = now;
+	exchange_queued(x);
+	set_timer(x, now);
+}
+
+void queue_run(struct exchange *x, bool served, mono_ms now)
+{
+	leave(x, served, now);
+	if (!served || !x->model->room || x->runs_since != MONO_NEVER)
+		return;
+	x->runs_since = now;
+	lobby_began(x->model->room, now);
+}
+
+void queue_end(struct exchange *x, mono_ms now)
+{
+	leave(x, false, now);
+	stop_running(x, now);
+}
