@@ -4,11 +4,14 @@
 #define BACKSTAY_ROUTE_POLICY_H
 
 #include "base/slice.h"
+#include "resilience/breaker.h"
+#include "resilience/outlier.h"
 
 struct dialect;
 struct origin;
 struct target;
 struct rotation;
+struct model_state;
 
 struct header_policy {
 	struct slice name, value;     /* value may be a secret */
@@ -28,6 +31,16 @@ struct backend_policy {
 	unsigned max_in_flight;       /* per URL and process; 0: no limit */
 };
 
+/* What a request may need and a target may lack; bits. */
+enum capability {
+	CAN_TOOLS = 1,
+	CAN_IMAGES = 2,
+	CAN_AUDIO = 4,
+	CAN_SCHEMA = 8,               /* answers held to a JSON schema */
+	CAN_STREAM = 16,
+	CAN_ALL = 31,
+};
+
 /* A backend's URL and the model's name used there. A backend with several URLs
  * gives as many targets. */
 struct target_policy {
@@ -35,13 +48,22 @@ struct target_policy {
 	const struct backend_policy *backend;
 	const struct origin *origin;
 	struct slice host_key;        /* unique text of backend and URL: targets with equal ones share a host */
+	struct slice machine_key;     /* unique text of scheme, host and port: those with equal ones are
+				       * refused together; empty: the host key */
 	struct slice model;           /* upstream name; a '*' at its end: what the pattern's star stood for */
 	unsigned weight;              /* 1 .. 1000 */
 	unsigned priority;            /* 1 is tried before 2 */
+	unsigned lacks;               /* bits of enum capability that it cannot do; 0: everything goes */
+	int64_t context_window;       /* tokens; 0: unknown */
 	struct target *state;         /* bound by target_registry_bind() */
 };
 
-enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_IN_FLIGHT };
+enum balance {
+	BALANCE_ROUND_ROBIN,          /* in turn, by weight */
+	BALANCE_LEAST_IN_FLIGHT,      /* of two drawn by chance the one with less to do */
+	BALANCE_LEAST_LATENCY,        /* of two drawn by chance the quicker, for its load */
+	BALANCE_PREFIX_AFFINITY,      /* conversations stay where their beginning is known */
+};
 
 struct timeout_policy {               /* all in ms */
 	int64_t first_token_ms;       /* default 12 s */
@@ -55,6 +77,8 @@ struct retry_policy {
 	unsigned max_attempts;        /* over all targets and fallbacks; default 4 */
 	int64_t patience_ms;          /* longest wait for a rate limit's hint; default 3 s */
 	int64_t fast_ms;              /* a fault within this time "failed fast"; default 1 s */
+	int64_t budget_milli;         /* retries paid for by each success, in thousandths of a percent of
+				       * one; default 20 % */
 };
 
 struct model_policy {
@@ -63,7 +87,11 @@ struct model_policy {
 	struct target_policy *targets;
 	size_t target_count;
 	struct rotation *rotation;    /* bound by target_registry_bind() */
+	struct model_state *state;    /* likewise; kept over reloads */
 	enum balance balance;
+	struct slice sticky;          /* a header's name, lower case; "user": that of the body; empty: none */
+	struct breaker_policy breaker;
+	struct outlier_policy ejection;
 	const struct model_policy *const *fallbacks;   /* in the order to try */
 	size_t fallback_count;
 	struct timeout_policy timeouts;
