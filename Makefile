@@ -48,11 +48,11 @@ fuzz:
 
 bench: all
 	@sh scripts/install-deps.sh run bench
-	@sh bench/run.sh
+	@BUILD=$(BUILD) sh bench/run.sh
 
 test-real: all
-	@sh scripts/install-deps.sh --optional sdk
-	@sh tests/real/run.sh
+	@sh scripts/install-deps.sh --optional test sdk
+	@BUILD=$(BUILD) BACKSTAY=$(BACKSTAY) sh tests/real/run.sh
 
 install: all
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX))

@@ -17,9 +17,9 @@ packages_of() {
 	run)   echo "gcc:cc libc6-dev make:make meson:meson ninja-build:ninja pkg-config:pkg-config" \
 	            "python3:python3 ca-certificates libev-dev libssl-dev libc-ares-dev" \
 	            "libyaml-dev zlib1g-dev" ;;
-	test)  echo "libcmocka-dev curl:curl openssl:openssl procps:ps" ;;
-	sdk)   echo "python3-venv nodejs:node npm:npm" ;;
-	bench) echo "nginx-light:nginx haproxy:haproxy wrk:wrk" ;;
+	test)  echo "libcmocka-dev python3-venv python3-pytest curl:curl openssl:openssl procps:ps" ;;
+	sdk)   echo "nodejs:node npm:npm" ;;
+	bench) echo "nginx-light:nginx haproxy:haproxy" ;;
 	fuzz)  echo "clang:clang libclang-rt-14-dev" ;;
 	*)     echo "install-deps.sh: no group is called '$1' (run, test, sdk, bench, fuzz)" >&2
 	       exit 2 ;;
@@ -28,10 +28,14 @@ packages_of() {
 
 is_there() {
 	package=${1%%:*}
-	program=${1#*:}
-	[ "$package" != "$program" ] && command -v "$program" >/dev/null 2>&1 && return 0
-	# sbin is in nobody's PATH but root's.
-	[ "$package" != "$program" ] && [ -x "/usr/sbin/$program" ] && return 0
+	case $1 in
+	*:*)
+		program=${1#*:}
+		command -v "$program" >/dev/null 2>&1 && return 0
+		# sbin is in nobody's PATH but root's.
+		[ -x "/usr/sbin/$program" ] && return 0
+		;;
+	esac
 	dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed
 }
 

@@ -85,7 +85,9 @@ def run_e2e(args, total):
     binary = os.path.abspath(os.path.join(args.build, "src", "daemon", "backstay"))
     counts = None
     process = subprocess.Popen(["bash", script], cwd=ROOT, stdout=subprocess.PIPE, text=True,
-                               errors="replace", env=dict(os.environ, BACKSTAY=binary))
+                               errors="replace", env=dict(
+                                   os.environ, BACKSTAY=binary,
+                                   E2E_HOME=os.path.abspath(os.path.join(args.build, "e2e"))))
     for line in process.stdout:
         print(line, end="", flush=True)
         match = COUNTS.match(line.strip())

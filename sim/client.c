@@ -20,20 +20,21 @@ struct sim_client {
 	struct buf in, request;
 	enum reading reading;
 	size_t scanned;
-	bool is_head_request, keep_alive, served;
+	bool keep_alive, served;
 	enum h1_body framing;
 	uint64_t left;
 	struct chunked chunked;
 	struct sse sse;
 	struct slice content_type;
-	struct sim_answer answer;
+	struct sim_answer **answers;          /* all asked for; those from `ended` on are awaited */
+	unsigned asked, ended;
+	struct sim_answer none;
 };
-
-
 
 const char *sim_answer_end_name(enum sim_answer_end end)
 {
-	static const char *const names[] = { "pending", "complete", "error", "broken", "left" };
+	static const char *const names[] = { "pending", "complete", "error", "broken", "left",
+						"unserved" };
 
 	return names[end];
 }
@@ -45,19 +46,40 @@ static void answer_free(struct sim_answer *a)
 	buf_free(&a->text);
 }
 
-static void answer_begin(struct sim_client *c)
+/* The answer that bytes belong to: the first awaited one, else the last. */
+static struct sim_answer *current(struct sim_client *c)
 {
-	answer_free(&c->answer);
-	c->answer = (struct sim_answer){
-		.asked_at = io_now(c->io), .head_at = MONO_NEVER, .text_at = MONO_NEVER,
-		.ended_at = MONO_NEVER, .head = BUF_INIT(BODY_MAX), .body = BUF_INIT(BODY_MAX),
-		.text = BUF_INIT(BODY_MAX), .reused = c->served,
-	};
+	if (c->ended < c->asked)
+		return c->answers[c->ended];
+	return c->asked ? c->answers[c->asked - 1] : &c->none;
+}
+
+static void read_next(struct sim_client *c)
+{
 	sse_free(&c->sse);
 	sse_init(&c->sse, EVENT_MAX);
 	c->chunked = (struct chunked){ 0 };
-	c->reading = READ_HEAD;
 	c->scanned = 0;
+	c->reading = c->ended < c->asked ? READ_HEAD : READ_NOTHING;
+	if (c->reading == READ_HEAD)
+		current(c)->reused = c->served;
+}
+
+static void await(struct sim_client *c, bool to_head)
+{
+	struct sim_answer *a = calloc(1, sizeof *a);
+
+	must(a != NULL);
+	*a = (struct sim_answer){
+		.asked_at = io_now(c->io), .head_at = MONO_NEVER, .text_at = MONO_NEVER,
+		.ended_at = MONO_NEVER, .head = BUF_INIT(BODY_MAX), .body = BUF_INIT(BODY_MAX),
+		.text = BUF_INIT(BODY_MAX), .to_head = to_head,
+	};
+	c->answers = realloc(c->answers, (c->asked + 1) * sizeof *c->answers);
+	must(c->answers != NULL);
+	c->answers[c->asked++] = a;
+	if (c->reading == READ_NOTHING)
+		read_next(c);
 }
 
 struct sim_client *sim_client_create(struct io *io, const struct io_addr *to)
@@ -70,9 +92,7 @@ struct sim_client *sim_client_create(struct io *io, const struct io_addr *to)
 	c->in = BUF_INIT(BODY_MAX);
 	c->request = BUF_INIT(BODY_MAX);
 	sse_init(&c->sse, EVENT_MAX);
-	answer_begin(c);
-	c->answer.end = ANSWER_LEFT;
-	c->reading = READ_NOTHING;
+	c->none.end = ANSWER_LEFT;
 	return c;
 }
 
@@ -90,26 +110,42 @@ void sim_client_free(struct sim_client *c)
 	if (!c)
 		return;
 	hang_up(c, IO_CLOSE_NOW);
-	answer_free(&c->answer);
+	for (unsigned i = 0; i < c->asked; i++) {
+		answer_free(c->answers[i]);
+		free(c->answers[i]);
+	}
+	free(c->answers);
 	sse_free(&c->sse);
 	buf_free(&c->in);
 	buf_free(&c->request);
 	free(c);
 }
 
+/* The current answer has got its end. */
 static void ended(struct sim_client *c)
 {
-	const struct sim_answer *a = &c->answer;
+	const struct sim_answer *a = current(c);
 
-	c->reading = READ_NOTHING;
 	sim_trace(sim_io_world(c->io), sim_io_name(c->io), "answer %s: status %d, %zu bytes of text%s%s",
 		  sim_answer_end_name(a->end), a->status, buf_len(&a->text),
 		  a->violation[0] ? ", VIOLATION: " : "", a->violation);
+	c->ended++;
+	read_next(c);
+}
+
+/* Those that wait behind it will not be answered on this connection. */
+static void give_up(struct sim_client *c, enum sim_answer_end how)
+{
+	while (c->ended < c->asked) {
+		current(c)->end = how;
+		current(c)->ended_at = io_now(c->io);
+		ended(c);
+	}
 }
 
 static void broken(struct sim_client *c, const char *how)
 {
-	struct sim_answer *a = &c->answer;
+	struct sim_answer *a = current(c);
 
 	if (c->reading == READ_NOTHING)
 		return;
@@ -117,31 +153,37 @@ static void broken(struct sim_client *c, const char *how)
 	a->ended_at = io_now(c->io);
 	snprintf(a->broken, sizeof a->broken, "%s", how);
 	ended(c);
+	give_up(c, ANSWER_UNSERVED);
 }
 
 /* ---- reading --------------------------------------------------------------------- */
 
 static void clean_end(struct sim_client *c)
 {
-	struct sim_answer *a = &c->answer;
+	struct sim_answer *a = current(c);
 
 	if (a->is_stream && sse_rest(&c->sse).len)
 		judge_violation(a, "the body ended inside an event");
 	judge_clean_end(a, c->content_type, io_now(c->io));
 	c->served = true;
-	if (buf_len(&c->in))
+	/* Who refuses a connection does not know yet that HEAD was asked. */
+	if (buf_len(&c->in) && (c->ended + 1 == c->asked || !c->keep_alive) &&
+	    !(a->to_head && !c->keep_alive))
 		judge_violation(a, "%zu bytes follow the end of the answer", buf_len(&c->in));
 	ended(c);
-	if (!c->keep_alive)
-		hang_up(c, IO_CLOSE_FLUSH);
+	if (c->keep_alive)
+		return;
+	give_up(c, ANSWER_UNSERVED);
+	hang_up(c, IO_CLOSE_FLUSH);
 }
 
 static void take_body(struct sim_client *c, struct slice bytes)
 {
+	struct sim_answer *a = current(c);
 	struct sse_event ev;
 
-	if (!c->answer.is_stream) {
-		buf_put(&c->answer.body, bytes);
+	if (!a->is_stream) {
+		buf_put(&a->body, bytes);
 		return;
 	}
 	for (;;) {
@@ -149,10 +191,10 @@ static void take_body(struct sim_client *c, struct slice bytes)
 		case SSE_MORE:
 			return;
 		case SSE_EVENT:
-			judge_event(&c->answer, &ev, io_now(c->io));
+			judge_event(a, &ev, io_now(c->io));
 			break;
 		case SSE_TOO_LONG:
-			judge_violation(&c->answer, "an event of over %zu bytes", EVENT_MAX);
+			judge_violation(a, "an event of over %zu bytes", EVENT_MAX);
 			return;
 		}
 	}
@@ -169,7 +211,7 @@ static bool read_chunks(struct sim_client *c)
 		take_body(c, data);
 	buf_consume(&c->in, had - in.len);
 	if (step == CHUNKED_BAD) {
-		judge_violation(&c->answer, "the chunks are malformed");
+		judge_violation(current(c), "the chunks are malformed");
 		broken(c, "malformed chunks");
 		hang_up(c, IO_CLOSE_NOW);
 	}
@@ -180,19 +222,21 @@ static bool read_plain(struct sim_client *c)
 {
 	struct slice in = buf_slice(&c->in);
 
+	if (c->framing == H1_BODY_NONE)
+		return true;
 	if (c->framing == H1_BODY_LENGTH && in.len > c->left)
 		in.len = (size_t)c->left;
 	take_body(c, in);
 	buf_consume(&c->in, in.len);
 	if (c->framing != H1_BODY_LENGTH)
-		return c->framing == H1_BODY_NONE;
+		return false;
 	c->left -= in.len;
 	return c->left == 0;
 }
 
 static void take_head(struct sim_client *c, const struct h1_head *head)
 {
-	struct sim_answer *a = &c->answer;
+	struct sim_answer *a = current(c);
 	struct slice bytes = buf_slice(&c->in);
 
 	a->status = head->status;
@@ -216,7 +260,7 @@ static bool read_head(struct sim_client *c)
 
 	must(head != NULL);
 	while ((r = h1_parse_response(buf_slice(&c->in), H1_HEAD_BYTES_MAX, &c->scanned,
-				      c->is_head_request, head)) == H1_OK) {
+				      current(c)->to_head, head)) == H1_OK) {
 		final = head->status >= 200;
 		if (final)
 			take_head(c, head);
@@ -227,7 +271,7 @@ static bool read_head(struct sim_client *c)
 	}
 	free(head);
 	if (r != H1_OK && r != H1_MORE) {
-		judge_violation(&c->answer, "a malformed head: %s", h1_result_text(r));
+		judge_violation(current(c), "a malformed head: %s", h1_result_text(r));
 		broken(c, "malformed head");
 		hang_up(c, IO_CLOSE_NOW);
 	}
@@ -239,15 +283,18 @@ static void on_data(void *owner, struct slice bytes)
 	struct sim_client *c = owner;
 
 	if (c->reading == READ_NOTHING) {
-		judge_violation(&c->answer, "%zu bytes outside of any answer", bytes.len);
+		judge_violation(current(c), "%zu bytes outside of any answer", bytes.len);
 		return;
 	}
 	buf_put(&c->in, bytes);
-	if (c->reading == READ_HEAD && !read_head(c))
-		return;
-	if (c->reading == READ_BODY &&
-	    (c->framing == H1_BODY_CHUNKED ? read_chunks(c) : read_plain(c)))
+	while (c->s && c->reading != READ_NOTHING) {
+		if (c->reading == READ_HEAD && !read_head(c))
+			return;
+		if (c->reading != READ_BODY ||
+		    !(c->framing == H1_BODY_CHUNKED ? read_chunks(c) : read_plain(c)))
+			return;
 		clean_end(c);
+	}
 }
 
 static void on_end(void *owner)
@@ -282,17 +329,25 @@ static bool says(struct slice headers, struct slice name)
 	return slice_find_nocase(headers, name) != SLICE_NOT_FOUND;
 }
 
-void sim_client_ask(struct sim_client *c, const struct sim_client_request *r)
+void sim_client_say(struct sim_client *c, struct slice bytes, unsigned answers)
 {
-	struct slice bytes;
-
-	must(c->reading == READ_NOTHING);
 	if (!c->s)
 		c->served = false;
-	answer_begin(c);
-	c->is_head_request = slice_eq(r->method, S("HEAD"));
+	while (answers-- > 0)
+		await(c, false);
+	if (!c->s)
+		c->s = io_connect(c->io, &c->to, &client_events, c);
+	io_write(c->s, &bytes, 1);
+}
+
+void sim_client_ask(struct sim_client *c, const struct sim_client_request *r)
+{
+	if (!c->s)
+		c->served = false;
+	await(c, slice_eq(r->method, S("HEAD")));
 	buf_clear(&c->request);
-	buf_putf(&c->request, "%.*s %.*s HTTP/1.1\r\n", SLICE_ARG(r->method), SLICE_ARG(r->path));
+	buf_putf(&c->request, "%.*s %.*s HTTP/1.%d\r\n", SLICE_ARG(r->method), SLICE_ARG(r->path),
+		 !r->http10);
 	if (!says(r->headers, S("host:")))
 		buf_puts(&c->request, "Host: proxy.test\r\n");
 	if (r->body.len && !says(r->headers, S("content-type:")))
@@ -303,19 +358,12 @@ void sim_client_ask(struct sim_client *c, const struct sim_client_request *r)
 	buf_put(&c->request, r->headers);
 	buf_puts(&c->request, "\r\n");
 	buf_put(&c->request, r->body);
-	if (!c->s)
-		c->s = io_connect(c->io, &c->to, &client_events, c);
-	bytes = buf_slice(&c->request);
-	io_write(c->s, &bytes, 1);
+	sim_client_say(c, buf_slice(&c->request), 0);
 }
 
 void sim_client_leave(struct sim_client *c, enum io_close how)
 {
-	if (c->reading != READ_NOTHING) {
-		c->answer.end = ANSWER_LEFT;
-		c->answer.ended_at = io_now(c->io);
-		ended(c);
-	}
+	give_up(c, ANSWER_LEFT);
 	hang_up(c, how);
 }
 
@@ -331,9 +379,25 @@ void sim_client_pause(struct sim_client *c, bool paused)
 		io_read_pause(c->s, paused);
 }
 
+unsigned sim_client_asked(const struct sim_client *c)
+{
+	return c->asked;
+}
+
+const struct sim_answer *sim_client_answer_at(const struct sim_client *c, unsigned n)
+{
+	must(n < c->asked);
+	return c->answers[n];
+}
+
 const struct sim_answer *sim_client_answer(const struct sim_client *c)
 {
-	return &c->answer;
+	return c->asked ? c->answers[c->asked - 1] : &c->none;
+}
+
+bool sim_client_waits(const struct sim_client *c)
+{
+	return c->ended < c->asked;
 }
 
 struct slice sim_answer_header(const struct sim_answer *a, struct slice name)

@@ -19,6 +19,7 @@ enum sim_answer_end {
 	ANSWER_ERROR,                 /* an error status, or an error event in the stream */
 	ANSWER_BROKEN,                /* the connection broke or was refused before the end */
 	ANSWER_LEFT,                  /* the client went first */
+	ANSWER_UNSERVED,              /* asked behind an answer that closed the connection: ask again */
 };
 
 struct sim_answer {
@@ -27,6 +28,7 @@ struct sim_answer {
 	struct buf head;              /* of the final response, as it came */
 	struct buf body;              /* not streamed: the whole body */
 	struct buf text;              /* the words of the answer, decoded, tool arguments too */
+	bool to_head;                 /* of a HEAD request: without a body */
 	bool is_stream, done;         /* an event stream; [DONE] or its like was seen */
 	char finish_reason[32];       /* "" : none was seen */
 	char error_code[64], error_type[64];
@@ -41,6 +43,7 @@ struct sim_client_request {
 	struct slice method, path;
 	struct slice headers;         /* further lines "Name: value\r\n"… */
 	struct slice body;
+	bool http10;                  /* says that it is of HTTP/1.0 */
 };
 
 /* A client that talks to `to` from `io`. The caller ends it with
@@ -49,16 +52,24 @@ struct sim_client *sim_client_create(struct io *io, const struct io_addr *to);
 /* Closes what is open and frees; NULL is fine. */
 void sim_client_free(struct sim_client *c);
 /* Sends a request, on the connection of the last answer where that still
- * stands. The last answer must have ended; it is forgotten. */
+ * stands; pipelined where that answer has not ended. */
 void sim_client_ask(struct sim_client *c, const struct sim_client_request *request);
+/* Sends bytes as they are and waits for `answers` more answers. */
+void sim_client_say(struct sim_client *c, struct slice bytes, unsigned answers);
 /* Goes away: politely (FIN in both directions), or with a reset. */
 void sim_client_leave(struct sim_client *c, enum io_close how);
 /* Says that it will send no more, and goes on reading. */
 void sim_client_finish(struct sim_client *c);
 /* Stops and resumes reading. */
 void sim_client_pause(struct sim_client *c, bool paused);
-/* The answer so far; valid until the next request. */
+/* Answers asked for so far, and the Nth of them (0 is the first) as far as it has
+ * come. Both live as long as the client. */
+unsigned sim_client_asked(const struct sim_client *c);
+const struct sim_answer *sim_client_answer_at(const struct sim_client *c, unsigned n);
+/* The last one asked for; one that was left before there is any. */
 const struct sim_answer *sim_client_answer(const struct sim_client *c);
+/* An answer is still awaited. */
+bool sim_client_waits(const struct sim_client *c);
 /* Value of a response header of that name; SLICE_NONE if absent. */
 struct slice sim_answer_header(const struct sim_answer *a, struct slice name);
 /* "complete", "error" ...; static. */

@@ -2,13 +2,25 @@
  * right answer as they are, so that a complete answer can be compared. */
 #include "sim/explore.h"
 
+#include "base/check.h"
 #include "base/rng.h"
+
+#include <string.h>
+
+/* What one stream of the proxy may have queued: what the exchange lets a slow
+ * client owe it, and what arrives in one piece before it stops. */
+#define QUEUED_MAX (400 * 1024)
+
+#define NO_GOOD 255
 
 struct explorer {
 	struct rng rng;
 	struct buf *out;
 	unsigned backends;
+	unsigned good;                /* the backend that nothing befalls; NO_GOOD: none */
+	unsigned stages[8];           /* of each backend: 0 "chat", 1 "spare", 2 "last" */
 	int64_t span_ms;
+	bool keys, big, drains;
 };
 
 static const char *const behaviours[] = {
@@ -30,14 +42,21 @@ static const char *const behaviours[] = {
 	"choices empty", "done-only", "json-for-stream", "sse-for-json",
 };
 
+/* Only behind the last line of a world without a good backend: they blame the
+ * request, or the proxy's own machine. */
+static const char *const verdicts[] = { "context-length", "content-filter", "status 400", "status 422" };
+
 static const char *const blows[] = {
 	"reset", "cut", "vanish", "stall 300ms", "stall 4s", "cut idle 50ms", "refuse 2",
-	"refuse", "ok", "ok", "ok", "blackhole 1", "unreachable 1", "local 1", "jitter 20ms",
+	"refuse", "ok", "ok", "ok", "blackhole 1", "unreachable 1", "jitter 20ms",
 	"latency 5ms", "cuts random", "cuts bytes", "cuts whole", "window 3000", "idle-close 2s",
 	"plan reset to client after 300 times 1", "plan cut to client after 700 times 2",
 	"plan vanish to client after 500 times 1", "plan stall to client after 400 for 2s times 2",
 	"plan reset to server after 50 times 1", "plan cut to client after 0 times 1",
+	"junk \"HTTP/1.1 408 Request Timeout\\r\\nContent-Length: 0\\r\\n\\r\\n\"",
+	"junk \"HTTP/1.1 408 Request Timeout\\r\\nConnection: close\\r\\n\\r\\n\"",
 	"junk \"HTTP/1.1 408 Request Timeout\\r\\nContent-Length: 0\\r\\n\\r\\n\" idle 3s",
+	"junk \"\\r\\n\"", "junk \"220 mail.test ESMTP\\r\\n\"",
 };
 
 static uint64_t below(struct explorer *e, uint64_t n)
@@ -45,75 +64,229 @@ static uint64_t below(struct explorer *e, uint64_t n)
 	return rng_below(&e->rng, n);
 }
 
+static bool one_in(struct explorer *e, uint64_t n)
+{
+	return below(e, n) == 0;
+}
+
 static int64_t some_time(struct explorer *e)
 {
 	return (int64_t)below(e, (uint64_t)e->span_ms);
 }
 
+/* One that something may befall. */
 static char some_backend(struct explorer *e)
 {
-	return (char)('a' + below(e, e->backends));
+	unsigned i = (unsigned)below(e, e->backends - (e->good != NO_GOOD));
+
+	return (char)('a' + i + (i >= e->good));
+}
+
+static unsigned long long some_ms(struct explorer *e, uint64_t least, uint64_t more)
+{
+	return (unsigned long long)(least + below(e, more));
+}
+
+static const char *some_behaviour(struct explorer *e)
+{
+	if (e->good == NO_GOOD && one_in(e, 20))
+		return verdicts[below(e, COUNT_OF(verdicts))];
+	return behaviours[below(e, COUNT_OF(behaviours))];
 }
 
 static void write_backends(struct explorer *e)
 {
-	uint64_t tokens = 5 + below(e, 40);
+	unsigned long long tokens = e->big ? some_ms(e, 1000, 3000) : some_ms(e, 5, 40);
 
 	for (unsigned i = 0; i < e->backends; i++) {
 		buf_putf(e->out, "backend %c at %c.test:80\n    tokens %llu\n    ttft %llums\n"
-			 "    gap %llums\n", 'a' + i, 'a' + i, (unsigned long long)tokens,
-			 (unsigned long long)below(e, 200), (unsigned long long)below(e, 30));
-		if (below(e, 3) == 0)
-			buf_putf(e->out, "    behaviour %s\n",
-				 behaviours[below(e, COUNT_OF(behaviours))]);
+			 "    gap %llums\n", 'a' + i, 'a' + i, tokens, some_ms(e, 0, 200),
+			 e->big ? 0 : some_ms(e, 0, 30));
+		if (i != e->good && one_in(e, 3))
+			buf_putf(e->out, "    behaviour %s\n", some_behaviour(e));
 		buf_putf(e->out, "link %c latency %llums jitter %llums\n", 'a' + i,
-			 (unsigned long long)below(e, 30), (unsigned long long)below(e, 10));
+			 some_ms(e, 0, 30), some_ms(e, 0, 10));
 	}
 }
 
-static void write_config(struct explorer *e)
-{
-	unsigned fallback = below(e, 2) ? e->backends - 1 : e->backends;
+/* ---- the config --------------------------------------------------------------- */
 
-	buf_puts(e->out, "config\n    listen: 127.0.0.1:8080\n    backends:\n");
-	for (unsigned i = 0; i < e->backends; i++)
-		buf_putf(e->out, "      %c: {dialect: openai, url: 'http://%c.test/v1'%s}\n",
-			 'a' + i, 'a' + i, below(e, 6) ? "" : ", max_in_flight: 3");
-	buf_puts(e->out, "    models:\n      chat:\n        targets:\n");
-	for (unsigned i = 0; i < fallback; i++)
-		buf_putf(e->out, "          - {backend: %c, model: m, weight: %llu, priority: %llu}\n",
-			 'a' + i, (unsigned long long)(1 + below(e, 3)),
-			 (unsigned long long)(1 + below(e, 2)));
-	buf_putf(e->out, "        timeouts: {first_token: %llums, idle: %llums, total: %llus}\n",
-		 (unsigned long long)(500 + below(e, 2000)),
-		 (unsigned long long)(500 + below(e, 2000)), (unsigned long long)(5 + below(e, 30)));
-	if (fallback == e->backends)
-		return;
-	buf_puts(e->out, "        fallbacks: [spare]\n      spare:\n        targets:\n");
-	buf_putf(e->out, "          - {backend: %c, model: s}\n", 'a' + fallback);
+static void write_backend_config(struct explorer *e, unsigned i)
+{
+	buf_putf(e->out, "      %c: {dialect: openai, url: 'http://%c.test/v1'", 'a' + i, 'a' + i);
+	if (i != e->good && one_in(e, 4))
+		buf_putf(e->out, ", max_in_flight: %llu", some_ms(e, 1, 4));
+	if (one_in(e, 5))
+		buf_putf(e->out, ", idle_connections: %llu", some_ms(e, 0, 3));
+	if (one_in(e, 5))
+		buf_putf(e->out, ", keep_alive: %llums", some_ms(e, 0, 3000));
+	buf_puts(e->out, "}\n");
 }
 
-static void write_client(struct explorer *e, unsigned number)
+/* With a good backend there is time and there are attempts enough to reach it. */
+static void write_limits(struct explorer *e)
 {
-	int64_t at_ms = some_time(e);
+	bool good = e->good != NO_GOOD;
 
-	buf_putf(e->out, "at %lldms client c%u chat \"words of %u\"%s\n", (long long)at_ms, number,
-		 number, below(e, 4) ? " stream" : "");
+	buf_putf(e->out, "        timeouts: {first_token: %llums, idle: %llums, answer: %llums, "
+		 "total: %llus}\n", some_ms(e, 600, 2000), some_ms(e, 600, 2000),
+		 some_ms(e, 3000, 4000), good ? 300 : some_ms(e, 5, 30));
+	buf_putf(e->out, "        retry: {max_attempts: %llu, patience: %llums}\n",
+		 good ? 2ull * e->backends : some_ms(e, 1, 6), some_ms(e, 0, 4000));
+}
+
+static void write_model(struct explorer *e, unsigned stage, const char *name, const char *fallback)
+{
+	buf_putf(e->out, "      %s:\n", name);
+	if (one_in(e, 3))
+		buf_puts(e->out, "        balance: least_in_flight\n");
+	if (fallback)
+		buf_putf(e->out, "        fallbacks: [%s]\n", fallback);
+	write_limits(e);
+	buf_puts(e->out, "        targets:\n");
+	for (unsigned i = 0; i < e->backends; i++)
+		if (e->stages[i] == stage)
+			buf_putf(e->out, "          - {backend: %c, model: m%u, weight: %llu, "
+				 "priority: %llu}\n", 'a' + i, stage, some_ms(e, 1, 3),
+				 some_ms(e, 1, 2));
+}
+
+static bool has_stage(const struct explorer *e, unsigned stage)
+{
+	for (unsigned i = 0; i < e->backends; i++)
+		if (e->stages[i] == stage)
+			return true;
+	return false;
+}
+
+static void write_yaml(struct explorer *e)
+{
+	for (unsigned i = 0; i < e->backends; i++)
+		e->stages[i] = one_in(e, 3) ? (unsigned)below(e, 3) : 0;
+	if (!has_stage(e, 0))
+		e->stages[below(e, e->backends)] = 0;
+	if (!has_stage(e, 1))
+		for (unsigned i = 0; i < e->backends; i++)
+			e->stages[i] = e->stages[i] == 2 ? 1 : e->stages[i];
+	buf_puts(e->out, "    listen: 127.0.0.1:8080\n");
+	if (e->keys)
+		buf_puts(e->out, "    keys: [{name: app, key: secret-app}]\n");
+	if (e->good == NO_GOOD && one_in(e, 8))
+		buf_putf(e->out, "    limits: {connections: %llu}\n", some_ms(e, 2, 8));
+	buf_putf(e->out, "    defaults: {timeouts: {connect: %llums}}\n", some_ms(e, 400, 1500));
+	buf_puts(e->out, "    backends:\n");
+	for (unsigned i = 0; i < e->backends; i++)
+		write_backend_config(e, i);
+	buf_puts(e->out, "    models:\n");
+	write_model(e, 0, "chat", has_stage(e, 1) ? "spare" : NULL);
+	if (has_stage(e, 1))
+		write_model(e, 1, "spare", has_stage(e, 2) ? "last" : NULL);
+	if (has_stage(e, 2))
+		write_model(e, 2, "last", NULL);
+}
+
+/* ---- clients -------------------------------------------------------------------- */
+
+/* One request. Gives whether the good backend must see it through. A client of
+ * HTTP/1.0 sends nothing behind it: `last`. */
+static bool write_request(struct explorer *e, unsigned number, const char *key, bool last)
+{
+	static const char *const kinds[] = {
+		"chat", "chat", "chat", "chat", "chat", "completions", "responses", "embeddings",
+		"moderations",
+	};
+	static const char *const others[] = {
+		"GET /v1/models", "HEAD /v1/models", "GET /v1/models/chat", "GET /nowhere",
+		"POST /v1/chat/completions {\"model\":\"chat\"}", "POST /v1/embeddings {\"model\":",
+		"POST /v1/chat/completions {\"model\":\"chap\",\"messages\":[]}", "GET /v1/files",
+		"POST /v1/batches {\"model\":\"chat\",\"input_file_id\":\"f\"}",
+	};
+	const char *kind = kinds[below(e, COUNT_OF(kinds))];
+
+	if (one_in(e, 12)) {
+		const char *other = others[below(e, COUNT_OF(others))];
+		const char *body = strchr(other, '{');
+		int head = body ? (int)(body - other) : (int)strlen(other);
+
+		buf_putf(e->out, "%.*s %s %s\n", head, other, key, body ? body : "");
+		return false;
+	}
+	buf_putf(e->out, "%s \"words of %u, %llu\"%s%s %s\n", kind, number, some_ms(e, 0, 1000),
+		 strcmp(kind, "embeddings") && strcmp(kind, "moderations") && below(e, 4) ? " stream"
+											 : "",
+		 last && one_in(e, 8) ? " http10" : "", key);
+	return true;
+}
+
+/* Gives whether it stays and reads to the end. */
+static bool write_moves(struct explorer *e, long long at_ms, unsigned number)
+{
 	switch (below(e, 12)) {
 	case 0:
-		buf_putf(e->out, "at %lldms client c%u leaves\n",
-			 (long long)at_ms + (int64_t)below(e, 1500), number);
-		break;
+		buf_putf(e->out, "at %lldms client c%u leaves\n", at_ms + (long long)below(e, 1500),
+			 number);
+		return false;
 	case 1:
-		buf_putf(e->out, "at %lldms client c%u resets\n",
-			 (long long)at_ms + (int64_t)below(e, 1500), number);
-		break;
+		buf_putf(e->out, "at %lldms client c%u resets\n", at_ms + (long long)below(e, 1500),
+			 number);
+		return false;
 	case 2:
 		buf_putf(e->out, "at %lldms client c%u pauses\nat %lldms client c%u resumes\n",
-			 (long long)at_ms + 50, number,
-			 (long long)at_ms + 50 + (int64_t)below(e, 3000), number);
+			 at_ms + 50, number, at_ms + 50 + (long long)below(e, 3000), number);
+		return true;
+	default:
+		return true;
+	}
+}
+
+static void write_client(struct explorer *e, unsigned number, bool *must_be_served)
+{
+	const char *key = !e->keys ? "" : one_in(e, 8) ? "key wrong" : "key secret-app";
+	long long at_ms = some_time(e);
+	unsigned more = one_in(e, 3) ? (unsigned)below(e, 4) : 0;
+	bool all = strcmp(key, "key wrong") != 0;
+
+	buf_putf(e->out, "at %lldms client c%u ", at_ms, number);
+	all &= write_request(e, number, key, more == 0);
+	all &= write_moves(e, at_ms, number);
+	for (unsigned i = 0; i < more; i++) {
+		at_ms += (long long)below(e, one_in(e, 2) ? 20 : 2500);
+		buf_putf(e->out, "at %lldms client c%u then ", at_ms, number);
+		all &= write_request(e, number, key, i + 1 == more);
+	}
+	*must_be_served = all && e->good != NO_GOOD;
+}
+
+/* ---- misfortunes ------------------------------------------------------------------- */
+
+static void write_name_trouble(struct explorer *e, long long at_ms)
+{
+	static const char *const how[] = { "silent", "fails", "is 10.9.9.9", "is 10.9.9.9 10.9.9.8" };
+	char who = some_backend(e);
+	unsigned i = (unsigned)below(e, COUNT_OF(how));
+
+	buf_putf(e->out, "at %lldms dns %c.test %s\n", at_ms, who, how[i]);
+	if (one_in(e, 2))
+		buf_putf(e->out, "at %lldms dns %c.test %s\n", at_ms + (long long)below(e, 4000), who,
+			 i < 2 ? "ok" : "fails");
+}
+
+static void write_upheaval(struct explorer *e, long long at_ms)
+{
+	switch (below(e, 4)) {
+	case 0:
+		buf_putf(e->out, "at %lldms wall jumps %lluh%s\n", at_ms, some_ms(e, 1, 100),
+			 one_in(e, 2) ? " back" : "");
+		break;
+	case 1:
+		buf_putf(e->out, "at %lldms reload\n    nonsense: true\n", at_ms);
+		break;
+	case 2:
+		buf_putf(e->out, "at %lldms reload\n", at_ms);
+		write_yaml(e);
 		break;
 	default:
+		write_name_trouble(e, at_ms);
 		break;
 	}
 }
@@ -122,16 +295,16 @@ static void write_misfortune(struct explorer *e)
 {
 	long long at_ms = some_time(e);
 
-	switch (below(e, 8)) {
+	switch (below(e, 9)) {
 	case 0:
 	case 1:
 	case 2:
 		buf_putf(e->out, "at %lldms backend %c: %s\n", at_ms, some_backend(e),
-			 behaviours[below(e, COUNT_OF(behaviours))]);
+			 some_behaviour(e));
 		break;
 	case 3:
 		buf_putf(e->out, "at %lldms backend %c next: %s\n", at_ms, some_backend(e),
-			 behaviours[below(e, COUNT_OF(behaviours))]);
+			 some_behaviour(e));
 		break;
 	case 4: {
 		char who = some_backend(e);
@@ -140,31 +313,65 @@ static void write_misfortune(struct explorer *e)
 			 at_ms + (long long)below(e, 4000), who);
 		break;
 	}
+	case 5:
+		write_upheaval(e, at_ms);
+		break;
 	default:
 		buf_putf(e->out, "at %lldms network %c %s\n", at_ms, some_backend(e),
-			 blows[below(e, COUNT_OF(blows))]);
+			 e->good == NO_GOOD && one_in(e, 20) ? "local 1"
+							     : blows[below(e, COUNT_OF(blows))]);
 		break;
 	}
+}
+
+/* ---- the world ------------------------------------------------------------------------ */
+
+static void draw_world(struct explorer *e)
+{
+	e->backends = 2 + (unsigned)below(e, 3);
+	e->good = one_in(e, 2) ? (unsigned)below(e, e->backends) : NO_GOOD;
+	e->span_ms = 1000 + (int64_t)below(e, 9000);
+	e->keys = one_in(e, 4);
+	e->big = one_in(e, 15);
+	e->drains = e->good == NO_GOOD && one_in(e, 5);
+}
+
+static void write_end(struct explorer *e)
+{
+	long long at_ms = some_time(e);
+
+	if (!e->drains)
+		return;
+	buf_putf(e->out, "at %lldms proxy drains\n", at_ms);
+	if (one_in(e, 2))
+		buf_putf(e->out, "at %lldms proxy shuts down\n", at_ms + (long long)below(e, 3000));
 }
 
 void explore_write(struct buf *out, uint64_t seed, unsigned clients)
 {
 	struct explorer e = { .out = out };
+	bool must_be_served[EXPLORE_CLIENTS_MAX] = { false };
 	unsigned misfortunes;
 
+	must(clients <= EXPLORE_CLIENTS_MAX);
 	rng_seed(&e.rng, seed);
-	e.backends = 2 + (unsigned)below(&e, 3);
-	e.span_ms = 1000 + (int64_t)below(&e, 9000);
+	draw_world(&e);
 	misfortunes = (unsigned)below(&e, 25);
 	buf_putf(out, "seed %llu\nworkers %llu\nturns %llu\n", (unsigned long long)seed,
-		 (unsigned long long)(1 + below(&e, 3)), (unsigned long long)(1 + below(&e, 4)));
-	if (below(&e, 2))
+		 some_ms(&e, 1, 3), some_ms(&e, 1, 4));
+	if (one_in(&e, 2))
 		buf_puts(out, "link 127.0.0.1:8080 cuts random jitter 3ms\n");
 	write_backends(&e);
-	write_config(&e);
+	buf_puts(out, "config\n");
+	write_yaml(&e);
 	for (unsigned i = 0; i < clients; i++)
-		write_client(&e, i + 1);
+		write_client(&e, i + 1, &must_be_served[i]);
 	for (unsigned i = 0; i < misfortunes; i++)
 		write_misfortune(&e);
-	buf_puts(out, "expect everyone whole or honest\nexpect nothing left over\n");
+	write_end(&e);
+	buf_puts(out, "expect everyone whole or honest\n");
+	for (unsigned i = 0; i < clients; i++)
+		if (must_be_served[i])
+			buf_putf(out, "expect c%u whole thanks to %c\n", i + 1, 'a' + e.good);
+	buf_putf(out, "expect proxy queued at most %d\nexpect nothing left over\n", QUEUED_MAX);
 }

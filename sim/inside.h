@@ -61,6 +61,7 @@ struct io {
 	struct list flush;                    /* streams with something to send */
 	struct list lookups, jobs;
 	unsigned streams, streams_max;
+	size_t queued_max;
 };
 
 /* ---- connections: two ends, and a half of the wire towards each ---------- */

@@ -41,6 +41,15 @@ static void add_text(struct sim_answer *a, struct slice raw, mono_ms now)
 	arena_free(arena);
 }
 
+/* Numbers and the like are words too where an answer consists of them. */
+static void add_raw(struct sim_answer *a, struct slice raw, mono_ms now)
+{
+	if (json_is_nothing(raw))
+		return;
+	a->text_at = now;
+	buf_put(&a->text, raw);
+}
+
 static void see_error(struct sim_answer *a, struct slice error)
 {
 	a->error_events++;
@@ -124,6 +133,8 @@ static void judge_error_body(struct sim_answer *a)
 	struct slice error = SLICE_NONE;
 
 	a->end = ANSWER_ERROR;
+	if (a->to_head)
+		return;
 	if (json_validate(body, NULL) == JSON_OK)
 		error = json_member(body, S("error"));
 	if (json_is_nothing(error) || json_type_of(json_member(error, S("message"))) != JSON_STRING) {
@@ -140,7 +151,7 @@ static void judge_whole(struct sim_answer *a, struct slice content_type, mono_ms
 
 	a->end = ANSWER_COMPLETE;
 	a->done = true;
-	if (!slice_starts_nocase(content_type, S("application/json")))
+	if (a->to_head || !slice_starts_nocase(content_type, S("application/json")))
 		return;
 	if (json_validate(body, NULL) != JSON_OK) {
 		judge_violation(a, "a 200 with a body that is not JSON");
@@ -153,6 +164,8 @@ static void judge_whole(struct sim_answer *a, struct slice content_type, mono_ms
 	add_text(a, json_path(body, S("choices.0.message.tool_calls.0.function.arguments")), now);
 	add_text(a, json_path(body, S("choices.0.text")), now);
 	add_text(a, json_path(body, S("output.0.content.0.text")), now);
+	add_raw(a, json_path(body, S("data.0.embedding")), now);
+	add_raw(a, json_member(body, S("results")), now);
 	if (!json_is_nothing(reason))
 		copy_word(a->finish_reason, sizeof a->finish_reason, reason);
 }

@@ -328,3 +328,8 @@ size_t sim_queued_max(const struct sim *sim)
 {
 	return sim->queued_max;
 }
+
+size_t sim_io_queued_max(const struct io *io)
+{
+	return io->queued_max;
+}

@@ -1,7 +1,7 @@
 /* oracle.c: asks a mock that nothing befalls, in a world of its own. */
 #include "sim/scenario_inside.h"
 
-static struct slice ask_healthy(struct scenario *sc, const struct actor *a, struct sim *sim)
+static struct slice ask_healthy(struct scenario *sc, const struct asked *asked, struct sim *sim)
 {
 	struct io *io = sim_io_create(sim, "oracle"), *client_io = sim_io_create(sim, "asker");
 	struct io_addr at = sim_addr("10.2.0.1:80");
@@ -17,8 +17,9 @@ static struct slice ask_healthy(struct scenario *sc, const struct actor *a, stru
 	options.ignore_header = true;
 	mock = mock_create(io, &options, NULL);
 	must(mock_listen(mock, socket, NULL));
-	sim_client_ask(client, &(struct sim_client_request){ .method = S("POST"), .path = a->path,
-							     .body = a->body });
+	sim_client_ask(client, &(struct sim_client_request){ .method = asked->method,
+							     .path = asked->path,
+							     .body = asked->body });
 	sim_run_for(sim, 60000);
 	text = arena_copy(sc->arena, buf_slice(&sim_client_answer(client)->text));
 	sim_client_free(client);
@@ -28,15 +29,15 @@ static struct slice ask_healthy(struct scenario *sc, const struct actor *a, stru
 	return text;
 }
 
-struct slice scenario_oracle(struct scenario *sc, const struct actor *a)
+struct slice scenario_oracle(struct scenario *sc, const struct asked *asked)
 {
 	struct sim *sim;
 	struct slice text;
 
-	if (!sc->backend_count || !a->path.len)
+	if (!sc->backend_count || !asked->path.len)
 		return SLICE_NONE;
 	sim = sim_create(1);
-	text = ask_healthy(sc, a, sim);
+	text = ask_healthy(sc, asked, sim);
 	sim_free(sim);
 	return text;
 }

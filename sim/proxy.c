@@ -162,6 +162,53 @@ uint64_t sim_proxy_busy_connections(const struct sim_proxy *p)
 	return count;
 }
 
+uint64_t sim_proxy_idle_connections(const struct sim_proxy *p)
+{
+	uint64_t most = 0;
+
+	for (unsigned i = 0; i < p->worker_count; i++) {
+		const struct upstream_counters *c = upstream_pool_counters(p->workers[i].pool);
+
+		if (c->idle > most)
+			most = c->idle;
+	}
+	return most;
+}
+
+size_t sim_proxy_queued_max(const struct sim_proxy *p)
+{
+	size_t most = 0;
+
+	for (unsigned i = 0; i < p->worker_count; i++) {
+		if (sim_io_queued_max(p->workers[i].io) > most)
+			most = sim_io_queued_max(p->workers[i].io);
+	}
+	return most;
+}
+
+static void widen_model(const struct model_policy *m, struct sim_proxy_limits *limits)
+{
+	if (m->retry.max_attempts > limits->max_attempts)
+		limits->max_attempts = m->retry.max_attempts;
+	if (m->timeouts.total_ms > limits->total_ms)
+		limits->total_ms = m->timeouts.total_ms;
+}
+
+void sim_proxy_widen(const struct sim_proxy *p, struct sim_proxy_limits *limits)
+{
+	size_t idle = 0;
+
+	for (size_t i = 0; i < p->config->model_count; i++) {
+		const struct model_policy *m = &p->config->models[i];
+
+		widen_model(m, limits);
+		for (size_t k = 0; k < m->target_count; k++)
+			idle += m->targets[k].origin->idle_max;
+	}
+	/* Origins that left a config keep their idle connections until they age. */
+	limits->idle_connections += idle;
+}
+
 void sim_proxy_free(struct sim_proxy *p)
 {
 	if (!p)

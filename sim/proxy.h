@@ -21,6 +21,15 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
  * is bad. */
 bool sim_proxy_reload(struct sim_proxy *p, struct slice file, struct slice config,
 		      struct buf *errors);
+/* What a config allows at most, for judging. */
+struct sim_proxy_limits {
+	unsigned max_attempts;        /* of any model */
+	size_t idle_connections;      /* of one worker to all backends */
+	int64_t total_ms;             /* of any exchange */
+};
+
+/* Raises *limits to what the config in force allows. */
+void sim_proxy_widen(const struct sim_proxy *p, struct sim_proxy_limits *limits);
 /* Where clients connect to. */
 struct io_addr sim_proxy_addr(const struct sim_proxy *p);
 /* Stops accepting and lets what runs end. */
@@ -31,6 +40,10 @@ void sim_proxy_end_all(struct sim_proxy *p);
 size_t sim_proxy_exchanges(const struct sim_proxy *p);
 unsigned sim_proxy_in_flight(const struct sim_proxy *p);
 uint64_t sim_proxy_busy_connections(const struct sim_proxy *p);
+/* Idle upstream connections of the worker that has most of them. */
+uint64_t sim_proxy_idle_connections(const struct sim_proxy *p);
+/* The most bytes any one stream of the proxy ever had queued to be sent. */
+size_t sim_proxy_queued_max(const struct sim_proxy *p);
 /* Frees all; exchanges must have ended. NULL is fine. */
 void sim_proxy_free(struct sim_proxy *p);
 

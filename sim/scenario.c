@@ -51,26 +51,30 @@ struct actor *scenario_actor(struct scenario *sc, struct slice name)
 }
 
 const struct kept_record *scenario_record(const struct scenario *sc, const struct actor *a,
-					  unsigned *count)
+					  const struct sim_answer *answer)
 {
-	const struct kept_record *last = NULL;
+	struct slice id = sim_answer_header(answer, S("x-request-id"));
+	const struct kept_record *only = NULL;
 	struct io_addr from = sim_io_addr(a->io);
 	char text[IO_ADDR_TEXT_MAX];
 	struct slice prefix;
-	unsigned n = 0;
+	unsigned count = 0;
 
 	io_addr_text(&from, text);
 	prefix = slice_of(text);
 	prefix.len--;                         /* "10.77.0.3:" without the port 0 */
 	for (unsigned i = 0; i < sc->record_count; i++) {
-		if (slice_starts(sc->records[i].peer, prefix)) {
-			last = &sc->records[i];
-			n++;
-		}
+		const struct kept_record *r = &sc->records[i];
+
+		if (!slice_starts(r->peer, prefix))
+			continue;
+		if (id.len && slice_eq(r->request_id, id))
+			return r;
+		only = r;
+		count++;
 	}
-	if (count)
-		*count = n;
-	return last;
+	/* An answer without a head has no id; an only request needs none. */
+	return !id.len && count == 1 && a->asked_count == 1 ? only : NULL;
 }
 
 /* ---- reading ------------------------------------------------------------------------ */
@@ -335,6 +339,22 @@ static int64_t log_wall(void *owner)
 	return SIM_START_WALL_MS + scenario_now(sc);
 }
 
+static const struct kept_attempt *keep_attempts(struct arena *arena, const struct exchange_record *r)
+{
+	struct kept_attempt *kept = arena_array(arena, struct kept_attempt, r->attempt_count + 1);
+
+	for (size_t i = 0; i < r->attempt_count; i++) {
+		const struct attempt_record *a = &r->attempts[i];
+
+		kept[i] = (struct kept_attempt){
+			.target = arena_copy(arena, a->target), .text = arena_copy(arena, a->text),
+			.fault = a->fault, .start_ms = a->start_ms, .took_ms = a->took_ms,
+			.stale_replays = a->stale_replays,
+		};
+	}
+	return kept;
+}
+
 static void keep_record(void *owner, const struct exchange_record *r)
 {
 	struct scenario *sc = owner;
@@ -344,7 +364,11 @@ static void keep_record(void *owner, const struct exchange_record *r)
 		.peer = arena_copy(sc->arena, r->peer),
 		.request_id = arena_copy(sc->arena, r->request_id),
 		.target = arena_copy(sc->arena, r->target),
-		.status = r->status, .fault = r->fault, .attempts = r->attempt_count,
+		.asked_model = arena_copy(sc->arena, r->asked_model),
+		.status = r->status, .fault = r->fault, .committed = r->committed,
+		.degraded = r->degraded, .attempts = keep_attempts(sc->arena, r),
+		.attempt_count = r->attempt_count, .duration_ms = r->duration_ms,
+		.ended_at = sim_now(sc->sim),
 	};
 	sim_trace(sc->sim, "record", "%.*s status %d fault %s attempts %zu target %.*s",
 		  SLICE_ARG(r->request_id), r->status, fault_row(r->fault)->name,
@@ -395,6 +419,8 @@ static void start_proxy(struct scenario *sc)
 	if (!sc->proxy)
 		scenario_fail(sc, sc->config_line, "the config is refused:\n%.*s",
 			      SLICE_ARG(buf_slice(&errors)));
+	else
+		sim_proxy_widen(sc->proxy, &sc->limits);
 	buf_free(&errors);
 }
 
@@ -415,7 +441,7 @@ static bool all_ended(const struct scenario *sc)
 	for (unsigned i = 0; i < sc->actor_count; i++) {
 		const struct actor *a = &sc->actors[i];
 
-		if (a->client && sim_client_answer(a->client)->end == ANSWER_PENDING)
+		if (a->client && sim_client_waits(a->client))
 			return false;
 	}
 	return true;
@@ -437,8 +463,10 @@ static void play(struct scenario *sc)
 		sim_script(sc->sim, SIM_START_MS + s->at_ms, run_statement, s);
 	}
 	end = SIM_START_MS + (sc->end_ms >= 0 ? sc->end_ms : last_ms + PATIENCE_MS);
-	while (sim_next_at(sc->sim) <= end && (sc->end_ms >= 0 || !all_ended(sc)))
+	while (sim_next_at(sc->sim) <= end && (sc->end_ms >= 0 || !all_ended(sc))) {
 		sim_step(sc->sim);
+		scenario_judge_step(sc);
+	}
 	if (sc->end_ms >= 0)
 		sim_run_until(sc->sim, end);
 	for (unsigned i = 0; i < sc->statement_count; i++) {

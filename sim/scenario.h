@@ -37,31 +37,47 @@
  *     wall jumps T [back]
  *     reload                       followed by the indented YAML
  *     proxy drains | shuts down
- *     client NAME [to BACKEND] chat "WORDS" [stream] [model M] [key K] [header "H: V"]
- *     client NAME [to BACKEND] METHOD PATH [header "H: V"]... [BODY]
+ *     client NAME [to BACKEND] [then] KIND "WORDS" [stream] [OPTION...]
+ *     client NAME [to BACKEND] [then] METHOD PATH [OPTION...] [BODY]
+ *         KIND: chat | completions | responses | embeddings | moderations
+ *         OPTION: model M | key K | header "H: V" | http10
+ *         `then` sends it behind a request whose answer has not ended
+ *     client NAME sends [N answers] BYTES [times N]   bytes as they are (N: 1)
  *     client NAME leaves | resets | finishes | pauses | resumes
  *     expect ...                   as below, at that time
  *
+ *   expect ... where CLIENT is NAME for its last request, NAME.2 for its second:
  *   expect CLIENT status N | finish_reason WORD | reused | fresh
  *   expect CLIENT text complete | empty | is "..." | contains "..."
  *     (complete: every word that a healthy backend would have said)
  *   expect CLIENT header NAME VALUE | absent | present
- *   expect CLIENT body contains "..." | events [at least|at most] N
- *   expect CLIENT ends complete | error [CODE] | broken | left | pending
- *   expect CLIENT done|first-text|head before T | after T   (since the beginning)
+ *   expect CLIENT body contains "..." | body is "..." | events [at least|at most] N
+ *   expect CLIENT ends complete | error [CODE] | broken | left | pending | unserved
+ *     (unserved: pipelined behind an answer that closed the connection)
+ *   expect CLIENT done|first-text|head before T | after T | at T   (since the beginning)
  *   expect CLIENT done|first-text|head within T | not within T (since it asked)
  *   expect CLIENT record fault NAME | status N | attempts N | target T
+ *   expect CLIENT record attempt N fault NAME | target T | starts MS | took MS
+ *                                  | stale_replays N
  *   expect backend NAME requests|finished|broken|cancelled|in_flight|
  *                       connections|open|connects|faulty
  *                       [at least|at most] N
  *   expect log contains "..." | lacks "..."
  *   expect records N
+ *   expect proxy queued|idle_connections [at least|at most] N
+ *     (bytes queued at once in any one stream; pooled connections of one worker)
  *   expect everyone whole or honest
+ *     (the right words from the first on, all of them where the answer is complete)
+ *   expect CLIENT whole thanks to BACKEND
+ *     (all its answers are complete, or broke after content that was not BACKEND's)
  *   expect nothing left over      (always checked at the end; may be said)
  *
  * Always checked: what the client's judge (client.h) finds, an end for every
- * answer, records that agree with what the clients saw, and after the last
- * moment nothing left over: exchanges, places on targets, streams, timers. */
+ * answer, records that agree with what the clients saw, attempts one after
+ * another, within max_attempts and never at a target that was silent, places
+ * and upstream connections within what exchanges and limits account for, and
+ * after the last moment nothing left over: exchanges, places on targets,
+ * streams, timers. */
 #ifndef BACKSTAY_SIM_SCENARIO_H
 #define BACKSTAY_SIM_SCENARIO_H
 

@@ -248,84 +248,127 @@ static struct actor *actor_of(struct scenario *sc, struct slice name)
 	return a;
 }
 
-/* "model M key K header H stream" behind `chat "..."`; writes the body. */
-static void read_chat(struct scenario *sc, struct words *w, struct slice words, struct buf *body,
-		      struct buf *headers)
-{
-	struct slice model = S("chat"), word, extra;
-	bool stream = false;
+/* The kinds of requests that are written by their words. */
+static const struct { const char *word; struct slice path, before, after; } kinds[] = {
+	{ "chat", S_INIT("/v1/chat/completions"),
+	  S_INIT(",\"messages\":[{\"role\":\"user\",\"content\":"), S_INIT("}]") },
+	{ "completions", S_INIT("/v1/completions"), S_INIT(",\"prompt\":"), S_INIT("") },
+	{ "responses", S_INIT("/v1/responses"), S_INIT(",\"input\":"), S_INIT("") },
+	{ "embeddings", S_INIT("/v1/embeddings"),
+	  S_INIT(",\"encoding_format\":\"float\",\"dimensions\":8,\"input\":"), S_INIT("") },
+	{ "moderations", S_INIT("/v1/moderations"), S_INIT(",\"input\":"), S_INIT("") },
+};
 
-	for (;;) {
-		if (words_take(w, "stream")) {
-			stream = true;
-		} else if (words_take(w, "model") && words_next(w, &word)) {
-			model = word;
-		} else if (words_take(w, "key") && words_next(w, &word)) {
-			buf_putf(headers, "Authorization: Bearer %.*s\r\n", SLICE_ARG(word));
-		} else if (words_take(w, "header") && words_next(w, &word)) {
-			buf_putf(headers, "%.*s\r\n", SLICE_ARG(word));
-		} else {
-			break;
-		}
-	}
-	extra = words_rest(w);
-	if (extra.len)
-		no_such(sc, w, "word", extra);
-	buf_puts(body, "{\"model\":");
-	json_write_string(body, model);
-	buf_puts(body, ",\"messages\":[{\"role\":\"user\",\"content\":");
-	json_write_string(body, words);
-	buf_puts(body, "}]");
-	if (stream)
-		buf_puts(body, ",\"stream\":true");
-	buf_puts(body, "}");
-}
+struct asking {
+	struct sim_client_request r;
+	struct slice model;
+	struct buf body, headers;
+	bool stream;
+};
 
-static void read_plain(struct scenario *sc, struct words *w, struct buf *body, struct buf *headers)
+/* Options of a request, in any order. */
+static void read_options(struct words *w, struct asking *q)
 {
 	struct slice word;
 
-	(void)sc;
 	for (;;) {
-		if (words_take(w, "header") && words_next(w, &word))
-			buf_putf(headers, "%.*s\r\n", SLICE_ARG(word));
+		if (words_take(w, "stream"))
+			q->stream = true;
+		else if (words_take(w, "http10"))
+			q->r.http10 = true;
+		else if (words_take(w, "model") && words_next(w, &word))
+			q->model = word;
 		else if (words_take(w, "key") && words_next(w, &word))
-			buf_putf(headers, "Authorization: Bearer %.*s\r\n", SLICE_ARG(word));
+			buf_putf(&q->headers, "Authorization: Bearer %.*s\r\n", SLICE_ARG(word));
+		else if (words_take(w, "header") && words_next(w, &word))
+			buf_putf(&q->headers, "%.*s\r\n", SLICE_ARG(word));
 		else
 			break;
 	}
+}
+
+static void read_kind(struct words *w, unsigned kind, struct asking *q)
+{
+	struct slice words = S("hello");
+
+	words_next(w, &words);
+	read_options(w, q);
+	q->r.path = kinds[kind].path;
+	buf_puts(&q->body, "{\"model\":");
+	json_write_string(&q->body, q->model);
+	buf_put(&q->body, kinds[kind].before);
+	json_write_string(&q->body, words);
+	buf_put(&q->body, kinds[kind].after);
+	buf_put(&q->body, q->stream ? S(",\"stream\":true}") : S("}"));
+}
+
+static void read_request(struct scenario *sc, struct words *w, struct asking *q)
+{
+	struct slice word = SLICE_NONE;
+
+	for (unsigned i = 0; i < COUNT_OF(kinds); i++) {
+		if (words_take(w, kinds[i].word)) {
+			read_kind(w, i, q);
+			return;
+		}
+	}
+	words_next(w, &q->r.method);
+	if (!words_next(w, &q->r.path))
+		scenario_fail(sc, w->line, "a path is missing");
+	read_options(w, q);
 	if (words_next(w, &word))
-		buf_put(body, word);
+		buf_put(&q->body, word);
+}
+
+/* Room for one more request. */
+static struct asked *asked_more(struct scenario *sc, struct actor *a)
+{
+	struct asked *more = arena_array(sc->arena, struct asked, a->asked_count + 1);
+
+	for (unsigned i = 0; i < a->asked_count; i++)
+		more[i] = a->asked[i];
+	a->asked = more;
+	return &more[a->asked_count++];
 }
 
 static void ask(struct scenario *sc, struct words *w, struct actor *a)
 {
-	struct sim_client_request r = { .method = S("POST"), .path = S("/v1/chat/completions") };
-	struct buf body = BUF_INIT(64 << 20), headers = BUF_INIT(1 << 20);
-	struct slice word = SLICE_NONE;
+	struct asking q = { .r = { .method = S("POST") }, .model = S("chat"),
+			    .body = BUF_INIT(80 << 20), .headers = BUF_INIT(1 << 20) };
+	bool pipelined = words_take(w, "then");
+	struct slice extra;
 
-	if (a->client && sim_client_answer(a->client)->end == ANSWER_PENDING) {
+	if (!pipelined && sim_client_waits(a->client))
 		scenario_fail(sc, w->line, "the client still waits for an answer");
-		return;
-	}
-	words_next(w, &word);
-	if (slice_eq(word, S("chat"))) {
-		if (!words_next(w, &word))
-			word = S("hello");
-		read_chat(sc, w, word, &body, &headers);
-	} else {
-		r.method = word;
-		if (!words_next(w, &r.path))
-			scenario_fail(sc, w->line, "a path is missing");
-		read_plain(sc, w, &body, &headers);
-	}
-	a->path = arena_copy(sc->arena, r.path);
-	a->body = r.body = arena_copy(sc->arena, buf_slice(&body));
-	r.headers = buf_slice(&headers);
-	a->asked++;
-	sim_client_ask(a->client, &r);
-	buf_free(&body);
-	buf_free(&headers);
+	read_request(sc, w, &q);
+	extra = words_rest(w);
+	if (extra.len)
+		no_such(sc, w, "word", extra);
+	q.r.body = arena_copy(sc->arena, buf_slice(&q.body));
+	q.r.headers = buf_slice(&q.headers);
+	*asked_more(sc, a) = (struct asked){ .method = q.r.method, .body = q.r.body,
+					     .path = arena_copy(sc->arena, q.r.path) };
+	sim_client_ask(a->client, &q.r);
+	buf_free(&q.body);
+	buf_free(&q.headers);
+}
+
+/* `sends [N answers] BYTES [times N]`: bytes as they are. */
+static void say(struct scenario *sc, struct words *w, struct actor *a)
+{
+	struct slice bytes = SLICE_NONE;
+	uint64_t answers = 1, times = 1;
+
+	if (words_number(w, &answers) && !words_take(w, "answers"))
+		no_such(sc, w, "word", words_rest(w));
+	words_next(w, &bytes);
+	if (words_take(w, "times") && !words_number(w, &times))
+		no_such(sc, w, "number", words_rest(w));
+	for (uint64_t i = 0; i < answers; i++)
+		*asked_more(sc, a) = (struct asked){ .method = SLICE_NONE };
+	sim_client_say(a->client, SLICE_NONE, (unsigned)answers);
+	while (times-- > 0)
+		sim_client_say(a->client, bytes, 0);
 }
 
 static bool client_to(struct scenario *sc, struct words *w, struct actor *a)
@@ -369,6 +412,8 @@ static void act_client(struct scenario *sc, struct words *w)
 		sim_client_pause(a->client, true);
 	else if (words_take(w, "resumes"))
 		sim_client_pause(a->client, false);
+	else if (words_take(w, "sends"))
+		say(sc, w, a);
 	else
 		ask(sc, w, a);
 }
@@ -394,12 +439,15 @@ static void act_reload(struct scenario *sc, const struct statement *s)
 		return;
 	}
 	good = sim_proxy_reload(sc->proxy, slice_of(sc->name), s->block, &errors);
+	if (good)
+		sim_proxy_widen(sc->proxy, &sc->limits);
 	sim_trace(sc->sim, NULL, "config reloaded: %s", good ? "good" : "refused");
 	buf_free(&errors);
 }
 
 static void act_proxy(struct scenario *sc, struct words *w)
 {
+	sc->draining = true;
 	if (!sc->proxy)
 		scenario_fail(sc, w->line, "there is no proxy");
 	else if (words_take(w, "drains"))

@@ -46,21 +46,39 @@ struct backend {
 	struct mock *mock;
 };
 
+/* What a client asked for; the Nth belongs to its Nth answer. */
+struct asked {
+	struct slice method, path, body;      /* path empty: bytes of its own */
+};
+
 struct actor {                                /* a client */
 	struct slice name;
 	struct io *io;
 	struct sim_client *client;
-	struct slice path, body;              /* last asked */
-	unsigned asked;
-	bool may_pend, direct;
+	struct asked *asked;                  /* arena */
+	unsigned asked_count;
+	bool may_pend, direct, slow;
+};
+
+/* What is kept of an attempt_record. */
+struct kept_attempt {
+	struct slice target, text;
+	enum fault fault;
+	int64_t start_ms, took_ms;
+	unsigned stale_replays;
 };
 
 /* What is kept of an exchange_record. */
 struct kept_record {
-	struct slice peer, request_id, target;
+	struct slice peer, request_id, target, asked_model;
 	int status;
 	enum fault fault;
-	size_t attempts;
+	bool committed;
+	enum degraded degraded;
+	const struct kept_attempt *attempts;
+	size_t attempt_count;
+	int64_t duration_ms;
+	mono_ms ended_at;
 };
 
 struct statement {
@@ -93,6 +111,8 @@ struct scenario {
 	struct buf log_text;
 	struct kept_record *records;
 	unsigned record_count;
+	struct sim_proxy_limits limits;       /* the widest of all configs so far */
+	bool draining;
 	unsigned failures, expectations;
 };
 
@@ -110,11 +130,17 @@ void scenario_act(struct scenario *sc, struct statement *s);
 void scenario_network(struct scenario *sc, struct words *w, bool strikes);
 /* expect.c */
 void scenario_expect(struct scenario *sc, struct words *w);
+/* judge.c: what always holds: at the end, and after every step. */
 void scenario_judge_all(struct scenario *sc);
+void scenario_judge_step(struct scenario *sc);
+/* "expect everyone whole or honest" and "expect CLIENT whole thanks to BACKEND". */
+void scenario_whole_or_honest(struct scenario *sc, unsigned line);
+void scenario_whole_thanks_to(struct scenario *sc, unsigned line, const struct actor *a,
+			      struct slice backend);
 /* oracle.c: what a healthy backend would have answered; text of the arena. */
-struct slice scenario_oracle(struct scenario *sc, const struct actor *a);
-/* The last record of the client; NULL if there is none. `count`: how many. */
+struct slice scenario_oracle(struct scenario *sc, const struct asked *asked);
+/* The record of that answer of the client; NULL if there is none. */
 const struct kept_record *scenario_record(const struct scenario *sc, const struct actor *a,
-					  unsigned *count);
+					  const struct sim_answer *answer);
 
 #endif

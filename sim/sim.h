@@ -207,8 +207,10 @@ struct sim_counts sim_count(const struct sim *sim, const struct io *io);
 bool sim_counts_clean(const struct sim_counts *c);
 /* "streams 1, timers 2": what is not 0. Gives `out`. */
 const char *sim_counts_text(const struct sim_counts *c, char *out, size_t out_size);
-/* Most bytes any one stream ever had queued in io_write(). */
+/* Most bytes any one stream ever had queued in io_write(): in the world, and of
+ * one loop. */
 size_t sim_queued_max(const struct sim *sim);
+size_t sim_io_queued_max(const struct io *io);
 
 /* ---- the trace -------------------------------------------------------------------- */
 

@@ -168,6 +168,8 @@ void io_write(struct io_stream *s, const struct slice *parts, size_t count)
 		must(buf_append(&s->out, parts[i]));
 	if (buf_len(&s->out) > s->conn->sim->queued_max)
 		s->conn->sim->queued_max = buf_len(&s->out);
+	if (buf_len(&s->out) > s->io->queued_max)
+		s->io->queued_max = buf_len(&s->out);
 	if (buf_len(&s->out))
 		end_queue(s);
 }

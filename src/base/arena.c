@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BLOCK_SIZE_DEFAULT 2048
+#define PRINTF_STACK 256
 
 /* Under AddressSanitizer each allocation is a block of its own, of the exact
  * size, so that a step past its end is seen. */
@@ -129,22 +130,28 @@ struct slice arena_copy(struct arena *arena, struct slice s)
 	return (struct slice){ arena_cstring(arena, s), s.len };
 }
 
+/* What fits on the stack is formatted once and copied. */
 struct slice arena_printf(struct arena *arena, const char *format, ...)
 {
+	char small[PRINTF_STACK];
 	va_list args;
 	size_t size;
 	int len;
 	char *p;
 
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(small, sizeof small, format, args);
 	va_end(args);
 	must(len >= 0);
 	size = (size_t)len + 1;
 	p = take(arena, size);
-	va_start(args, format);
-	vsnprintf(p, size, format, args);
-	va_end(args);
+	if (size <= sizeof small) {
+		memcpy(p, small, size);
+	} else {
+		va_start(args, format);
+		vsnprintf(p, size, format, args);
+		va_end(args);
+	}
 	return (struct slice){ p, size - 1 };
 }
 

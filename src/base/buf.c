@@ -175,3 +175,17 @@ void buf_putf(struct buf *b, const char *format, ...)
 	va_end(args);
 	must(fits);
 }
+
+void buf_put_i64(struct buf *b, int64_t value)
+{
+	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	char room[20], *at = room + sizeof room;
+
+	do {
+		*--at = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (value < 0)
+		*--at = '-';
+	buf_put(b, (struct slice){ at, (size_t)(room + sizeof room - at) });
+}

@@ -48,6 +48,8 @@ char *buf_take(struct buf *b, struct slice *held);
 /* For writers whose output is small and bounded by us: append or abort. */
 void buf_put(struct buf *b, struct slice s);
 void buf_putf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The same, a number in decimal. */
+void buf_put_i64(struct buf *b, int64_t value);
 #define buf_puts(b, literal) buf_put((b), S(literal))
 
 #endif

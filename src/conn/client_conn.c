@@ -69,6 +69,7 @@ void client_conn_refuse(struct client_conn *c, int status, struct slice sentence
 
 /* ---- limits ------------------------------------------------------------------------- */
 
+/* Looked at once a period: who stops taking is noticed within two. */
 static void watch_stall(struct client_conn *c)
 {
 	limit_in(c, limits_of(c)->write_stall_ms);

@@ -100,7 +100,7 @@ static void done(struct io_job *job)
 		start(r, true);
 	else
 		io_timer_set(r->setup.io, &r->timer,
-			     mono_after(io_now(r->setup.io), RELOAD_LOOK_MS));
+			     mono_after(io_now(r->setup.io), r->setup.look_ms));
 }
 
 static void on_timer(struct io_timer *t, mono_ms now)
@@ -120,7 +120,7 @@ struct reload *reload_create(const struct reload_setup *setup)
 	r->job.work = work;
 	r->job.done = done;
 	r->timer.fire = on_timer;
-	io_timer_set(setup->io, &r->timer, mono_after(io_now(setup->io), RELOAD_LOOK_MS));
+	io_timer_set(setup->io, &r->timer, mono_after(io_now(setup->io), setup->look_ms));
 	return r;
 }
 

@@ -6,14 +6,13 @@
 #include "base/digest.h"
 #include "config/config.h"
 
-#define RELOAD_LOOK_MS 2000
-
 struct reload;
 
 struct reload_setup {
 	struct io *io;
 	const char *path;             /* borrowed */
 	uint8_t sha256[DIGEST_SHA256_BYTES];  /* of the bytes that the config in use came from */
+	int64_t look_ms;              /* how often to look */
 	/* A new snapshot, whose reference the owner gets. */
 	void (*on_config)(void *owner, struct config *config);
 	/* The file is refused; one line each, ending in a newline. */
@@ -21,7 +20,7 @@ struct reload_setup {
 	void *owner;
 };
 
-/* Looks every RELOAD_LOOK_MS whether the bytes have changed. The caller ends it
+/* Looks every `look_ms` whether the bytes have changed. The caller ends it
  * with reload_free(), after the loop has run for the last time. */
 struct reload *reload_create(const struct reload_setup *setup);
 void reload_free(struct reload *r);          /* NULL is fine */

@@ -18,6 +18,7 @@
 #define ACCESS_QUEUE_BYTES ((size_t)4 * 1024 * 1024)
 #define LINES_PATIENCE_MS  1000
 #define LAST_WORDS_MS      2000       /* for the honest endings to reach their clients */
+#define RELOAD_LOOK_MS     2000
 #define REFUSED_MAX        ((size_t)64 * 1024)
 
 struct server {
@@ -316,8 +317,8 @@ static void watch(struct server *s)
 {
 	const struct found_config *found = s->setup->found;
 	struct reload_setup r = {
-		.io = s->io, .path = found->path, .on_config = on_config, .on_refused = on_refused,
-		.owner = s,
+		.io = s->io, .path = found->path, .look_ms = RELOAD_LOOK_MS, .on_config = on_config,
+		.on_refused = on_refused, .owner = s,
 	};
 
 	memcpy(r.sha256, found->sha256, sizeof r.sha256);

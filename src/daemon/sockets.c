@@ -88,6 +88,22 @@ void sockets_close(struct sockets *s)
 	*s = (struct sockets){ 0 };
 }
 
+static void unlink_one(const struct io_socket *socket)
+{
+	struct io_addr at = io_socket_addr(socket);
+
+	if (at.family == IO_UNIX)
+		unlink(at.path);
+}
+
+void sockets_unlink(const struct sockets *s)
+{
+	for (size_t i = 0; s->data && i < s->per_worker; i++)
+		unlink_one(s->data[i]);
+	if (s->admin)
+		unlink_one(s->admin);
+}
+
 struct io_addr sockets_addr(const struct sockets *s, size_t i)
 {
 	return io_socket_addr(s->data[i]);

@@ -19,6 +19,9 @@ bool sockets_open(struct sockets *out, const struct config *config, unsigned wor
 		  size_t why_size);
 /* Closes what is open and frees the list; zeroes it. */
 void sockets_close(struct sockets *s);
+/* Removes the files of unix sockets, so that nobody finds them any more; for the
+ * supervisor, before it closes them for good. */
+void sockets_unlink(const struct sockets *s);
 /* The address that data address `i` of the config is really bound to. */
 struct io_addr sockets_addr(const struct sockets *s, size_t i);
 

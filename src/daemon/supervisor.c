@@ -206,6 +206,7 @@ static void on_stop(struct supervisor *v, int signo, mono_ms now)
 	v->stopping = true;
 	v->kill_at = mono_after(now, v->found->config->drain_ms + STUCK_MS);
 	/* New clients are refused at once instead of waiting for nobody. */
+	sockets_unlink(&v->sockets);
 	sockets_close(&v->sockets);
 }
 
@@ -302,12 +303,14 @@ static void greet(const struct supervisor *v)
 {
 	const char *no_colour = getenv("NO_COLOR");
 	bool terminal = isatty(STDERR_FILENO);
+	char text[1024];
 
-	for (size_t i = 0; i < v->first->note_count; i++)
-		log_line(&v->log, LOG_WARN, "config_note", "note=\"%.*s\"", SLICE_ARG(v->first->notes[i]));
 	if (terminal || v->first->mock_count)
 		banner_print(stderr, v->first, &v->sockets, v->shared,
 			     terminal && !(no_colour && *no_colour));
+	for (size_t i = 0; i < v->first->note_count; i++)
+		log_line(&v->log, LOG_WARN, "config_note", "note=%s",
+			 log_quote(v->first->notes[i], text, sizeof text));
 }
 
 static bool furnish(struct supervisor *v, char *why, size_t why_size)

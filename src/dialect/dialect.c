@@ -110,6 +110,14 @@ const struct endpoint *dialect_endpoint(struct slice method, struct slice path,
 	return NULL;
 }
 
+bool dialect_json_is_due(const struct h1_head *head)
+{
+	struct slice type = h1_get(head, S("content-type"));
+
+	return slice_starts_nocase(type, S("application/json")) ||
+	       slice_starts_nocase(type, S("text/html"));
+}
+
 struct slice dialect_upstream_path(struct arena *arena, const struct endpoint *endpoint,
 				   struct slice path)
 {

@@ -287,6 +287,8 @@ struct slice dialect_upstream_path(struct arena *arena, const struct endpoint *e
 size_t dialect_splice_model(struct arena *arena, const struct request_facts *facts,
 			    struct slice body, struct slice new_model,
 			    struct slice parts[static DIALECT_BODY_PARTS]);
+/* The head says that JSON follows, or a page, which comes where JSON was due (S02). */
+bool dialect_json_is_due(const struct h1_head *head);
 /* Hint when to come back. The first of these that can be read: retry-after-ms,
  * Retry-After (seconds, three date forms; RFC 9110 10.2.3), Gemini's retryDelay
  * in `body` (may be empty), x-ratelimit-reset-* where remaining is 0, and the

@@ -194,6 +194,25 @@ static void judge_good_status(struct arena *arena, const struct endpoint *endpoi
 	}
 }
 
+/* Of the endpoints that are passed on, only this is known of an answer that is
+ * judged at all: it is JSON, and no error in disguise (S19). What has an
+ * "object" is a thing of the API, whose own "error" tells of its past. */
+static void judge_passed_on(struct arena *arena, const struct endpoint *endpoint,
+			    struct slice body, struct answer_facts *out)
+{
+	struct json_want wants[TOP_WANTS] = {
+		[TOP_ERROR] = { .name = S("error") },
+		[TOP_OBJECT] = { .name = S("object") },
+	};
+	enum json_result scanned = json_scan_object(body, wants, TOP_USAGE, NULL);
+
+	if (json_validate(body, NULL) != JSON_OK)
+		out->fault = FAULT_BAD_ANSWER;
+	else if (scanned == JSON_OK && (!wants[TOP_OBJECT].found ||
+					json_string_eq(wants[TOP_OBJECT].value, S("error"))))
+		judge_inner_error(arena, endpoint, body, scanned, wants, out);
+}
+
 void openai_judge_answer(struct arena *arena, const struct endpoint *endpoint, int status,
 			 const struct h1_head *head, struct slice body, int64_t wall_ms,
 			 struct answer_facts *out)
@@ -204,6 +223,8 @@ void openai_judge_answer(struct arena *arena, const struct endpoint *endpoint, i
 	if (status >= 200 && status <= 299) {
 		if (openai_is_llm(endpoint))
 			judge_good_status(arena, endpoint, body, out);
+		else if (dialect_json_is_due(head))
+			judge_passed_on(arena, endpoint, body, out);
 		if (out->fault != FAULT_NONE)
 			out->retry_after_ms = dialect_retry_hint_ms(head, body, wall_ms);
 		return;

@@ -38,6 +38,17 @@ static struct h1_head *keep_head(struct attempt *a, const struct h1_head *head)
 	return kept;
 }
 
+/* What is passed on unread is not known to be an answer at all. Where JSON is due
+ * it is looked at first: a page of a CDN, or half a document, is none (S02, S22).
+ * Downloads are not looked at: they may be anything, and of any size. */
+static bool is_passed_on(const struct attempt *a, const struct h1_head *head)
+{
+	if (a->x->endpoint->kind != ENDPOINT_PASS)
+		return false;
+	return !dialect_json_is_due(head) || a->x->facts.stream ||
+	       slice_ends(a->x->path, S("/content"));
+}
+
 void attempt_on_head(void *owner, const struct h1_head *head)
 {
 	struct attempt *a = owner;
@@ -47,7 +58,7 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 		attempt_enter(a, ATTEMPT_WAITING);
 	a->status = head->status;
 	answer_keep_headers(a, head);
-	a->is_raw = good && a->x->endpoint->kind == ENDPOINT_PASS;
+	a->is_raw = good && is_passed_on(a, head);
 	a->is_sse = good && !a->is_raw && content_type_has(head, S("event-stream"));
 	if (a->is_sse && a->x->facts.stream) {
 		attempt_enter(a, ATTEMPT_HOLDING);

@@ -179,12 +179,25 @@ static void on_pause_over(struct io_timer *timer, mono_ms now)
 	if (plan_enter(x->plan, &x->pick))
 		begin_attempt(x, now);
 	else
-		give_up(x, true, now);
+		try_next(x, now);       /* it has become full: others have not */
+}
+
+/* Creating a thing that stays (a file, a batch) is asked for once: again only
+ * where no byte was sent, or where the backend refused and so did nothing. */
+static bool may_be_sent_again(const struct exchange *x, enum fault why)
+{
+	switch (fault_row(why)->blame) {
+	case BLAME_PACE: case BLAME_CREDENTIAL: case BLAME_MODEL:
+		return true;
+	case BLAME_NOBODY: case BLAME_TARGET:
+		break;
+	}
+	return x->endpoint->may_retry || why == FAULT_CONNECT;
 }
 
 bool exchange_has_other(struct exchange *x)
 {
-	return x->attempts < attempts_max(x) && plan_has_other(x->plan, &x->pick);
+	return x->endpoint->may_retry && x->attempts < attempts_max(x) && plan_has_other(x->plan, &x->pick);
 }
 
 /* ---- what the attempt tells ------------------------------------------------------------ */
@@ -224,7 +237,10 @@ void exchange_on_failed(struct exchange *x, mono_ms now)
 	plan_report(x->plan, &x->pick, now, io_random(io_of(x)), a->fault, now - a->started_at,
 		    a->answer.retry_after_ms, a->answer.no_retry);
 	attempt_free(a);
-	try_next(x, now);
+	if (may_be_sent_again(x, a->fault))
+		try_next(x, now);
+	else
+		give_up(x, false, now);
 }
 
 /* One honest ending: an event that says what happened where the client reads

@@ -157,6 +157,8 @@ static const struct endpoint *find_endpoint(const struct h1_head *head, struct s
 					    const char **allow)
 {
 	struct slice target = head->target;
+	/* HEAD is served wherever GET is (RFC 9110 9.3.2); conn/ drops the body. */
+	struct slice method = slice_eq(head->method, S("HEAD")) ? S("GET") : head->method;
 	size_t at;
 
 	/* Absolute form (RFC 9112 3.2.2): what stands behind the authority. */
@@ -168,7 +170,7 @@ static const struct endpoint *find_endpoint(const struct h1_head *head, struct s
 	*allow = NULL;
 	if (!url_split_target(target, path, query))
 		return NULL;
-	return dialect_endpoint(head->method, *path, dialect, allow);
+	return dialect_endpoint(method, *path, dialect, allow);
 }
 
 static bool on_head(void *owner, struct client_conn *c, const struct h1_head *head)

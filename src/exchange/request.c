@@ -109,13 +109,15 @@ static struct slice target_text(const struct attempt *a)
 void request_build(struct attempt *a)
 {
 	struct exchange *x = a->x;
-	bool has_body = !slice_eq(x->method, S("GET")) && !slice_eq(x->method, S("HEAD")) &&
-			(!slice_eq(x->method, S("DELETE")) || buf_len(&x->body) > 0);
+	/* A GET for the client's HEAD: its answer can be judged like any other. */
+	struct slice method = slice_eq(x->method, S("HEAD")) ? S("GET") : x->method;
+	bool has_body = !slice_eq(method, S("GET")) &&
+			(!slice_eq(method, S("DELETE")) || buf_len(&x->body) > 0);
 
 	write_headers(a);
 	a->target_text = target_text(a);
 	a->request = (struct upstream_request){
-		.method = x->method,
+		.method = method,
 		.target = a->target_text,
 		.headers = buf_slice(&a->headers),
 		.body = a->parts,

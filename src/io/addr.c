@@ -63,6 +63,31 @@ bool io_addr_parse(struct slice text, struct io_addr *out)
 	return true;
 }
 
+/* Decimal digits; the place behind them. */
+static char *put_decimal(char *to, unsigned value)
+{
+	char digits[10], *at = digits + sizeof digits;
+	size_t len;
+
+	do {
+		*--at = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	len = (size_t)(digits + sizeof digits - at);
+	memcpy(to, at, len);
+	return to + len;
+}
+
+/* By hand: it is asked for twice with every request. */
+static void ipv4_text(const struct io_addr *a, char *out)
+{
+	for (int i = 0; i < 4; i++) {
+		out = put_decimal(out, a->bytes[i]);
+		*out++ = i < 3 ? '.' : ':';
+	}
+	*put_decimal(out, a->port) = '\0';
+}
+
 const char *io_addr_text(const struct io_addr *a, char *out)
 {
 	char ip[INET6_ADDRSTRLEN] = "?";
@@ -72,8 +97,7 @@ const char *io_addr_text(const struct io_addr *a, char *out)
 		snprintf(out, IO_ADDR_TEXT_MAX, "unix:%s", a->path);
 		return out;
 	case IO_IPV4:
-		inet_ntop(AF_INET, a->bytes, ip, sizeof ip);
-		snprintf(out, IO_ADDR_TEXT_MAX, "%s:%u", ip, (unsigned)a->port);
+		ipv4_text(a, out);
 		return out;
 	case IO_IPV6:
 		inet_ntop(AF_INET6, a->bytes, ip, sizeof ip);

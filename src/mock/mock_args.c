@@ -241,7 +241,8 @@ void mock_args_write_help(struct buf *out)
 			 options[i].what);
 	buf_puts(out, "\nTry:  curl localhost:9001/v1/chat/completions \\\n"
 		 "        -H 'x-mock-fault: gap 100ms cut after 5' \\\n"
-		 "        -d '{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}'\n"
+		 "        -d '{\"model\":\"m\",\"stream\":true,"
+		 "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}'\n"
 		 "      curl localhost:9001/mock/stats\n"
 		 "      curl localhost:9001/mock/behaviour -d 'status 503 times 3 then ok'\n\n"
 		 "Behaviours, for --fault, the header x-mock-fault and POST /mock/behaviour. Words combine:\n"

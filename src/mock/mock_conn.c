@@ -75,6 +75,10 @@ static void count_end(struct mock_conn *c, enum conn_end how)
 	if (!c->counted)
 		return;
 	c->counted = false;
+	if (log_wants(c->mock->log, LOG_DEBUG))
+		log_line(c->mock->log, LOG_DEBUG, "mock_request", "name=%s endpoint=%s end=%s", c->mock->name,
+			 mock_endpoint_name(c->endpoint), how == END_FINISHED ? "finished" :
+			 how == END_BROKEN ? "broken" : "cancelled");
 	count_one(&c->mock->stats.per[c->endpoint], how);
 	if (c->endpoint != MOCK_CONTROL)
 		count_one(&c->mock->stats.all, how);

@@ -10,6 +10,7 @@
 
 #define PIECE_BYTES 16            /* of a whole body: what "after N" counts */
 #define BIG_BLOCK (64u * 1024)
+#define HEADER_BYTES_MAX (16u << 20)
 
 /* ---- whole bodies, spoiled -------------------------------------------------- */
 
@@ -243,7 +244,7 @@ static void write_more_headers(const struct mock_behaviour *b, struct buf *out)
 		buf_putf(out, "x-should-retry: %s\r\n", b->should_retry);
 	if (b->gzip)
 		buf_puts(out, "content-encoding: gzip\r\n");
-	for (uint64_t done = 0, i = 0; done < b->header_bytes; done += 1024, i++) {
+	for (uint64_t done = 0, i = 0; done < b->header_bytes && done < HEADER_BYTES_MAX; done += 1024, i++) {
 		buf_putf(out, "x-filler-%" PRIu64 ": ", i);
 		repeat_text(out, S("0123456789abcdef"), 62);
 		buf_puts(out, "\r\n");

@@ -7,6 +7,7 @@
 
 #define SCHEMA_DEPTH_MAX 12
 #define SCHEMA_BYTES_MAX (1u << 20)
+#define FIXED_BYTES_MAX (64u * 1024)
 
 struct writer {
 	struct buf *out;
@@ -175,7 +176,7 @@ static void write_by(struct writer *w, struct slice schema)
 	fixed = json_member(schema, S("const"));
 	if (!fixed.len)
 		fixed = first_of(json_member(schema, S("enum")));
-	if (fixed.len) {
+	if (fixed.len && fixed.len <= FIXED_BYTES_MAX) {
 		buf_put(w->out, fixed);
 		w->depth--;
 		return;

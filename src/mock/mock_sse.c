@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define STREAM_BYTES_MAX (64u << 20)      /* more than that is cut */
+
 void mock_sse_start(struct mock_sse *s, struct mock *mock, const struct mock_behaviour *b,
 		    enum mock_protocol protocol)
 {
@@ -24,7 +26,7 @@ static void send_comment(struct mock_sse *s)
 /* The silence before the first token, with comments where they are wanted. */
 static void wait_first(struct mock_sse *s)
 {
-	int64_t left = s->ttft_ms;
+	int64_t left = s->ttft_ms, comments;
 
 	s->waited = true;
 	if (s->b->comments_only) {
@@ -35,11 +37,12 @@ static void wait_first(struct mock_sse *s)
 		return;
 	}
 	if (s->b->comments_ms > 0) {
+		comments = left / s->b->comments_ms;
 		send_comment(s);
-		for (; left > s->b->comments_ms; left -= s->b->comments_ms) {
-			mock_script_wait(s->out, s->b->comments_ms);
-			send_comment(s);
-		}
+		mock_script_wait(s->out, s->b->comments_ms < left ? s->b->comments_ms : left);
+		if (comments > 1)
+			mock_script_repeat(s->out, 2, (uint32_t)comments);
+		left -= comments ? comments * s->b->comments_ms : left;
 	}
 	mock_script_wait(s->out, left);
 }
@@ -149,6 +152,11 @@ bool mock_sse_content(struct mock_sse *s)
 {
 	if (s->over)
 		return false;
+	if (buf_len(&s->out->bytes) > STREAM_BYTES_MAX) {
+		mock_script_step(s->out, STEP_CUT);
+		s->over = true;
+		return false;
+	}
 	if (!s->waited)
 		wait_first(s);
 	else if (s->content_events)

@@ -20,38 +20,59 @@ static struct slice shortened(struct slice s, size_t max)
 	return slice_sub(s, 0, max);
 }
 
-static void put_text(struct buf *out, const char *name, struct slice value, size_t max)
+/* The member's name, with a comma where another member stands before it. In one
+ * piece: a line has some thirty members, and one is written for every exchange. */
+static void put_name(struct buf *out, struct slice name)
 {
-	buf_putf(out, "\"%s\":", name);
+	struct slice held = buf_slice(out);
+	char last = held.at[held.len - 1], *to = buf_room(out, name.len + 4), *at = to;
+
+	must(to != NULL);
+	if (last != '{' && last != '[')
+		*at++ = ',';
+	*at++ = '"';
+	memcpy(at, name.at, name.len);
+	at += name.len;
+	*at++ = '"';
+	*at++ = ':';
+	buf_added(out, (size_t)(at - to));
+}
+
+static void put_text(struct buf *out, struct slice name, struct slice value, size_t max)
+{
+	put_name(out, name);
 	if (value.len)
 		json_write_string(out, shortened(value, max));
 	else
 		buf_puts(out, "null");
 }
 
-static void put_number(struct buf *out, const char *name, int64_t value)
+static void put_number(struct buf *out, struct slice name, int64_t value)
 {
-	buf_putf(out, "\"%s\":%lld", name, (long long)value);
+	put_name(out, name);
+	buf_put_i64(out, value);
 }
 
 /* `known` false: null. */
-static void put_maybe(struct buf *out, const char *name, bool known, int64_t value)
+static void put_maybe(struct buf *out, struct slice name, bool known, int64_t value)
 {
+	put_name(out, name);
 	if (known)
-		put_number(out, name, value);
+		buf_put_i64(out, value);
 	else
-		buf_putf(out, "\"%s\":null", name);
+		buf_puts(out, "null");
 }
 
-static void put_bool(struct buf *out, const char *name, bool value)
+static void put_bool(struct buf *out, struct slice name, bool value)
 {
-	buf_putf(out, "\"%s\":%s", name, value ? "true" : "false");
+	put_name(out, name);
+	buf_put(out, value ? S("true") : S("false"));
 }
 
 static void put_fault(struct buf *out, enum fault fault)
 {
-	put_text(out, "fault", fault == FAULT_NONE ? SLICE_NONE : slice_of(fault_row(fault)->name),
-		 FIELD_MAX);
+	put_text(out, S("fault"), fault == FAULT_NONE ? SLICE_NONE
+						      : slice_of(fault_row(fault)->name), FIELD_MAX);
 }
 
 /* ---- JSON -------------------------------------------------------------------------- */
@@ -59,21 +80,14 @@ static void put_fault(struct buf *out, enum fault fault)
 static void put_attempt(struct buf *out, const struct attempt_record *a)
 {
 	buf_puts(out, "{");
-	put_text(out, "target", a->target, FIELD_MAX);
-	buf_puts(out, ",");
+	put_text(out, S("target"), a->target, FIELD_MAX);
 	put_fault(out, a->fault);
-	buf_puts(out, ",");
-	put_maybe(out, "status", a->status != 0, a->status);
-	buf_puts(out, ",");
-	put_number(out, "start_ms", a->start_ms);
-	buf_puts(out, ",");
-	put_number(out, "took_ms", a->took_ms);
-	buf_puts(out, ",");
-	put_maybe(out, "first_token_ms", a->first_token_ms >= 0, a->first_token_ms);
-	buf_puts(out, ",");
-	put_number(out, "stale_replays", a->stale_replays);
-	buf_puts(out, ",");
-	put_text(out, "text", a->text, TEXT_MAX);
+	put_maybe(out, S("status"), a->status != 0, a->status);
+	put_number(out, S("start_ms"), a->start_ms);
+	put_number(out, S("took_ms"), a->took_ms);
+	put_maybe(out, S("first_token_ms"), a->first_token_ms >= 0, a->first_token_ms);
+	put_number(out, S("stale_replays"), a->stale_replays);
+	put_text(out, S("text"), a->text, TEXT_MAX);
 	buf_puts(out, "}");
 }
 
@@ -82,34 +96,30 @@ static void put_attempts(struct buf *out, const struct exchange_record *r)
 	size_t listed = r->attempt_count < ACCESS_ATTEMPTS_MAX ? r->attempt_count
 							       : ACCESS_ATTEMPTS_MAX;
 
-	buf_puts(out, "\"attempts\":[");
+	put_name(out, S("attempts"));
+	buf_puts(out, "[");
 	for (size_t i = 0; i < listed; i++) {
 		if (i)
 			buf_puts(out, ",");
 		put_attempt(out, &r->attempts[i]);
 	}
 	buf_puts(out, "]");
-	if (listed < r->attempt_count) {
-		buf_puts(out, ",");
-		put_number(out, "attempts_left_out", (int64_t)(r->attempt_count - listed));
-	}
+	if (listed < r->attempt_count)
+		put_number(out, S("attempts_left_out"), (int64_t)(r->attempt_count - listed));
 }
 
 static void put_tokens(struct buf *out, const struct exchange_record *r)
 {
-	buf_puts(out, "\"tokens\":");
+	put_name(out, S("tokens"));
 	if (!r->usage_known) {
 		buf_puts(out, "null");
 		return;
 	}
 	buf_puts(out, "{");
-	put_number(out, "input", r->input_tokens);
-	buf_puts(out, ",");
-	put_number(out, "output", r->output_tokens);
-	buf_puts(out, ",");
-	put_number(out, "cached", r->cached_tokens);
-	buf_puts(out, ",");
-	put_number(out, "reasoning", r->reasoning_tokens);
+	put_number(out, S("input"), r->input_tokens);
+	put_number(out, S("output"), r->output_tokens);
+	put_number(out, S("cached"), r->cached_tokens);
+	put_number(out, S("reasoning"), r->reasoning_tokens);
 	buf_puts(out, "}");
 }
 
@@ -118,58 +128,38 @@ static void put_asked(struct buf *out, const struct exchange_record *r)
 	char stamp[25];
 
 	log_stamp(r->wall_ms, stamp);
-	put_text(out, "time", slice_of(stamp), FIELD_MAX);
-	buf_puts(out, ",");
-	put_text(out, "id", r->request_id, FIELD_MAX);
-	buf_puts(out, ",");
-	put_text(out, "key", r->client_key, FIELD_MAX);
-	buf_puts(out, ",");
-	put_text(out, "peer", r->peer, FIELD_MAX);
-	buf_puts(out, ",");
-	put_text(out, "method", r->method, FIELD_MAX);
-	buf_puts(out, ",");
-	put_text(out, "path", r->path, FIELD_MAX);
-	buf_puts(out, ",");
-	put_text(out, "model", r->asked_model, FIELD_MAX);
-	buf_puts(out, ",");
-	put_bool(out, "stream", r->stream);
+	put_text(out, S("time"), slice_of(stamp), FIELD_MAX);
+	put_text(out, S("id"), r->request_id, FIELD_MAX);
+	put_text(out, S("key"), r->client_key, FIELD_MAX);
+	put_text(out, S("peer"), r->peer, FIELD_MAX);
+	put_text(out, S("method"), r->method, FIELD_MAX);
+	put_text(out, S("path"), r->path, FIELD_MAX);
+	put_text(out, S("model"), r->asked_model, FIELD_MAX);
+	put_bool(out, S("stream"), r->stream);
 }
 
 static void put_outcome(struct buf *out, const struct exchange_record *r)
 {
-	put_text(out, "served_model", r->served_model, FIELD_MAX);
-	buf_puts(out, ",");
-	put_text(out, "target", r->target, FIELD_MAX);
-	buf_puts(out, ",");
-	put_number(out, "status", r->status);
-	buf_puts(out, ",");
+	put_text(out, S("served_model"), r->served_model, FIELD_MAX);
+	put_text(out, S("target"), r->target, FIELD_MAX);
+	put_number(out, S("status"), r->status);
 	put_fault(out, r->fault);
-	buf_puts(out, ",");
-	put_bool(out, "committed", r->committed);
-	buf_puts(out, ",");
-	put_text(out, "degraded", slice_of(degraded_name(r->degraded)), FIELD_MAX);
-	buf_puts(out, ",");
-	put_text(out, "finish_reason", r->finish_reason, FIELD_MAX);
+	put_bool(out, S("committed"), r->committed);
+	put_text(out, S("degraded"), slice_of(degraded_name(r->degraded)), FIELD_MAX);
+	put_text(out, S("finish_reason"), r->finish_reason, FIELD_MAX);
 }
 
 void access_log_json(const struct exchange_record *r, struct buf *out)
 {
 	buf_puts(out, "{");
 	put_asked(out, r);
-	buf_puts(out, ",");
 	put_outcome(out, r);
-	buf_puts(out, ",");
 	put_attempts(out, r);
-	buf_puts(out, ",");
 	put_tokens(out, r);
-	buf_puts(out, ",");
-	put_maybe(out, "first_token_ms", r->first_token_ms >= 0, r->first_token_ms);
-	buf_puts(out, ",");
-	put_number(out, "duration_ms", r->duration_ms);
-	buf_puts(out, ",");
-	put_number(out, "bytes_in", (int64_t)r->bytes_in);
-	buf_puts(out, ",");
-	put_number(out, "bytes_out", (int64_t)r->bytes_out);
+	put_maybe(out, S("first_token_ms"), r->first_token_ms >= 0, r->first_token_ms);
+	put_number(out, S("duration_ms"), r->duration_ms);
+	put_number(out, S("bytes_in"), (int64_t)r->bytes_in);
+	put_number(out, S("bytes_out"), (int64_t)r->bytes_out);
 	buf_puts(out, "}\n");
 }
 

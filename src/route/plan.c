@@ -4,10 +4,14 @@
 #include "resilience/backoff.h"
 #include "route/target.h"
 
+#include <limits.h>
+
 /* A pause before asking the same target again when it gave no hint. */
 #define AGAIN_BASE_MS 100
 #define AGAIN_CAP_MS 500
-#define AGAIN_TRIES_MAX 2     /* on one target within one exchange, unless it paces us */
+/* On one target within one exchange; one that paces us is asked more often where
+ * nothing else is left. */
+#define AGAIN_TRIES_MAX 2
 
 struct candidate {
 	const struct target_policy *target;
@@ -33,6 +37,7 @@ struct plan {
 	unsigned *weights;            /* scratch of choose(), as long as the largest model */
 	bool *open;
 	mono_ms deadline;
+	unsigned entered;             /* tries so far */
 	bool over;                    /* a fault that nobody else can mend */
 };
 
@@ -179,13 +184,14 @@ static void fill_pick(const struct plan *p, const struct stage *s, size_t candid
 	};
 }
 
-static bool enter(struct candidate *c)
+static bool enter(struct plan *p, struct candidate *c)
 {
 	must(!c->running);
 	if (!target_enter(c->target->state, c->target->backend->max_in_flight))
 		return false;
 	c->running = true;
 	c->tries++;
+	p->entered++;
 	return true;
 }
 
@@ -204,7 +210,7 @@ static bool next_fresh(struct plan *p, const struct stage *s, mono_ms now, uint6
 				? least_in_flight(c, p->weights, p->open, count, random)
 				: rotation_next(s->model->rotation, p->weights, p->open, count);
 
-			if (enter(&c[i])) {
+			if (enter(p, &c[i])) {
 				fill_pick(p, s, s->first + i, now, pick);
 				return true;
 			}
@@ -237,15 +243,19 @@ static mono_ms again_at(const struct candidate *c, const struct retry_policy *re
 	never("an unknown rule for asking again");
 }
 
-/* The candidate of a stage that may be asked again first, not after `latest`. */
-static size_t soonest_again(const struct plan *p, const struct stage *s, mono_ms latest, mono_ms *at)
+/* The candidate of a stage that may be asked again first, not after `latest`,
+ * of those with fewer than `tries_max` tries. */
+static size_t soonest_again(const struct plan *p, const struct stage *s, mono_ms latest,
+			    unsigned tries_max, mono_ms *at)
 {
 	size_t best = SIZE_MAX;
 
 	for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
-		mono_ms own = again_at(&p->candidates[i], &s->model->retry);
+		const struct candidate *c = &p->candidates[i];
+		mono_ms own = again_at(c, &s->model->retry);
 
-		if (own <= latest && own < p->deadline && (best == SIZE_MAX || own < *at)) {
+		if (c->tries < tries_max && own <= latest && own < p->deadline &&
+		    (best == SIZE_MAX || own < *at)) {
 			best = i;
 			*at = own;
 		}
@@ -254,10 +264,10 @@ static size_t soonest_again(const struct plan *p, const struct stage *s, mono_ms
 }
 
 static bool next_again(struct plan *p, const struct stage *s, mono_ms now, mono_ms latest,
-		       bool *saw_full, struct pick *pick)
+		       unsigned tries_max, bool *saw_full, struct pick *pick)
 {
 	mono_ms at = MONO_NEVER;
-	size_t i = soonest_again(p, s, latest, &at);
+	size_t i = soonest_again(p, s, latest, tries_max, &at);
 
 	if (i == SIZE_MAX)
 		return false;
@@ -265,12 +275,31 @@ static bool next_again(struct plan *p, const struct stage *s, mono_ms now, mono_
 		fill_pick(p, s, i, at, pick);
 		return true;
 	}
-	if (!enter(&p->candidates[i])) {
+	if (!enter(p, &p->candidates[i])) {
 		*saw_full = true;
 		return false;
 	}
 	fill_pick(p, s, i, now, pick);
 	return true;
+}
+
+static bool is_untouched(const struct plan *p, const struct stage *s)
+{
+	for (size_t i = s->first; i < s->first + s->model->target_count; i++)
+		if (p->candidates[i].tries)
+			return false;
+	return s->model->target_count > 0;
+}
+
+/* Asking the same target again must not use up the tries that the fallback
+ * models behind it need: each keeps one. */
+static bool may_ask_again(const struct plan *p, const struct stage *s)
+{
+	unsigned most = p->stages->model->retry.max_attempts, kept = 0;
+
+	for (const struct stage *later = s->next; later; later = later->next)
+		kept += is_untouched(p, later);
+	return kept == 0 || p->entered + kept < most;
 }
 
 /* ---- the plan's face --------------------------------------------------------------- */
@@ -284,19 +313,21 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 	for (const struct stage *s = p->stages; s; s = s->next) {
 		if (next_fresh(p, s, now, random, &saw_full, pick))
 			return PLAN_GO;
-		if (next_again(p, s, now, mono_after(now, s->model->retry.patience_ms), &saw_full, pick))
+		if (may_ask_again(p, s) &&
+		    next_again(p, s, now, mono_after(now, s->model->retry.patience_ms),
+			       AGAIN_TRIES_MAX, &saw_full, pick))
 			return PLAN_GO;
 	}
 	/* Nothing else is left: a longer pause is better than an error. */
 	for (const struct stage *s = p->stages; s; s = s->next)
-		if (next_again(p, s, now, MONO_NEVER - 1, &saw_full, pick))
+		if (next_again(p, s, now, MONO_NEVER - 1, UINT_MAX, &saw_full, pick))
 			return PLAN_GO;
 	return saw_full ? PLAN_FULL : PLAN_SPENT;
 }
 
 bool plan_enter(struct plan *p, const struct pick *pick)
 {
-	return enter(&p->candidates[pick->candidate]);
+	return enter(p, &p->candidates[pick->candidate]);
 }
 
 static void leave(struct candidate *c)

@@ -88,7 +88,8 @@ struct plan *plan_create(struct arena *arena, const struct model_policy *model, 
 			 struct slice star, mono_ms deadline);
 /* Before the first plan_next(): what the request needs. Without it nothing is. */
 void plan_want(struct plan *p, const struct plan_wants *wants);
-/* The next try. Counts nothing against max_attempts: that is the caller's. */
+/* The next try. That there are at most max_attempts is the caller's care; but no
+ * target is asked again while that would leave a fallback model without a try. */
 enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct pick *pick);
 /* Takes the place for a pick that had to wait; false: the target has become full
  * or has got into trouble meanwhile (plan_next() may know another). */

@@ -19,6 +19,7 @@ static inline uint64_t scan_has_zero(uint64_t eight)
 	return (eight - SCAN_ONES) & ~eight & SCAN_HIGHS;
 }
 
+/* Eight bytes as they lie there, aligned or not. */
 static inline uint64_t scan_load(const char *at)
 {
 	uint64_t eight;

@@ -3,10 +3,11 @@
 //   node server.mjs --packages DIR --model FILE.gguf --port N [--name NAME] [--at-once N]
 //
 // It answers GET /health, GET /stats, GET /v1/models and POST
-// /v1/chat/completions (plain and streaming, with usage). Each request gets a llama context of its own with
-// one thread and an empty memory: no other request shares its batches, so that
-// a greedy answer (temperature 0) is the same text each time, whatever else the
-// server is doing, and tests can compare it word for word.
+// /v1/chat/completions (plain and streaming, with usage). Each request gets a
+// llama context of its own with one thread and an empty memory, and one context
+// computes at a time (two at once disturb each other in this engine: now and then
+// a token is wrong). So a greedy answer (temperature 0) is the same text each
+// time, whatever else the server is doing, and tests can compare it word for word.
 import http from "node:http";
 import {createRequire} from "node:module";
 import {parseArgs} from "node:util";
@@ -62,6 +63,14 @@ function giveBack(sequence) {
 		idle.push(sequence);
 }
 
+// The next token of a generation, computed while no other one is.
+let computing = Promise.resolve();
+function nextAlone(tokens) {
+	const step = computing.then(() => tokens.next());
+	computing = step.catch(() => {});
+	return step;
+}
+
 class Refusal extends Error {
 	constructor(status, message) {
 		super(message);
@@ -99,22 +108,28 @@ async function* generate(sequence, prompt, request, usage, gone) {
 	const pending = [];
 	const told = [];
 	await sequence.clearHistory();
-	for await (const token of sequence.evaluate(prompt, {
+	const tokens = sequence.evaluate(prompt, {
 		temperature: request.temperature ?? 1, seed: request.seed,
-	})) {
-		if (gone.aborted)
-			return "cancelled";
-		usage.completion_tokens++;
-		pending.push(token);
-		const text = model.detokenize(pending, false, told.slice(-8));
-		if (!text.endsWith("\uFFFD")) {
-			told.push(...pending.splice(0));
-			yield text;
+	});
+	try {
+		let step;
+		while (!(step = await nextAlone(tokens)).done) {
+			if (gone.aborted)
+				return "cancelled";
+			usage.completion_tokens++;
+			pending.push(step.value);
+			const text = model.detokenize(pending, false, told.slice(-8));
+			if (!text.endsWith("\uFFFD")) {
+				told.push(...pending.splice(0));
+				yield text;
+			}
+			if (usage.completion_tokens >= limit)
+				return "length";
 		}
-		if (usage.completion_tokens >= limit)
-			return "length";
+		return "stop";
+	} finally {
+		await tokens.return();
 	}
-	return "stop";
 }
 
 function head(request, object) {

@@ -21,7 +21,7 @@ SHORT = [
     "Why is the sky blue?",
     "Write one sentence about the sea.",
 ]
-WORDS = 24                      # max_tokens of short answers
+WORDS = 16                      # max_tokens of short answers
 
 CONFIG = """
 listen: 127.0.0.1:{port}
@@ -187,6 +187,11 @@ class World:
             self.known[prompt, max_tokens] = answer.choices[0].message.content
         return self.known[prompt, max_tokens]
 
+    def is_true_beginning(self, prompt, text):
+        """Is `text`, of an answer that was cut, what the model would have said?"""
+        truth = self.truth(prompt, 4 * WORDS)
+        return bool(text) and truth[:len(text)] == text[:len(truth)]
+
     def records(self, request_id):
         """The access log's line about an exchange, once it is there."""
         def find():
@@ -203,7 +208,8 @@ class RawStream:
 
     def __init__(self, port, body):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2 * PATIENCE_S)
-        self.connection.request("POST", "/v1/chat/completions", json.dumps({**body, "stream": True}),
+        self.connection.request("POST", "/v1/chat/completions",
+                                json.dumps({**body, "stream": True}),
                                 {"content-type": "application/json"})
         self.answer = self.connection.getresponse()
         self.text, self.finish, self.errors, self.done = "", None, 0, False

@@ -13,12 +13,6 @@
 /* Reads thrown away in one turn. */
 #define SWALLOWS_PER_TURN 4
 
-static void on_patience_over(struct io_timer *t, mono_ms now)
-{
-	(void)now;
-	stream_destroy(CONTAINER_OF(t, struct io_stream, linger));
-}
-
 static void reset_and_destroy(struct io_stream *s)
 {
 	struct linger hard = { .l_onoff = 1, .l_linger = 0 };
@@ -26,6 +20,18 @@ static void reset_and_destroy(struct io_stream *s)
 	if (s->watch.fd >= 0)
 		(void)setsockopt(s->watch.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 	stream_destroy(s);
+}
+
+static void on_patience_over(struct io_timer *t, mono_ms now)
+{
+	struct io_stream *s = CONTAINER_OF(t, struct io_stream, linger);
+
+	(void)now;
+	/* A FIN behind half of our words would pass for their end. */
+	if (buf_len(&s->out) > 0)
+		reset_and_destroy(s);
+	else
+		stream_destroy(s);
 }
 
 /* The peer's bytes do not matter any more, so those of TLS are not decrypted. */

@@ -124,6 +124,23 @@ static void printing(void **state)
 	buf_free(&b);
 }
 
+static void numbers(void **state)
+{
+	static const struct { int64_t value; const char *text; } rows[] = {
+		{ 0, "0" }, { 7, "7" }, { 10, "10" }, { -1, "-1" }, { 1234567890123, "1234567890123" },
+		{ INT64_MAX, "9223372036854775807" }, { INT64_MIN, "-9223372036854775808" },
+	};
+	struct buf b = BUF_INIT(64);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		buf_clear(&b);
+		buf_put_i64(&b, rows[i].value);
+		assert_true(slice_eq(buf_slice(&b), slice_of(rows[i].text)));
+	}
+	buf_free(&b);
+}
+
 /* Lets AddressSanitizer fail like malloc, for the test below. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -212,6 +229,7 @@ int main(void)
 		cmocka_unit_test(room_and_added),
 		cmocka_unit_test(a_buf_for_nothing),
 		cmocka_unit_test(printing),
+		cmocka_unit_test(numbers),
 		cmocka_unit_test(no_memory_is_no_end),
 		cmocka_unit_test(memory_can_be_taken),
 		cmocka_unit_test(is_a_queue),

@@ -246,7 +246,21 @@ static const struct {
 	{ EMBEDDINGS, "{\"data\":[{\"embedding\":[]}]}", FAULT_BAD_ANSWER, "S25: an empty one" },
 	{ EMBEDDINGS, "{\"data\":[{}]}", FAULT_BAD_ANSWER, "S25: none" },
 	{ "/v1/audio/speech", "ID3\x03\xff", FAULT_NONE, "sound is no JSON" },
-	{ "/v1/moderations", "", FAULT_NONE, "what is passed is not judged" },
+	{ "/v1/moderations", "", FAULT_NONE, "what is passed and says nothing of itself is not judged" },
+};
+
+/* Of endpoints that are passed on. */
+static const struct { const char *type, *body; enum fault fault; const char *says; } passed[] = {
+	{ "application/json", "{\"results\":[]}", FAULT_NONE, "JSON" },
+	{ "application/json; charset=utf-8", "[{\"index\":0,\"score\":1}]", FAULT_NONE, "a list" },
+	{ "application/json", "", FAULT_BAD_ANSWER, "S21: empty" },
+	{ "application/json", "{\"results\":[", FAULT_BAD_ANSWER, "S22: cut" },
+	{ "text/html", "<html></html>", FAULT_BAD_ANSWER, "S02: a page" },
+	{ "application/json", "{\"error\":{\"code\":503,\"message\":\"x\"}}", FAULT_OVERLOADED,
+	  "S19: an error with a good status" },
+	{ "application/json", "{\"object\":\"response\",\"error\":{\"code\":\"x\",\"message\":\"y\"}}",
+	  FAULT_NONE, "a thing that failed earlier, told about well" },
+	{ "audio/mpeg", "ID3\x03\xff", FAULT_NONE, "sound is no JSON" },
 };
 
 static void good_statuses_are_checked(void **state)
@@ -254,6 +268,13 @@ static void good_statuses_are_checked(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(answers); i++)
 		check_fault(answers[i].path, 200, "", answers[i].body, answers[i].fault, answers[i].says);
+	for (size_t i = 0; i < COUNT_OF(passed); i++) {
+		char headers[128];
+
+		snprintf(headers, sizeof headers, "Content-Type: %s\r\n", passed[i].type);
+		check_fault("/v1/moderations", 200, headers, passed[i].body, passed[i].fault,
+			    passed[i].says);
+	}
 	check_fault(CHAT, 204, "", "", FAULT_BAD_ANSWER, "S21: 204 is no answer to a chat");
 	check_fault(FILES, 204, "", "", FAULT_NONE, "204 is one to others");
 }

@@ -308,8 +308,7 @@ static void a_unix_socket_carries_bytes_too(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	strcpy(at.path, dir);
-	strcat(at.path, "/s");
+	snprintf(at.path, sizeof at.path, "%s/s", dir);
 	stage_open(&g, NULL);
 	tcp = g.socket;
 	io_listener_close(g.listener);

@@ -19,7 +19,7 @@ static struct {
 static int make_pki(void **state)
 {
 	(void)state;
-	strcpy(pki.dir, "/tmp/backstay-tls-XXXXXX");
+	snprintf(pki.dir, sizeof pki.dir, "/tmp/backstay-tls-XXXXXX");
 	if (!mkdtemp(pki.dir))
 		return -1;
 	cert_make(&pki.ca, NULL, pki.dir, "ca", NULL, -DAY_S, DAY_S);

@@ -323,6 +323,28 @@ static void words_combine_without_harm(void **state)
 	stage_shut(&s);
 }
 
+/* What would take more memory than anybody has. */
+static const char *const excessive[] = {
+	"tokens 1000000000", "tokens 100000 crlf", "reasoning 1000000000", "comments 1ms ttft 24h", "headers 1024m",
+	"1xx 1000000", "whitespace 100000 1ms", "big-event 32m big-event 32m after 1 multi-data",
+};
+
+static void excess_has_limits(void **state)
+{
+	static const char body[] = "{\"model\":\"m\",\"stream\":true,\"n\":8,\"messages\":[]}";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(excessive); i++) {
+		struct stage s;
+
+		stage_open(&s, &(struct mock_options){ 0 });
+		stage_ask(&s, excessive[i], "/v1/chat/completions", body, 60000);
+		row_holds(buf_len(&s.got) > 100, excessive[i]);
+		row_holds(buf_len(&s.got) < 128u << 20, excessive[i]);
+		stage_shut(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +354,7 @@ int main(void)
 		cmocka_unit_test(an_early_response_does_not_wait_for_the_body),
 		cmocka_unit_test(a_share_of_requests_fails),
 		cmocka_unit_test(looking_takes_nothing_from_a_chain),
+		cmocka_unit_test(excess_has_limits),
 		cmocka_unit_test(words_combine_without_harm),
 	};
 

@@ -230,6 +230,57 @@ static void a_short_pause_comes_before_a_fallback_and_a_long_one_behind(void **s
 	house_close(&h);
 }
 
+static void asking_again_leaves_a_try_for_the_fallback(void **state)
+{
+	struct house h;
+
+	(void)state;
+	house_open(&h);                 /* max_attempts is 4 */
+	house_target(&h, "a", 1, 1, 0);
+	house_target(&h, "b", 1, 1, 0);
+	house_model(&h, "chat", 2);
+	house_target(&h, "f", 1, 1, 0);
+	house_model(&h, "small", 1);
+	house_fallback(&h, 0, 1);
+	house_bind(&h);
+	PLAY(&h,
+	     { 0, NEXT, "a", 0, 0, 0, "first" },
+	     { 5, FAILS, "a", FAULT_SERVER_ERROR, 5, -1, "a quick 500" },
+	     { 5, NEXT, "b", 0, 0, 5, "second" },
+	     { 10, FAILS, "b", FAULT_SERVER_ERROR, 5, 0, "another" },
+	     { 10, NEXT, "a", 0, 0, 10, "the third is one of them again" },
+	     { 15, FAILS, "a", FAULT_SERVER_ERROR, 5, 0, "a third" },
+	     { 15, NEXT, "f", 0, 0, 15, "the last one is kept for the fallback model" },
+	     { 20, FAILS, "f", FAULT_CONNECT, 5, -1, "down too" });
+	house_close(&h);
+}
+
+static void a_target_that_paces_us_is_not_asked_for_ever_before_a_fallback(void **state)
+{
+	struct house h;
+
+	(void)state;
+	house_open(&h);
+	house_target(&h, "a", 1, 1, 0);
+	house_model(&h, "chat", 1);
+	house_target(&h, "f", 1, 1, 0);
+	house_model(&h, "small", 1);
+	house_fallback(&h, 0, 1);
+	house_bind(&h);
+	PLAY(&h,
+	     { 0, NEXT, "a", 0, 0, 0, "first" },
+	     { 5, FAILS, "a", FAULT_RATE_LIMITED, 5, 1000, "a second" },
+	     { 5, NEXT, "a", 0, 0, 1005, "a short pause" },
+	     { 1005, WAITS, "a", 0, 0, 0, "taken" },
+	     { 1010, FAILS, "a", FAULT_RATE_LIMITED, 5, 1000, "another second" },
+	     { 1010, NEXT, "f", 0, 0, 1010, "it said so twice: the fallback model" },
+	     { 1020, FAILS, "f", FAULT_CONNECT, 5, -1, "down" },
+	     { 1020, NEXT, "a", 0, 0, 2010, "nothing else is left" },
+	     { 2010, WAITS, "a", 0, 0, 0, "taken" },
+	     { 2020, FAILS, "a", FAULT_CONNECT, 5, -1, "down" });
+	house_close(&h);
+}
+
 static void priorities_spill_over_when_full(void **state)
 {
 	struct house h;
@@ -298,6 +349,8 @@ int main(void)
 		cmocka_unit_test(a_star_in_a_target_s_model_is_filled_in),
 		cmocka_unit_test(a_rate_limit_moves_on_and_waits_only_within_patience),
 		cmocka_unit_test(a_short_pause_comes_before_a_fallback_and_a_long_one_behind),
+		cmocka_unit_test(asking_again_leaves_a_try_for_the_fallback),
+		cmocka_unit_test(a_target_that_paces_us_is_not_asked_for_ever_before_a_fallback),
 		cmocka_unit_test(priorities_spill_over_when_full),
 		cmocka_unit_test(patterns_and_names),
 	};

@@ -1,0 +1,392 @@
+/* bench-load MODE PORT [name=value ...]: asks 127.0.0.1:PORT for chat completions
+ * and prints what came of it as one line of JSON.
+ *
+ *   closed   each connection asks, waits for the whole answer, and asks again
+ *   open     `rate` requests a second whatever the answers do; a request's time
+ *            runs from when it should have been sent, so that a stall counts for
+ *            all the requests that it held up
+ *   hold     opens `connections` streams, prints {"ready": N} when each has had
+ *            its first event, keeps them until standard input ends
+ *
+ *   connections=64  seconds=3  warm_ms=300 (not counted in times and rates)
+ *   rate=1000       stream=0   events=100  interval_us=10000  model=chat
+ */
+#include "plain.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CARRY_BYTES    1024
+#define REQUEST_BYTES  4096
+#define OPENING_MAX    100       /* streams of `hold` that wait for their first event */
+#define MARK           "\"content\":\""
+
+enum mode { MODE_CLOSED, MODE_OPEN, MODE_HOLD };
+
+struct conn {
+	int fd;
+	bool busy, had_event;
+	struct frame frame;
+	uint64_t due_ns;
+	size_t carry_len;
+	char carry[CARRY_BYTES];     /* the front of an event whose end did not come yet */
+	struct conn *next_idle;
+};
+
+struct load {
+	enum mode mode;
+	uint16_t port;
+	uint64_t connections, length_us, warm_ms, rate, stream, events, interval_us;
+	const char *model;
+	int epoll;
+	struct conn *conns, *idle;
+	uint64_t begin_ns, count_from_ns, end_ns, next_due_ns, period_ns;
+	uint64_t asked, opened, ready;
+	uint64_t done, done_all, events_seen, events_all, errors, reconnects, unsent;
+	struct hist latency, delay;
+	size_t request_len;
+	char request[REQUEST_BYTES];
+	char read[PLAIN_READ_BYTES];
+};
+
+static void conn_open(struct load *l, struct conn *c)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
+
+	c->fd = plain_connect(l->port);
+	if (c->fd < 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0)
+		plain_die("connect");
+}
+
+static void conn_ask(struct load *l, struct conn *c, uint64_t due_ns)
+{
+	memset(&c->frame, 0, sizeof c->frame);
+	c->busy = true;
+	c->had_event = false;
+	c->carry_len = 0;
+	c->due_ns = due_ns;
+	l->asked++;
+	/* A request fits into an empty socket; a failure shows when reading. */
+	if (send(c->fd, l->request, l->request_len, MSG_NOSIGNAL) < 0 && errno == EAGAIN)
+		plain_die("send");
+}
+
+static void conn_reopen(struct load *l, struct conn *c)
+{
+	close(c->fd);
+	l->reconnects++;
+	conn_open(l, c);
+}
+
+/* The connection has nothing to do: give it the next request, or rest it. */
+static void conn_free(struct load *l, struct conn *c, uint64_t now)
+{
+	c->busy = false;
+	if (now >= l->end_ns)
+		return;
+	if (l->mode == MODE_CLOSED) {
+		conn_ask(l, c, now);
+	} else if (l->mode == MODE_OPEN && l->next_due_ns <= now) {
+		conn_ask(l, c, l->next_due_ns);
+		l->next_due_ns += l->period_ns;
+	} else {
+		c->next_idle = l->idle;
+		l->idle = c;
+	}
+}
+
+static void conn_fail(struct load *l, struct conn *c)
+{
+	l->errors++;
+	conn_reopen(l, c);
+	if (l->errors > 1000) {
+		errno = EPROTO;
+		plain_die("more than 1000 failed requests");
+	}
+	conn_free(l, c, plain_now_ns());
+}
+
+static void conn_done(struct load *l, struct conn *c, uint64_t now)
+{
+	bool closes = c->frame.closes;
+
+	if (c->frame.status != 200) {
+		conn_fail(l, c);
+		return;
+	}
+	l->done_all++;
+	if (c->due_ns >= l->count_from_ns && now <= l->end_ns) {
+		l->done++;
+		hist_add(&l->latency, now - c->due_ns);
+	}
+	if (closes)
+		conn_reopen(l, c);
+	conn_free(l, c, now);
+}
+
+static void on_event(struct load *l, struct conn *c, const char *at, size_t len)
+{
+	const char *mark = memmem(at, len, MARK, sizeof MARK - 1);
+	uint64_t sent = mark ? strtoull(mark + sizeof MARK - 1, NULL, 10) : 0, now;
+
+	if (!sent)
+		return;
+	now = plain_now_ns();
+	l->events_all++;
+	if (sent >= l->count_from_ns && now <= l->end_ns) {
+		l->events_seen++;
+		hist_add(&l->delay, now - sent);
+	}
+	if (!c->had_event) {
+		c->had_event = true;
+		l->ready++;
+	}
+}
+
+/* Whole events of what was carried over and `body`; the rest is carried on. */
+static void on_body(struct load *l, struct conn *c, struct piece body)
+{
+	static char joined[CARRY_BYTES + PLAIN_READ_BYTES];
+	const char *at = body.at, *end;
+	size_t len = body.len;
+
+	if (c->carry_len) {
+		memcpy(joined, c->carry, c->carry_len);
+		memcpy(joined + c->carry_len, body.at, body.len);
+		at = joined;
+		len = c->carry_len + body.len;
+	}
+	while ((end = memmem(at, len, "\n\n", 2))) {
+		on_event(l, c, at, (size_t)(end - at));
+		len -= (size_t)(end + 2 - at);
+		at = end + 2;
+	}
+	if (len > CARRY_BYTES) {
+		errno = EMSGSIZE;
+		plain_die("event");
+	}
+	memcpy(c->carry, at, len);
+	c->carry_len = len;
+}
+
+static void on_readable(struct load *l, struct conn *c)
+{
+	ssize_t got = recv(c->fd, l->read, PLAIN_READ_BYTES, 0);
+	const char *at = l->read;
+	struct piece body;
+	size_t left, n;
+
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got <= 0) {
+		if (c->busy)
+			conn_fail(l, c);
+		else
+			conn_reopen(l, c);
+		return;
+	}
+	for (left = (size_t)got; left && (n = frame_eat(&c->frame, at, left, &body));) {
+		if (body.len && l->stream)
+			on_body(l, c, body);
+		at += n;
+		left -= n;
+	}
+	if (c->busy && c->frame.state == FRAME_DONE)
+		conn_done(l, c, plain_now_ns());
+}
+
+/* What is due by the clock, or may be opened by now. */
+static void start_more(struct load *l, uint64_t now)
+{
+	struct conn *c;
+
+	while (l->mode == MODE_OPEN && now < l->end_ns && l->next_due_ns <= now && (c = l->idle)) {
+		l->idle = c->next_idle;
+		conn_ask(l, c, l->next_due_ns);
+		l->next_due_ns += l->period_ns;
+	}
+	while (l->mode == MODE_HOLD && l->opened < l->connections &&
+	       l->opened < l->ready + OPENING_MAX) {
+		c = &l->conns[l->opened++];
+		conn_open(l, c);
+		conn_ask(l, c, now);
+	}
+}
+
+static void turn(struct load *l, uint64_t until_ns)
+{
+	struct epoll_event ready[256];
+	uint64_t now = plain_now_ns(), ns = until_ns > now ? until_ns - now : 0;
+	struct timespec wait;
+	int i, n;
+
+	if (l->mode == MODE_OPEN && l->idle && l->next_due_ns < until_ns)
+		ns = l->next_due_ns > now ? l->next_due_ns - now : 0;
+	wait = (struct timespec){ (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+	n = epoll_pwait2(l->epoll, ready, 256, &wait, NULL);
+	for (i = 0; i < n; i++)
+		on_readable(l, ready[i].data.ptr);
+	start_more(l, plain_now_ns());
+}
+
+static void print_hist(const char *name, const struct hist *h)
+{
+	printf(", \"%s\": {\"count\": %llu, \"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, "
+	       "\"max_us\": %.1f}", name, (unsigned long long)h->count,
+	       (double)hist_at(h, 0.50) / 1e3, (double)hist_at(h, 0.90) / 1e3,
+	       (double)hist_at(h, 0.99) / 1e3, (double)h->max_ns / 1e3);
+}
+
+static void print_result(const struct load *l)
+{
+	double seconds = (double)(l->end_ns - l->count_from_ns) / 1e9;
+
+	printf("{\"requests\": %llu, \"requests_all\": %llu, \"events\": %llu, \"events_all\": %llu, "
+	       "\"errors\": %llu, \"reconnects\": %llu, \"unsent\": %llu, "
+	       "\"rps\": %.1f, \"eps\": %.1f",
+	       (unsigned long long)l->done, (unsigned long long)l->done_all,
+	       (unsigned long long)l->events_seen, (unsigned long long)l->events_all,
+	       (unsigned long long)l->errors, (unsigned long long)l->reconnects,
+	       (unsigned long long)l->unsent, (double)l->done / seconds,
+	       (double)l->events_seen / seconds);
+	print_hist("latency", &l->latency);
+	print_hist("delay", &l->delay);
+	printf("}\n");
+}
+
+static void run_timed(struct load *l)
+{
+	uint64_t i;
+
+	for (i = 0; i < l->connections; i++)
+		conn_open(l, &l->conns[i]);
+	l->begin_ns = plain_now_ns();
+	l->count_from_ns = l->begin_ns + l->warm_ms * 1000000u;
+	l->end_ns = l->count_from_ns + l->length_us * 1000u;
+	l->next_due_ns = l->begin_ns;
+	l->period_ns = 1000000000u / l->rate;
+	for (i = 0; i < l->connections; i++)
+		conn_free(l, &l->conns[i], plain_now_ns());
+	while (plain_now_ns() < l->end_ns)
+		turn(l, l->end_ns);
+	/* Due, but not answered or not even sent by now: these would be the slowest. */
+	for (i = 0; l->mode == MODE_OPEN && i < l->connections; i++)
+		if (l->conns[i].busy && l->conns[i].due_ns >= l->count_from_ns)
+			hist_add(&l->latency, plain_now_ns() - l->conns[i].due_ns);
+	for (; l->mode == MODE_OPEN && l->next_due_ns < l->end_ns; l->next_due_ns += l->period_ns) {
+		l->unsent++;
+		hist_add(&l->latency, l->end_ns - l->next_due_ns);
+	}
+	print_result(l);
+}
+
+static void run_hold(struct load *l)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	bool told = false;
+	char byte;
+
+	l->end_ns = UINT64_MAX;
+	for (;;) {
+		turn(l, plain_now_ns() + 20000000u);
+		if (!told && l->ready >= l->connections) {
+			printf("{\"ready\": %llu, \"errors\": %llu}\n", (unsigned long long)l->ready,
+			       (unsigned long long)l->errors);
+			fflush(stdout);
+			told = true;
+		}
+		if (poll(&in, 1, 0) == 1 && read(STDIN_FILENO, &byte, 1) <= 0)
+			return;
+	}
+}
+
+static bool option(struct load *l, const char *arg)
+{
+	const struct { const char *name; uint64_t *to, min, max; } numbers[] = {
+		{ "connections=", &l->connections, 1, 100000 },
+		{ "warm_ms=", &l->warm_ms, 0, 60000 },
+		{ "rate=", &l->rate, 1, 1000000 },
+		{ "stream=", &l->stream, 0, 1 },
+		{ "events=", &l->events, 1, 1000000 },
+		{ "interval_us=", &l->interval_us, 0, 100000000 },
+	};
+	size_t i, n;
+
+	if (strncmp(arg, "seconds=", 8) == 0) {
+		l->length_us = (uint64_t)(strtod(arg + 8, NULL) * 1e6);
+		return l->length_us > 0;
+	}
+	if (strncmp(arg, "model=", 6) == 0) {
+		l->model = arg + 6;
+		return true;
+	}
+	for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		n = strlen(numbers[i].name);
+		if (strncmp(arg, numbers[i].name, n) == 0) {
+			*numbers[i].to = plain_number(arg + n, numbers[i].min, numbers[i].max);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What an SDK sends, in size and kind. */
+static void write_request(struct load *l)
+{
+	char body[REQUEST_BYTES / 2];
+	int n = snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"system\","
+		"\"content\":\"You are a helpful assistant. Answer briefly, in plain words, and say so "
+		"if you do not know.\"},{\"role\":\"user\",\"content\":\"Tell me about foxes and dogs. "
+		"events=%llu interval_us=%llu\"}],\"temperature\":0.7,\"max_tokens\":512,\"stream\":%s}",
+		l->model, (unsigned long long)l->events, (unsigned long long)l->interval_us,
+		l->stream ? "true" : "false");
+
+	l->request_len = (size_t)snprintf(l->request, sizeof l->request,
+		"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+		"Accept: application/json\r\nAccept-Encoding: identity\r\n"
+		"Content-Type: application/json\r\nUser-Agent: OpenAI/Python 2.8.0\r\n"
+		"X-Stainless-Lang: python\r\nX-Stainless-Retry-Count: 0\r\n"
+		"Authorization: Bearer sk-bench-0123456789abcdef0123456789abcdef\r\n"
+		"Content-Length: %d\r\n\r\n%s", (unsigned)l->port, n, body);
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const modes[] = { "closed", "open", "hold" };
+	static struct load l = { .connections = 64, .length_us = 3000000, .warm_ms = 300, .rate = 1000,
+		.events = 100, .interval_us = 10000, .model = "chat" };
+	size_t mode = 0;
+	int i;
+
+	while (argc > 2 && mode < 3 && strcmp(argv[1], modes[mode]) != 0)
+		mode++;
+	for (i = 3; i < argc && mode < 3; i++)
+		if (!option(&l, argv[i]))
+			mode = 3;
+	if (argc < 3 || mode == 3) {
+		fprintf(stderr, "usage: bench-load closed|open|hold PORT [name=value ...]\n");
+		return 2;
+	}
+	l.mode = (enum mode)mode;
+	l.port = (uint16_t)plain_number(argv[2], 1, 65535);
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	plain_raise_nofile();
+	write_request(&l);
+	l.epoll = epoll_create1(EPOLL_CLOEXEC);
+	l.conns = calloc(l.connections, sizeof *l.conns);
+	if (l.epoll < 0 || !l.conns)
+		plain_die("epoll_create1");
+	if (l.mode == MODE_HOLD)
+		run_hold(&l);
+	else
+		run_timed(&l);
+	return 0;
+}

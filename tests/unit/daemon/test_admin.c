@@ -1,0 +1,172 @@
+#include "tests/unit/base/cm.h"
+
+#include "base/check.h"
+#include "daemon/admin.h"
+#include "route/target.h"
+#include "wire/json.h"
+
+#include <string.h>
+
+static const char text[] =
+	"backends: {a: {url: 'http://a/v1'}, b: {url: 'http://b:81/v1'}}\n"
+	"models:\n"
+	"  chat: {targets: [a/x, {backend: b, model: y, priority: 2}], fallbacks: [small]}\n"
+	"  small: [b/y]\n"
+	"mocks: {m1: {listen: 127.0.0.1:8101}}\n";
+
+struct stage {
+	struct admin_state state;
+	struct client_counters clients;
+	struct shared shared;
+	struct target_registry *registry;
+	struct io_lines *lines;
+};
+
+static void begin(struct stage *s)
+{
+	struct buf errors = BUF_INIT(65536);
+	struct config *c = config_parse(S("test.yaml"), slice_of(text), &config_source_process, &errors);
+
+	if (!c)
+		fail_msg("%.*s", SLICE_ARG(buf_slice(&errors)));
+	memset(s, 0, sizeof *s);
+	s->registry = target_registry_create();
+	target_registry_bind(s->registry, c->arena, c->models, c->model_count);
+	s->lines = io_lines_to_fd(2, 4096);
+	s->state = (struct admin_state){
+		.config = c, .first_config = c, .metrics = metrics_create(), .recent = recent_create(),
+		.clients = &s->clients, .log_lines = s->lines, .shared = &s->shared, .workers = 2,
+		.started_at = 1000, .started_wall_ms = 1795442701250, .refused = BUF_INIT(1024),
+	};
+	metrics_know_model(s->state.metrics, S("chat"));
+	metrics_know_target(s->state.metrics, S("a/x"));
+	buf_free(&errors);
+}
+
+static void end(struct stage *s)
+{
+	metrics_free(s->state.metrics);
+	recent_free(s->state.recent);
+	buf_free(&s->state.refused);
+	config_give(s->state.config);
+	target_registry_free(s->registry);
+	io_lines_close(s->lines, 100);
+}
+
+struct row {
+	const char *path, *value;
+};
+
+static void the_status_is_json_with_all_in_it(void **state)
+{
+	static const struct row rows[] = {
+		{ "state", "\"draining\"" }, { "uptime_ms", "500" }, { "workers", "2" },
+		{ "config.path", "\"test.yaml\"" }, { "config.refused", "\"test.yaml:1:1: \\\"no\\\"\\n\"" },
+		{ "models.0.name", "\"chat\"" }, { "models.0.targets.0.name", "\"a/x\"" },
+		{ "models.0.targets.0.in_flight", "1" }, { "models.0.targets.0.attempts", "1" },
+		{ "models.0.targets.0.last_fault", "\"silence\"" },
+		{ "models.0.targets.1.url", "\"b:81\"" }, { "models.0.targets.1.priority", "2" },
+		{ "models.0.fallbacks.0", "\"small\"" }, { "mocks.0.name", "\"m1\"" },
+		{ "mocks.0.address", "\"127.0.0.1:8101\"" }, { "mocks.0.pid", "77" },
+		{ "recent.0.id", "\"two\"" }, { "recent.1.id", "\"one\"" }, { "total.exchanges", "1" },
+		{ "total.failed", "1" },
+	};
+	const struct attempt_record attempt = { .target = S("a/x"), .fault = FAULT_SILENCE };
+	const struct exchange_record record = { .status = 504, .fault = FAULT_SILENCE,
+		.attempts = &attempt, .attempt_count = 1, .wall_ms = 1795442701250, .first_token_ms = -1 };
+	struct buf out = BUF_INIT(1024 * 1024);
+	struct stage s;
+
+	(void)state;
+	begin(&s);
+	metrics_count(metrics_sheet_create(s.state.metrics), S("chat"), &record);
+	recent_add(s.state.recent, S("{\"id\":\"one\"}\n"));
+	recent_add(s.state.recent, S("{\"id\":\"two\"}\n"));
+	assert_true(target_enter(s.state.config->models[0].targets[0].state, 0));
+	atomic_store(&s.shared.mocks[0].pid, 77);
+	s.state.draining = true;
+	buf_puts(&s.state.refused, "test.yaml:1:1: \"no\"\n");
+	assert_true(admin_write_status(&s.state, 1500, &out));
+	assert_int_equal(json_validate(buf_slice(&out), NULL), JSON_OK);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct slice value = json_path(buf_slice(&out), slice_of(rows[i].path));
+
+		if (!slice_eq(value, slice_of(rows[i].value)))
+			fail_msg("%s is %.*s, not %s", rows[i].path, SLICE_ARG(value), rows[i].value);
+	}
+	buf_free(&out);
+	end(&s);
+}
+
+/* Prometheus' own rules: each family has one TYPE line, before its samples. */
+static void every_metric_has_a_head(void **state)
+{
+	struct buf out = BUF_INIT(1024 * 1024);
+	struct slice rest, line, family = SLICE_NONE;
+	size_t samples = 0;
+	struct stage s;
+
+	(void)state;
+	begin(&s);
+	assert_true(admin_write_metrics(&s.state, &out));
+	rest = buf_slice(&out);
+	while (slice_cut(rest, '\n', &line, &rest)) {
+		struct slice head, tail;
+
+		if (slice_starts(line, S("# TYPE "))) {
+			assert_true(slice_cut(slice_from(line, 7), ' ', &family, &tail));
+			assert_true(slice_eq(tail, S("counter")) || slice_eq(tail, S("gauge")) ||
+				    slice_eq(tail, S("histogram")));
+			continue;
+		}
+		if (slice_starts(line, S("# HELP ")))
+			continue;
+		assert_true(slice_starts(line, family));
+		assert_true(slice_cut(line, ' ', &head, &tail));
+		samples++;
+	}
+	assert_int_equal(rest.len, 0);
+	assert_true(samples > 20);
+	assert_true(slice_find_slice(buf_slice(&out), S("\nbackstay_target_in_flight{target=\"b/y\"} 0\n")) !=
+		    SLICE_NOT_FOUND);
+	assert_true(slice_find_slice(buf_slice(&out), S("backstay_build_info{version=")) != SLICE_NOT_FOUND);
+	buf_free(&out);
+	end(&s);
+}
+
+static void a_document_that_does_not_fit_is_not_told(void **state)
+{
+	struct stage s;
+
+	(void)state;
+	begin(&s);
+	for (size_t max = 1; max < 600; max += 13) {
+		struct buf out = BUF_INIT(max);
+
+		assert_false(admin_write_status(&s.state, 1500, &out));
+		buf_clear(&out);
+		assert_false(admin_write_metrics(&s.state, &out));
+		buf_free(&out);
+	}
+	end(&s);
+}
+
+static void the_page_needs_nothing_from_elsewhere(void **state)
+{
+	(void)state;
+	assert_true(slice_starts(status_page, S("<!doctype html>")));
+	assert_int_equal(slice_find_slice(status_page, S("://")), SLICE_NOT_FOUND);
+	assert_int_equal(slice_find_slice(status_page, S("innerHTML")), SLICE_NOT_FOUND);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_status_is_json_with_all_in_it),
+		cmocka_unit_test(every_metric_has_a_head),
+		cmocka_unit_test(a_document_that_does_not_fit_is_not_told),
+		cmocka_unit_test(the_page_needs_nothing_from_elsewhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,274 @@
+#include "tests/unit/base/cm.h"
+
+#include "observe/metrics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct attempt_record failed_then_good[] = {
+	{ .target = S_INIT("a/m"), .fault = FAULT_OVERLOADED, .status = 503, .took_ms = 10,
+	  .first_token_ms = -1 },
+	{ .target = S_INIT("b/m"), .fault = FAULT_NONE, .status = 200, .start_ms = 10, .took_ms = 700,
+	  .first_token_ms = 90 },
+};
+
+static struct exchange_record good(void)
+{
+	return (struct exchange_record){
+		.status = 200, .committed = true, .attempts = failed_then_good, .attempt_count = 2,
+		.usage_known = true, .input_tokens = 9, .output_tokens = 24, .reasoning_tokens = 4,
+		.wall_ms = 1000000, .first_token_ms = 100, .duration_ms = 710,
+	};
+}
+
+static struct metrics *with_labels(void)
+{
+	struct metrics *m = metrics_create();
+
+	metrics_know_model(m, S("chat"));
+	metrics_know_target(m, S("a/m"));
+	metrics_know_target(m, S("b/m"));
+	return m;
+}
+
+static void assert_line(struct metrics *m, const char *line)
+{
+	struct buf out = BUF_INIT(1024 * 1024), want = BUF_INIT(4096);
+
+	assert_true(metrics_write(m, &out));
+	buf_putf(&want, "\n%s\n", line);
+	if (slice_find_slice(buf_slice(&out), buf_slice(&want)) == SLICE_NOT_FOUND)
+		fail_msg("no line %s in\n%.*s", line, SLICE_ARG(buf_slice(&out)));
+	buf_free(&out);
+	buf_free(&want);
+}
+
+static void assert_no(struct metrics *m, const char *text)
+{
+	struct buf out = BUF_INIT(1024 * 1024);
+
+	assert_true(metrics_write(m, &out));
+	assert_int_equal(slice_find_slice(buf_slice(&out), slice_of(text)), SLICE_NOT_FOUND);
+	buf_free(&out);
+}
+
+static void known_labels_begin_at_zero(void **state)
+{
+	struct metrics *m = with_labels();
+
+	(void)state;
+	assert_line(m, "backstay_requests_total{model=\"chat\",status=\"2xx\",fault=\"none\"} 0");
+	assert_line(m, "backstay_attempts_total{target=\"a/m\",fault=\"none\"} 0");
+	assert_line(m, "backstay_fallbacks_total{model=\"chat\"} 0");
+	assert_no(m, "\"other\"");
+	metrics_free(m);
+}
+
+static void an_exchange_counts_everywhere(void **state)
+{
+	static const char *const lines[] = {
+		"backstay_requests_total{model=\"chat\",status=\"2xx\",fault=\"none\"} 2",
+		"backstay_requests_total{model=\"chat\",status=\"5xx\",fault=\"silence\"} 1",
+		"backstay_retried_requests_total{model=\"chat\"} 3",
+		"backstay_fallbacks_total{model=\"chat\"} 1",
+		"backstay_tokens_total{model=\"chat\",kind=\"input\"} 27",
+		"backstay_tokens_total{model=\"chat\",kind=\"output\"} 72",
+		"backstay_tokens_total{model=\"chat\",kind=\"reasoning\"} 12",
+		"backstay_attempts_total{target=\"a/m\",fault=\"overloaded\"} 3",
+		"backstay_attempts_total{target=\"b/m\",fault=\"none\"} 3",
+		"backstay_request_duration_seconds_bucket{model=\"chat\",le=\"0.5\"} 0",
+		"backstay_request_duration_seconds_bucket{model=\"chat\",le=\"1\"} 3",
+		"backstay_request_duration_seconds_bucket{model=\"chat\",le=\"+Inf\"} 3",
+		"backstay_request_duration_seconds_sum{model=\"chat\"} 2.130",
+		"backstay_request_duration_seconds_count{model=\"chat\"} 3",
+		"backstay_time_to_first_token_seconds_bucket{model=\"chat\",le=\"0.1\"} 3",
+		"backstay_time_to_first_token_seconds_bucket{model=\"chat\",le=\"0.05\"} 0",
+		"backstay_attempt_first_token_seconds_count{target=\"b/m\"} 3",
+	};
+	struct metrics *m = with_labels();
+	struct metrics_sheet *one = metrics_sheet_create(m), *two = metrics_sheet_create(m);
+	struct exchange_record r = good();
+
+	(void)state;
+	metrics_count(one, S("chat"), &r);
+	r.degraded = DEGRADED_FALLBACK;
+	metrics_count(two, S("chat"), &r);
+	r.degraded = DEGRADED_NO;
+	r.status = 504;
+	r.fault = FAULT_SILENCE;
+	metrics_count(two, S("chat"), &r);
+	for (size_t i = 0; i < COUNT_OF(lines); i++)
+		assert_line(m, lines[i]);
+	assert_no(m, "backstay_tokens_total{model=\"chat\",kind=\"cached\"}");
+	metrics_free(m);
+}
+
+static void requests_cannot_invent_labels(void **state)
+{
+	struct metrics *m = with_labels();
+	struct metrics_sheet *s = metrics_sheet_create(m);
+	struct exchange_record r = good();
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		int len = snprintf(name, sizeof name, "invented-%d", i);
+
+		metrics_count(s, (struct slice){ name, (size_t)len }, &r);
+	}
+	assert_no(m, "invented");
+	assert_line(m, "backstay_requests_total{model=\"other\",status=\"2xx\",fault=\"none\"} 100");
+	metrics_free(m);
+}
+
+static void labels_are_bounded(void **state)
+{
+	struct metrics *m = metrics_create();
+	struct metrics_sheet *s = metrics_sheet_create(m);
+	struct exchange_record r = good();
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < METRICS_MODELS_MAX + 10; i++) {
+		int len = snprintf(name, sizeof name, "m%d", i);
+
+		metrics_know_model(m, (struct slice){ name, (size_t)len });
+	}
+	metrics_count(s, slice_of(name), &r);
+	assert_line(m, "backstay_requests_total{model=\"other\",status=\"2xx\",fault=\"none\"} 1");
+	metrics_free(m);
+}
+
+static void a_reload_keeps_counts_and_adds_labels(void **state)
+{
+	struct metrics *m = with_labels();
+	struct metrics_sheet *s = metrics_sheet_create(m);
+	struct exchange_record r = good();
+
+	(void)state;
+	metrics_count(s, S("new"), &r);
+	metrics_count(s, S("chat"), &r);
+	metrics_know_model(m, S("chat"));     /* the new config has both */
+	metrics_know_model(m, S("new"));
+	metrics_count(s, S("new"), &r);
+	metrics_count(s, S("chat"), &r);
+	assert_line(m, "backstay_requests_total{model=\"other\",status=\"2xx\",fault=\"none\"} 1");
+	assert_line(m, "backstay_requests_total{model=\"new\",status=\"2xx\",fault=\"none\"} 1");
+	assert_line(m, "backstay_requests_total{model=\"chat\",status=\"2xx\",fault=\"none\"} 2");
+	metrics_free(m);
+}
+
+static void awkward_names_are_escaped(void **state)
+{
+	struct metrics *m = metrics_create();
+
+	(void)state;
+	metrics_know_model(m, S("a\"b\\c\nd"));
+	assert_line(m, "backstay_fallbacks_total{model=\"a\\\"b\\\\c\\nd\"} 0");
+	metrics_free(m);
+}
+
+static void a_target_is_summed_with_its_last_fault(void **state)
+{
+	struct metrics *m = with_labels();
+	struct metrics_sheet *one = metrics_sheet_create(m), *two = metrics_sheet_create(m);
+	struct exchange_record r = good();
+	struct metrics_target t;
+
+	(void)state;
+	metrics_count(one, S("chat"), &r);
+	r.wall_ms += 5000;
+	metrics_count(two, S("chat"), &r);
+	t = metrics_target_sum(m, S("a/m"));
+	assert_int_equal(t.attempts, 2);
+	assert_int_equal(t.good, 0);
+	assert_int_equal(t.blamed, 2);
+	assert_int_equal(t.last_fault, FAULT_OVERLOADED);
+	assert_int_equal(t.last_fault_wall_ms, 1005010);
+	t = metrics_target_sum(m, S("b/m"));
+	assert_int_equal(t.good, 2);
+	assert_int_equal(t.last_fault_wall_ms, 0);
+	t = metrics_target_sum(m, S("nobody"));
+	assert_int_equal(t.attempts, 0);
+	metrics_free(m);
+}
+
+static void a_client_that_leaves_is_no_fault_of_the_target(void **state)
+{
+	struct metrics *m = with_labels();
+	struct metrics_sheet *s = metrics_sheet_create(m);
+	struct exchange_record r = good();
+	const struct attempt_record left = { .target = S("a/m"), .fault = FAULT_CLIENT_GONE };
+	struct metrics_target t;
+	struct metrics_total total;
+
+	(void)state;
+	r.attempts = &left;
+	r.attempt_count = 1;
+	r.status = 499;
+	r.fault = FAULT_CLIENT_GONE;
+	metrics_count(s, S("chat"), &r);
+	t = metrics_target_sum(m, S("a/m"));
+	assert_int_equal(t.attempts, 1);
+	assert_int_equal(t.blamed, 0);
+	assert_int_equal(t.last_fault_wall_ms, 0);
+	total = metrics_total(m);
+	assert_int_equal(total.exchanges, 1);
+	assert_int_equal(total.caller, 1);
+	assert_int_equal(total.failed, 0);
+	metrics_free(m);
+}
+
+static void pools_are_summed(void **state)
+{
+	struct metrics *m = metrics_create();
+	struct metrics_sheet *one = metrics_sheet_create(m), *two = metrics_sheet_create(m);
+	const struct metrics_pool p = { .connects = 5, .reuses = 7, .open = 2, .idle = 1, .exchanges = 3 };
+
+	(void)state;
+	metrics_set_pool(one, &p);
+	metrics_set_pool(two, &p);
+	metrics_set_pool(two, &p);            /* replaces, does not add */
+	assert_line(m, "backstay_upstream_connects_total 10");
+	assert_line(m, "backstay_upstream_reuses_total 14");
+	assert_line(m, "backstay_upstream_connections 4");
+	assert_line(m, "backstay_requests_in_progress 6");
+	metrics_free(m);
+}
+
+static void a_document_that_is_too_large_is_not_half_told(void **state)
+{
+	struct metrics *m = with_labels();
+	struct buf whole = BUF_INIT(1024 * 1024);
+	size_t len;
+
+	(void)state;
+	assert_true(metrics_write(m, &whole));
+	len = buf_len(&whole);
+	buf_free(&whole);
+	for (size_t max = 1; max < len; max += 97) {
+		struct buf out = BUF_INIT(max);
+
+		assert_false(metrics_write(m, &out));
+		buf_free(&out);
+	}
+	metrics_free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(known_labels_begin_at_zero),
+		cmocka_unit_test(an_exchange_counts_everywhere),
+		cmocka_unit_test(requests_cannot_invent_labels),
+		cmocka_unit_test(labels_are_bounded),
+		cmocka_unit_test(a_reload_keeps_counts_and_adds_labels),
+		cmocka_unit_test(awkward_names_are_escaped),
+		cmocka_unit_test(a_target_is_summed_with_its_last_fault),
+		cmocka_unit_test(a_client_that_leaves_is_no_fault_of_the_target),
+		cmocka_unit_test(pools_are_summed),
+		cmocka_unit_test(a_document_that_is_too_large_is_not_half_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
