@@ -46,3 +46,72 @@ enum admit_verdict admit_check(const struct admit_policy *policy, struct slice p
 	*who = found;
 	return ADMIT_YES;
 }
+
+/* ---- what a request asks for itself --------------------------------------------- */
+
+enum priority admit_priority(const struct client_key *who, struct slice asked)
+{
+	enum priority best = who ? who->priority : PRIORITY_HIGH;
+	enum priority own = who ? who->priority : PRIORITY_NORMAL;
+
+	asked = slice_trim(asked);
+	for (int p = 0; p < PRIORITY_COUNT; p++)
+		if (slice_eq_nocase(asked, slice_of(priority_name((enum priority)p))))
+			own = (enum priority)p;
+	return own > best ? own : best;
+}
+
+#define TIMEOUT_MAX_MS ((int64_t)24 * 60 * 60 * 1000)
+
+/* Digits, with a point or without, in thousandths. Gives how many bytes they
+ * are; 0: there are none, or too many. */
+static size_t read_thousandths(struct slice s, int64_t *out)
+{
+	size_t i = 0, decimals = 0;
+	bool point = false, any = false;
+	int64_t value = 0;
+
+	for (; i < s.len; i++) {
+		char c = s.at[i];
+
+		if (c == '.' && !point) {
+			point = true;
+			continue;
+		}
+		if (c < '0' || c > '9')
+			break;
+		any = true;
+		if (decimals == 3)
+			continue;
+		if (value > TIMEOUT_MAX_MS * 1000)
+			return 0;
+		value = value * 10 + (c - '0');
+		decimals += point;
+	}
+	for (; decimals < 3; decimals++)
+		value *= 10;
+	*out = value;
+	return any ? i : 0;
+}
+
+int64_t admit_timeout_ms(struct slice text)
+{
+	int64_t thousandths = 0, ms;
+	struct slice unit;
+	size_t used;
+
+	text = slice_trim(text);
+	used = read_thousandths(text, &thousandths);
+	if (!used)
+		return 0;
+	unit = slice_from(text, used);
+	if (unit.len == 0 || slice_eq(unit, S("s")))
+		ms = thousandths;
+	else if (slice_eq(unit, S("ms")))
+		ms = thousandths / 1000;
+	else if (slice_eq(unit, S("m")))
+		ms = thousandths * 60;
+	else
+		return 0;
+	return ms > TIMEOUT_MAX_MS ? TIMEOUT_MAX_MS : ms;
+}

@@ -3,6 +3,7 @@
 #ifndef BACKSTAY_ADMIT_ADMIT_H
 #define BACKSTAY_ADMIT_ADMIT_H
 
+#include "admit/waiting_room.h"
 #include "base/digest.h"
 #include "base/slice.h"
 
@@ -10,6 +11,7 @@
 struct client_key {
 	struct slice name;            /* shown in logs */
 	uint8_t sha256[DIGEST_SHA256_BYTES];
+	enum priority priority;       /* of its requests; they may ask for a lower one */
 };
 
 struct admit_policy {
@@ -28,5 +30,17 @@ enum admit_verdict { ADMIT_YES, ADMIT_NO_KEY, ADMIT_WRONG_KEY };
  * NULL where no keys are configured. */
 enum admit_verdict admit_check(const struct admit_policy *policy, struct slice presented,
 			       const struct client_key **who);
+
+/* The class of a request of `who` (NULL: no keys are configured) that asks for
+ * `asked`, the value of `x-backstay-priority`: "high", "normal" or "low". The
+ * key's own class is the default and the best there is; without keys the
+ * default is normal and everybody may ask for what they like. Any other word
+ * asks for nothing. */
+enum priority admit_priority(const struct client_key *who, struct slice asked);
+
+/* How long a client will wait for its answer, in ms: the value of
+ * `x-request-timeout`, in seconds ("30", "2.5", "30s") or with the unit "ms" or
+ * "m". 0: the text says nothing of the kind; it is then as if it were absent. */
+int64_t admit_timeout_ms(struct slice text);
 
 #endif

@@ -46,9 +46,10 @@ void waiting_room_ended(struct waiting_room *r, mono_ms started_at, mono_ms now)
 
 int64_t waiting_room_hold_ms(const struct waiting_room *r, mono_ms now)
 {
+	int64_t known = r->any_ended ? r->hold_ms : 0;
 	int64_t age = r->running ? now - r->started_sum / r->running : 0;
 
-	return r->any_ended && r->hold_ms > age ? r->hold_ms : age;
+	return age > known ? age : known;
 }
 
 int64_t waiting_room_wait_ms(const struct waiting_room *r, size_t ahead, mono_ms now)

@@ -14,9 +14,8 @@
  * than the average corrects it at once, so that a slow-down shows before the
  * first slow request has ended.
  *
- * Pure: reads no clock, takes no lock, allocates nothing. `now` must not go
- * backwards for one room. Finding the next one looks at every waiter: a room
- * is small (ROOM_LENGTH_MAX). */
+ * Pure: reads no clock, takes no lock, allocates nothing. Finding the next one
+ * looks at every waiter: a room is small (ROOM_LENGTH_MAX). */
 #ifndef BACKSTAY_ADMIT_WAITING_ROOM_H
 #define BACKSTAY_ADMIT_WAITING_ROOM_H
 

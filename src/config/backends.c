@@ -446,6 +446,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	if (!section_read(r, &section_backend, m->value, &b.raw))
 		return;
 	out->max_in_flight = b.raw.max_in_flight;
+	out->min_in_flight = b.raw.min_in_flight;
 	read_dialect(&b);
 	read_key(&b);
 	read_headers(&b);

@@ -185,6 +185,7 @@ struct raw_timeouts {
 struct raw_defaults {
 	struct raw_timeouts timeouts;
 	struct retry_policy retry;
+	struct queue_policy queue;
 	enum balance balance;
 };
 
@@ -203,7 +204,7 @@ struct raw_top {
 
 struct raw_backend {
 	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth;
-	unsigned max_in_flight;
+	unsigned max_in_flight, min_in_flight;
 	int64_t connect_ms, idle_ms;
 	unsigned idle_max;
 };
@@ -217,6 +218,7 @@ struct raw_model {
 	enum balance balance;
 	struct timeout_policy timeouts;
 	struct retry_policy retry;
+	struct queue_policy queue;
 };
 
 struct raw_target {
@@ -226,6 +228,7 @@ struct raw_target {
 
 struct raw_key {
 	struct node *name, *key, *sha256;
+	enum priority priority;
 };
 
 struct raw_admin {
@@ -238,7 +241,7 @@ struct raw_mock {
 };
 
 extern const struct section section_top, section_listen_tls, section_admin, section_limits,
-	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry,
+	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
 	section_backend, section_backend_tls, section_model, section_target, section_timeouts,
 	section_mock;
 

@@ -143,6 +143,7 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 				.host_key = arena_printf(m->r->arena, "%.*s %.*s%.*s",
 							 SLICE_ARG(name), SLICE_ARG(o->key),
 							 SLICE_ARG(o->base_path)),
+				.machine_key = o->key,
 				.model = d->model,
 				.weight = d->weight,
 				.priority = d->priority,
@@ -211,6 +212,7 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 		.balance = top->defaults.balance,
 		.timeouts = top->defaults.timeouts.policy,
 		.retry = top->defaults.retry,
+		.queue = top->defaults.queue,
 	};
 
 	m->r = r;
@@ -227,6 +229,7 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 	m->out->timeouts = raw.timeouts;
 	m->out->retry = raw.retry;
 	m->out->retry.fast_ms = 1000;
+	m->out->queue = raw.queue;
 	if (raw.timeouts.total_ms < raw.timeouts.first_token_ms)
 		note(r, "model %.*s: the total time ends before the time for the first token",
 		     SLICE_ARG(m->out->name));

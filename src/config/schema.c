@@ -43,11 +43,18 @@ const struct section section_admin = {
 	admin_fields, COUNT_OF(admin_fields), NULL,
 };
 
+static const struct choice priorities[] = {
+	{ "high", PRIORITY_HIGH }, { "normal", PRIORITY_NORMAL }, { "low", PRIORITY_LOW }, { NULL, 0 },
+};
+
 static const struct field limits_fields[] = {
 	{ "header_bytes", VALUE_SIZE, AT(client_limits, header_bytes), 1 * KIB, 64 * KIB, "64KiB",
 	  .doc = "Largest request head; above it the answer is 431." },
 	{ "body_bytes", VALUE_SIZE, AT(client_limits, body_bytes), 1 * KIB, 1024 * MIB, "64MiB",
 	  .doc = "Largest request body; above it the answer is 413." },
+	{ "memory", VALUE_SIZE, AT(client_limits, memory_bytes), 1 * KIB, 1024 * 1024 * MIB, "512MiB",
+	  .doc = "All request bodies that the process holds at once. A body that would go above it is "
+		 "refused with 503 before it is read; one of unknown length as soon as it does." },
 	{ "header_time", VALUE_DURATION, AT(client_limits, header_ms), 100, 5 * MINUTE, "10s",
 	  .doc = "Longest time for a client to send a request's head; after it 408." },
 	{ "body_idle", VALUE_DURATION, AT(client_limits, body_idle_ms), 100, 10 * MINUTE, "30s",
@@ -71,6 +78,9 @@ static const struct field key_fields[] = {
 	  .doc = "The key itself. Only its SHA-256 is kept in memory." },
 	{ "sha256", VALUE_NODE, AT(raw_key, sha256), .shape = "64 hex digits",
 	  .doc = "Instead of `key`: its SHA-256, as `printf %s KEY | sha256sum` prints it." },
+	{ "priority", VALUE_CHOICE, AT(raw_key, priority), .fallback = "normal", .choices = priorities,
+	  .doc = "Who goes first while requests wait for a place. A request may ask for a lower class "
+		 "with `x-backstay-priority`, not for a higher one." },
 };
 const struct section section_key = {
 	"keys[]", "a client key",
@@ -123,11 +133,26 @@ const struct section section_retry = {
 	retry_fields, COUNT_OF(retry_fields), NULL,
 };
 
+static const struct field queue_fields[] = {
+	{ "length", VALUE_COUNT, AT(queue_policy, length), 0, ROOM_LENGTH_MAX, "100",
+	  .doc = "Requests of the model that may wait while all its targets are full; above it those of "
+		 "the lowest class go first, the newest of them, with 503. 0: nobody waits." },
+	{ "wait", VALUE_DURATION, AT(queue_policy, wait_ms), 0, 1 * HOUR, "30s",
+	  .doc = "Longest wait for a place. Who would wait longer, or past the request's deadline, is "
+		 "refused at once." },
+};
+const struct section section_queue = {
+	"defaults.queue", "queue", "The same keys stand in a model's `queue`.",
+	queue_fields, COUNT_OF(queue_fields), NULL,
+};
+
 static const struct field defaults_fields[] = {
 	{ "timeouts", VALUE_SECTION, AT(raw_defaults, timeouts), .section = &section_default_timeouts,
 	  .doc = "Time limits." },
 	{ "retry", VALUE_SECTION, AT(raw_defaults, retry), .section = &section_retry,
 	  .doc = "How often and how patiently to try." },
+	{ "queue", VALUE_SECTION, AT(raw_defaults, queue), .section = &section_queue,
+	  .doc = "How many requests wait for a place, and how long." },
 	{ "balance", VALUE_CHOICE, AT(raw_defaults, balance), .fallback = "round_robin",
 	  .choices = balances,
 	  .doc = "How a model's targets of equal priority share the work: in turn by weight, or whoever "
@@ -170,6 +195,9 @@ static const struct field backend_fields[] = {
 	  .doc = "Query parameters added to every request there, such as `api-version` (at most 32)." },
 	{ "max_in_flight", VALUE_COUNT, AT(raw_backend, max_in_flight), 0, 1000000, "0",
 	  .doc = "Requests at once for each URL, counted over the whole process; 0 is no limit." },
+	{ "min_in_flight", VALUE_COUNT, AT(raw_backend, min_in_flight), 0, 1000000, "4",
+	  .doc = "A target that is overloaded or gets slow is sent fewer requests at once, but never "
+		 "fewer than this; what is too much waits. 0: it is sent as many as before." },
 	{ "connect", VALUE_DURATION, AT(raw_backend, connect_ms), 10, 5 * MINUTE,
 	  .shape = "duration", .doc = "Replaces `defaults.timeouts.connect`." },
 	{ "keep_alive", VALUE_DURATION, AT(raw_backend, idle_ms), 0, 1 * HOUR, "50s",
@@ -247,6 +275,8 @@ static const struct field model_fields[] = {
 	  .doc = "Time limits of this model." },
 	{ "retry", VALUE_SECTION, AT(raw_model, retry), .section = &section_retry,
 	  .doc = "Replaces keys of `defaults.retry`." },
+	{ "queue", VALUE_SECTION, AT(raw_model, queue), .section = &section_queue,
+	  .doc = "Replaces keys of `defaults.queue`." },
 };
 const struct section section_model = {
 	"models.NAME", "a model",

@@ -194,7 +194,7 @@ static bool read_key_value(struct reader *r, const struct node *n, const struct 
 static bool read_key(struct reader *r, struct node *n, const struct client_key *before,
 		     size_t count, struct client_key *k)
 {
-	struct raw_key raw = { 0 };
+	struct raw_key raw = { .priority = PRIORITY_NORMAL };
 	struct slice name;
 
 	if (!section_read(r, &section_key, n, &raw))
@@ -207,6 +207,7 @@ static bool read_key(struct reader *r, struct node *n, const struct client_key *
 		return false;
 	}
 	k->name = arena_copy(r->arena, name);
+	k->priority = raw.priority;
 	if (!read_key_value(r, n, &raw, k))
 		return false;
 	for (size_t i = 0; i < count; i++) {

@@ -8,6 +8,7 @@
 #include "resilience/outlier.h"
 
 struct dialect;
+struct lobby_room;
 struct origin;
 struct target;
 struct rotation;
@@ -29,6 +30,7 @@ struct backend_policy {
 	size_t header_count;
 	struct slice query;           /* added to every target, "api-version=…"; may be empty */
 	unsigned max_in_flight;       /* per URL and process; 0: no limit */
+	unsigned min_in_flight;       /* floor of the limit that adapts; 0: it does not */
 };
 
 /* What a request may need and a target may lack; bits. */
@@ -55,6 +57,7 @@ struct target_policy {
 	unsigned priority;            /* 1 is tried before 2 */
 	unsigned lacks;               /* bits of enum capability that it cannot do; 0: everything goes */
 	int64_t context_window;       /* tokens; 0: unknown */
+	int resume;                   /* enum resume_way: how it goes on with a broken answer */
 	struct target *state;         /* bound by target_registry_bind() */
 };
 
@@ -81,6 +84,23 @@ struct retry_policy {
 				       * one; default 20 % */
 };
 
+struct queue_policy {                 /* while all targets of a model are full */
+	unsigned length;              /* requests that may wait; default 100; 0: none */
+	int64_t wait_ms;              /* longest wait for a place; default 30 s */
+};
+
+/* A second attempt elsewhere while the first keeps silent. */
+struct hedge_policy {
+	bool on, after_p95;           /* after the target's own 95th percentile, at least... */
+	int64_t after_ms;             /* ...or exactly this; p95: for targets that are not known yet */
+	int64_t budget_milli;         /* hedges per request, in thousandths of a percent; default 5 % */
+};
+
+enum stream_upstream {                /* ask for a stream where the client wants a whole answer */
+	STREAM_UPSTREAM_AUTO,         /* where the answer may be long and the backend is known to stream */
+	STREAM_UPSTREAM_ON, STREAM_UPSTREAM_OFF,
+};
+
 struct model_policy {
 	struct slice name;            /* as clients ask for it; with a '*' at the end: a pattern */
 	bool is_pattern;
@@ -96,6 +116,12 @@ struct model_policy {
 	size_t fallback_count;
 	struct timeout_policy timeouts;
 	struct retry_policy retry;
+	struct hedge_policy hedge;
+	enum stream_upstream stream_upstream;
+	bool resume;                  /* broken streams go on elsewhere; default true */
+	int64_t comments_ms;          /* SSE comments to clients that wait so long; 0: none */
+	struct queue_policy queue;
+	struct lobby_room *room;      /* where requests wait; bound by lobby_bind(); NULL: nowhere */
 };
 
 #endif

@@ -1,0 +1,47 @@
+/* limiter.h: how many requests a target stands at once, learnt from how it
+ * answers. Pure.
+ *
+ * There is no limit until the target shows that there is one:
+ *  - it says so (overloaded), or falls silent: the limit becomes three quarters
+ *    of what was running, once for all that were running together;
+ *  - it gets slow: the fastest first token of LIMITER_BATCH answers in a row took
+ *    three times as long as it does by habit. The fastest, since prompts differ
+ *    and one long one proves nothing, while a queue makes every answer late.
+ *    The limit becomes seven eighths of what was running.
+ * While half of the limit is used and answers are good it grows by an eighth in
+ * each second (or time to first token, where that is longer). After a minute
+ * without a reason for it there is none again. */
+#ifndef BACKSTAY_RESILIENCE_LIMITER_H
+#define BACKSTAY_RESILIENCE_LIMITER_H
+
+#include "base/mono.h"
+
+#define LIMITER_BATCH 16
+#define LIMITER_NONE UINT32_MAX
+
+struct limiter_policy {
+	uint32_t floor;               /* the limit is never below it; 1 .. */
+	uint32_t ceiling;             /* nor above it; 0: none */
+};
+
+/* Zeroed: no limit. */
+struct limiter {
+	uint32_t limit;               /* 0: none */
+	uint32_t batch;               /* answers in the batch so far */
+	int64_t batch_min_ms, habit_ms;       /* 0: nothing known */
+	mono_ms cut_at, settled_at;   /* the last cut; what began before settled_at tells of older times */
+	mono_ms grown_at;
+};
+
+/* How many may run at `now`: floor .. ceiling, LIMITER_NONE without either. */
+uint32_t limiter_limit(const struct limiter *l, const struct limiter_policy *policy, mono_ms now);
+/* An answer was good. `in_flight`: how many were running, this one included.
+ * `first_token_ms`: how long the first token took, -1 if unknown. `started_at`:
+ * when it was asked. */
+void limiter_good(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
+		  mono_ms started_at, uint32_t in_flight, int64_t first_token_ms);
+/* The target was overloaded or silent; likewise. */
+void limiter_overload(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
+		      mono_ms started_at, uint32_t in_flight);
+
+#endif
