@@ -24,6 +24,42 @@ static void limit_in(struct client_conn *c, int64_t delay_ms)
 	io_timer_set(c->door->io, &c->timer, mono_after(io_now(c->door->io), delay_ms));
 }
 
+/* ---- memory for bodies ------------------------------------------------------------- */
+
+/* Would `bytes` more fit into what all connections may hold? */
+static bool memory_fits(const struct client_conn *c, uint64_t bytes)
+{
+	uint64_t held = atomic_load(&c->door->counters->body_bytes);
+	uint64_t max = limits_of(c)->memory_bytes;
+
+	return max == 0 || (held <= max && bytes <= max - held);
+}
+
+static bool memory_take(struct client_conn *c, size_t bytes)
+{
+	uint64_t held = atomic_fetch_add(&c->door->counters->body_bytes, bytes);
+	uint64_t max = limits_of(c)->memory_bytes;
+
+	if (max && held + bytes > max) {
+		atomic_fetch_sub(&c->door->counters->body_bytes, bytes);
+		return false;
+	}
+	c->body_held += bytes;
+	return true;
+}
+
+static void memory_give(struct client_conn *c)
+{
+	buf_free(&c->body);
+	atomic_fetch_sub(&c->door->counters->body_bytes, c->body_held);
+	c->body_held = 0;
+}
+
+void client_body_freed(struct client_conn *c)
+{
+	memory_give(c);
+}
+
 /* ---- beginning and end ----------------------------------------------------------- */
 
 static void bury(struct io_grave *grave)
@@ -44,6 +80,7 @@ void client_conn_die(struct client_conn *c, enum io_close how, bool tell)
 	c->state = CLIENT_DEAD;
 	c->events = NULL;
 	io_timer_clear(c->door->io, &c->timer);
+	memory_give(c);
 	io_close(c->stream, how);
 	c->stream = NULL;
 	list_remove(&c->door->conns, &c->link);
@@ -57,13 +94,15 @@ void client_conn_die(struct client_conn *c, enum io_close how, bool tell)
 void client_conn_refuse(struct client_conn *c, int status, struct slice sentence)
 {
 	struct buf body = BUF_INIT(64 * 1024);
-	struct h1_header type = { S("content-type"), SLICE_NONE };
+	struct h1_header headers[] = {
+		{ S("content-type"), SLICE_NONE }, { S("retry-after"), S("1") },
+	};
 
 	atomic_fetch_add(&c->door->counters->bad_requests, 1);
-	type.value = c->door->events->write_error(c->door->owner, status, sentence, &body);
+	headers[0].value = c->door->events->write_error(c->door->owner, status, sentence, &body);
 	c->state = CLIENT_ANSWERING;
 	c->out.keep_alive = false;
-	client_respond_whole(c, status, &type, 1, buf_slice(&body));
+	client_respond_whole(c, status, headers, status == 503 ? 2 : 1, buf_slice(&body));
 	buf_free(&body);
 }
 
@@ -173,10 +212,21 @@ static void refuse_large_body(struct client_conn *c)
 				     "(limits.body_bytes)."));
 }
 
+static void refuse_for_memory(struct client_conn *c)
+{
+	atomic_fetch_add(&c->door->counters->refused_memory, 1);
+	client_conn_refuse(c, 503, S("The proxy holds as many bytes of requests as it may "
+				     "(limits.memory)."));
+}
+
 static bool add_body(struct client_conn *c, struct slice bytes)
 {
 	if (bytes.len > c->body.max - buf_len(&c->body)) {
 		refuse_large_body(c);
+		return false;
+	}
+	if (!memory_take(c, bytes.len)) {
+		refuse_for_memory(c);
 		return false;
 	}
 	if (!buf_append(&c->body, bytes)) {
@@ -316,6 +366,8 @@ static void on_head(struct client_conn *c, const struct h1_head *head, struct sl
 		refuse_large_body(c);
 	else if (head->body == H1_BODY_NONE)
 		hand_up(c, head);
+	else if (head->body == H1_BODY_LENGTH && !memory_fits(c, head->content_length))
+		refuse_for_memory(c);   /* before a byte of it is read */
 	else
 		begin_body(c, head, raw, in);
 }
@@ -445,6 +497,7 @@ void client_conn_answered(struct client_conn *c)
 {
 	c->events = NULL;
 	c->owner = NULL;
+	memory_give(c);
 	c->closing = !c->out.keep_alive;
 	c->out = (struct client_response){ 0 };
 	/* Who asks and asks and takes no answer must not fill our memory; and what

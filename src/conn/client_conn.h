@@ -56,6 +56,8 @@ struct client_counters {
 	atomic_uint_fast64_t connections;         /* open now */
 	atomic_uint_fast64_t accepted, refused_full;
 	atomic_uint_fast64_t bad_requests;        /* answered by the connection itself */
+	atomic_uint_fast64_t body_bytes;          /* of request bodies held now */
+	atomic_uint_fast64_t refused_memory;      /* requests refused since limits.memory was reached */
 };
 
 /* A door for one worker. `limits` may be replaced later with
@@ -81,6 +83,9 @@ void client_door_free(struct client_door *d);
 /* From now on `events` (borrowed, static) are told to `owner`, until the
  * response ended. */
 void client_claim(struct client_conn *c, const struct client_request_events *events, void *owner);
+/* The claimer has freed the request's body: it counts against limits.memory no
+ * longer. Without this it does until the response has ended. */
+void client_body_freed(struct client_conn *c);
 /* Who is at the other end; valid while the connection is. */
 const struct io_addr *client_peer(const struct client_conn *c);
 

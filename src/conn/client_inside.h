@@ -46,6 +46,7 @@ struct client_conn {
 	size_t scanned;
 	struct buf head;              /* a head whose body is still coming */
 	struct buf body;
+	size_t body_held;             /* of it, or of what was handed up: part of counters->body_bytes */
 	enum h1_body body_kind;
 	uint64_t body_left;
 	struct chunked chunked;

@@ -10,7 +10,7 @@
 struct client_limits {
 	size_t header_bytes;          /* 431 above; default 64 KiB */
 	size_t body_bytes;            /* 413 above; default 64 MiB */
-	size_t memory_bytes;          /* of all bodies held in the process: 503 above; default 512 MiB */
+	size_t memory_bytes;          /* of all bodies held in the process: 503 above; default 512 MiB; 0: no limit */
 	int64_t header_ms;            /* from the first byte (or the accept) to the end of the head: 408; default 10 s */
 	int64_t body_idle_ms;         /* between two pieces of a body: 408; default 30 s */
 	int64_t keep_alive_ms;        /* idle between requests: closed; default 75 s */

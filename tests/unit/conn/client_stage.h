@@ -272,6 +272,7 @@ static void stage_end(struct stage *st)
 	c = sim_count(st->sim, NULL);
 	assert_string_equal(sim_counts_text(&c, text, sizeof text), "nothing");
 	assert_int_equal(st->counters.connections, 0);
+	assert_int_equal(st->counters.body_bytes, 0);
 	sim_free(st->sim);
 	io_tls_give(st->tls);
 }
