@@ -30,6 +30,9 @@ struct backend_policy {
 	size_t header_count;
 	struct slice query;           /* added to every target, "api-version=…"; may be empty */
 	unsigned max_in_flight;       /* per URL and process; 0: no limit */
+	bool lacks_said;              /* the next one is the config's word */
+	unsigned lacks;               /* see target_policy */
+	int64_t context_window;       /* tokens; 0: not said */
 	unsigned min_in_flight;       /* floor of the limit that adapts; 0: it does not */
 };
 
