@@ -12,6 +12,7 @@ struct client_key {
 	struct slice name;            /* shown in logs */
 	uint8_t sha256[DIGEST_SHA256_BYTES];
 	enum priority priority;       /* of its requests; they may ask for a lower one */
+	bool may_explain;             /* ask why a request went where it went */
 };
 
 struct admit_policy {

@@ -94,6 +94,30 @@ static const char *auth_header(int auth)
 	}
 }
 
+/* ---- capabilities ------------------------------------------------------------------- */
+
+static const struct choice capabilities[] = {
+	{ "tools", CAN_TOOLS }, { "images", CAN_IMAGES }, { "audio", CAN_AUDIO },
+	{ "json_schema", CAN_SCHEMA }, { "stream", CAN_STREAM }, { NULL, 0 },
+};
+
+unsigned read_capabilities(struct reader *r, const struct node *n)
+{
+	unsigned can = 0;
+
+	if (n->kind != NODE_LIST) {
+		complain_at(r, n, "\"capabilities\" needs a list, as in capabilities: [tools, stream]");
+		return 0;
+	}
+	for (size_t i = 0; i < n->count; i++) {
+		int one = 0;
+
+		if (choice_read(r, "capabilities", capabilities, n->items[i], &one))
+			can |= (unsigned)one;
+	}
+	return CAN_ALL & ~can;
+}
+
 /* ---- headers and query --------------------------------------------------------------- */
 
 static bool is_token(struct slice s)
@@ -446,6 +470,11 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	if (!section_read(r, &section_backend, m->value, &b.raw))
 		return;
 	out->max_in_flight = b.raw.max_in_flight;
+	out->context_window = b.raw.context_window;
+	if (b.raw.capabilities) {
+		out->lacks = read_capabilities(r, b.raw.capabilities);
+		out->lacks_said = true;
+	}
 	out->min_in_flight = b.raw.min_in_flight;
 	read_dialect(&b);
 	read_key(&b);

@@ -124,6 +124,7 @@ enum value_kind {
 	VALUE_DURATION,               /* int64_t, ms */
 	VALUE_SIZE,                   /* size_t, bytes */
 	VALUE_COUNT,                  /* unsigned */
+	VALUE_PERCENT,                /* int64_t, thousandths of a percent; min and max likewise */
 	VALUE_CHOICE,                 /* an enum */
 	VALUE_TEXT,                   /* struct slice, snapshot's arena */
 };
@@ -182,11 +183,26 @@ struct raw_timeouts {
 	struct timeout_policy policy;
 };
 
+struct raw_breaker {
+	unsigned faults, requests;
+	int64_t rate_milli;
+	int64_t window_ms, open_ms, open_max_ms, ramp_ms;
+};
+
+struct raw_ejection {
+	int64_t share_milli;
+	unsigned factor;
+	int64_t time_ms;
+};
+
 struct raw_defaults {
 	struct raw_timeouts timeouts;
 	struct retry_policy retry;
 	struct queue_policy queue;
 	enum balance balance;
+	struct slice sticky;
+	struct raw_breaker breaker;
+	struct raw_ejection ejection;
 };
 
 struct raw_log {
@@ -203,7 +219,8 @@ struct raw_top {
 };
 
 struct raw_backend {
-	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth;
+	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities;
+	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
 	int64_t connect_ms, idle_ms;
 	unsigned idle_max;
@@ -216,19 +233,23 @@ struct raw_tls {
 struct raw_model {
 	struct node *targets, *fallbacks;
 	enum balance balance;
+	struct slice sticky;
+	struct raw_breaker breaker;
+	struct raw_ejection ejection;
 	struct timeout_policy timeouts;
 	struct retry_policy retry;
 	struct queue_policy queue;
 };
 
 struct raw_target {
-	struct node *backend, *model;
-	unsigned weight, priority;
+	struct node *backend, *model, *capabilities;
+	unsigned weight, priority, context_window;
 };
 
 struct raw_key {
 	struct node *name, *key, *sha256;
 	enum priority priority;
+	int explain;
 };
 
 struct raw_admin {
@@ -242,6 +263,7 @@ struct raw_mock {
 
 extern const struct section section_top, section_listen_tls, section_admin, section_limits,
 	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
+	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_model, section_target, section_timeouts,
 	section_mock;
 
@@ -251,6 +273,8 @@ extern const struct section section_top, section_listen_tls, section_admin, sect
 void build_server(struct reader *r, const struct raw_top *top);
 void build_mocks(struct reader *r, const struct raw_top *top);
 void build_backends(struct reader *r, const struct raw_top *top);
+/* A list of what a target can do, as bits of what it lacks; complains. */
+unsigned read_capabilities(struct reader *r, const struct node *n);
 /* After the backends: targets point to them. */
 void build_models(struct reader *r, const struct raw_top *top);
 /* The forward proxy for an origin; NULL: none. `n` is the backend's `proxy`,

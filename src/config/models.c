@@ -1,6 +1,8 @@
 /* models.c: models, their targets for each URL, and what they fall back to. */
 #include "config/inside.h"
 
+#include "route/known_models.h"
+
 #include <string.h>
 
 #define TARGETS_MAX 256               /* as written; several URLs give more */
@@ -13,6 +15,9 @@ struct target_draft {
 	const struct backend_policy *backend;
 	struct slice model;
 	unsigned weight, priority;
+	bool lacks_said;
+	unsigned lacks;
+	int64_t context_window;
 };
 
 struct model_reading {
@@ -97,6 +102,11 @@ static void target_long(struct model_reading *m, struct node *n, struct target_d
 		return;
 	d->weight = raw.weight;
 	d->priority = raw.priority;
+	d->context_window = raw.context_window;
+	if (raw.capabilities) {
+		d->lacks = read_capabilities(m->r, raw.capabilities);
+		d->lacks_said = true;
+	}
 	text = m->out->name;
 	if (!raw.model || scalar_of(m->r, "model", raw.model, &text))
 		if (check_upstream_name(m, raw.model ? raw.model : n, text))
@@ -115,6 +125,30 @@ static void check_twice(struct model_reading *m, const struct target_draft *draf
 			    "other a larger weight", SLICE_ARG(d->backend->name), SLICE_ARG(d->model));
 		return;
 	}
+}
+
+/* The nearest word counts: the target's, the backend's, what is generally known
+ * of a model of that name. */
+static unsigned what_lacks(const struct target_draft *d)
+{
+	const struct known_model *known = known_model_find(d->model);
+
+	if (d->lacks_said)
+		return d->lacks;
+	if (d->backend->lacks_said)
+		return d->backend->lacks;
+	return known ? known->lacks : 0;
+}
+
+static int64_t window_of(const struct target_draft *d)
+{
+	const struct known_model *known = known_model_find(d->model);
+
+	if (d->context_window)
+		return d->context_window;
+	if (d->backend->context_window)
+		return d->backend->context_window;
+	return known ? known->context_window : 0;
 }
 
 /* One target for each URL of each draft's backend. */
@@ -143,9 +177,12 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 				.host_key = arena_printf(m->r->arena, "%.*s %.*s%.*s",
 							 SLICE_ARG(name), SLICE_ARG(o->key),
 							 SLICE_ARG(o->base_path)),
+				.machine_key = o->key,
 				.model = d->model,
 				.weight = d->weight,
 				.priority = d->priority,
+				.lacks = what_lacks(d),
+				.context_window = window_of(d),
 			};
 		}
 	}
@@ -204,6 +241,35 @@ static bool check_model_name(struct reader *r, const struct member *member, stru
 	return false;
 }
 
+/* A trial is given anew when it has not reported for that long. */
+#define LEASE_MS 15000
+
+static struct breaker_policy breaker_of(const struct raw_breaker *raw)
+{
+	return (struct breaker_policy){
+		.faults_in_row = raw->faults,
+		.rate_percent = (unsigned)((raw->rate_milli + 999) / 1000),
+		.rate_min = raw->rate_milli ? raw->requests : 0,
+		.window_ms = raw->window_ms,
+		.open_ms = raw->open_ms < raw->open_max_ms ? raw->open_ms : raw->open_max_ms,
+		.open_max_ms = raw->open_max_ms,
+		.lease_ms = LEASE_MS,
+		.ramp_ms = raw->ramp_ms,
+	};
+}
+
+static struct outlier_policy ejection_of(const struct raw_ejection *raw)
+{
+	return (struct outlier_policy){
+		.share_percent = (unsigned)(raw->share_milli / 1000),
+		.factor = raw->factor,
+		.slack_ms = 500,
+		.samples_min = 5,
+		.eject_ms = raw->time_ms,
+		.eject_max_ms = raw->time_ms > 300000 ? raw->time_ms : 300000,
+	};
+}
+
 static void read_model(struct reader *r, const struct raw_top *top, const struct member *member,
 		       struct model_reading *m)
 {
@@ -211,6 +277,9 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 		.balance = top->defaults.balance,
 		.timeouts = top->defaults.timeouts.policy,
 		.retry = top->defaults.retry,
+		.sticky = top->defaults.sticky,
+		.breaker = top->defaults.breaker,
+		.ejection = top->defaults.ejection,
 		.queue = top->defaults.queue,
 	};
 
@@ -228,6 +297,10 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 	m->out->timeouts = raw.timeouts;
 	m->out->retry = raw.retry;
 	m->out->retry.fast_ms = 1000;
+	m->out->sticky = slice_eq_nocase(raw.sticky, S("off")) ? SLICE_NONE
+							       : lower_copy(r->arena, raw.sticky);
+	m->out->breaker = breaker_of(&raw.breaker);
+	m->out->ejection = ejection_of(&raw.ejection);
 	m->out->queue = raw.queue;
 	if (raw.timeouts.total_ms < raw.timeouts.first_token_ms)
 		note(r, "model %.*s: the total time ends before the time for the first token",

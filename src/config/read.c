@@ -89,6 +89,8 @@ static bool number_of(struct reader *r, const struct field *f, const struct node
 		wrong = value_duration(r->scratch, text, &value);
 	else if (f->kind == VALUE_SIZE)
 		wrong = value_size(r->scratch, text, &value);
+	else if (f->kind == VALUE_PERCENT)
+		wrong = value_percent(r->scratch, text, &value);
 	else
 		wrong = value_count(r->scratch, text, &value);
 	if (wrong) {
@@ -105,6 +107,9 @@ static bool number_of(struct reader *r, const struct field *f, const struct node
 	} else if (f->kind == VALUE_SIZE) {
 		least = value_size_text(r->scratch, f->min);
 		most = value_size_text(r->scratch, f->max);
+	} else if (f->kind == VALUE_PERCENT) {
+		least = arena_printf(r->scratch, "%lld%%", (long long)f->min / 1000);
+		most = arena_printf(r->scratch, "%lld%%", (long long)f->max / 1000);
 	} else {
 		least = arena_printf(r->scratch, "%lld", (long long)f->min);
 		most = arena_printf(r->scratch, "%lld", (long long)f->max);
@@ -120,6 +125,7 @@ static void store(const struct field *f, void *into, int64_t value)
 
 	switch (f->kind) {
 	case VALUE_DURATION:
+	case VALUE_PERCENT:
 		memcpy(at, &value, sizeof value);
 		break;
 	case VALUE_SIZE: {
@@ -164,6 +170,7 @@ static void read_field(struct reader *r, const struct field *f, struct node *n, 
 	case VALUE_DURATION:
 	case VALUE_SIZE:
 	case VALUE_COUNT:
+	case VALUE_PERCENT:
 		if (number_of(r, f, n, &value))
 			store(f, into, value);
 		break;
@@ -198,6 +205,8 @@ void section_defaults(const struct section *s, void *into)
 			wrong = value_duration(scratch, text, &value);
 		else if (f->kind == VALUE_SIZE)
 			wrong = value_size(scratch, text, &value);
+		else if (f->kind == VALUE_PERCENT)
+			wrong = value_percent(scratch, text, &value);
 		else if (f->kind == VALUE_COUNT)
 			wrong = value_count(scratch, text, &value);
 		else
@@ -205,7 +214,10 @@ void section_defaults(const struct section *s, void *into)
 				if (slice_eq(slice_of(c->name), text))
 					value = c->value;
 		must(!wrong);
-		store(f, into, value);
+		if (f->kind == VALUE_TEXT)
+			memcpy((char *)into + f->offset, &text, sizeof text);
+		else
+			store(f, into, value);
 	}
 	arena_free(scratch);
 }

@@ -37,12 +37,16 @@ static void put_range(struct buf *out, const struct field *f)
 	} else if (f->kind == VALUE_SIZE) {
 		least = value_size_text(scratch, f->min);
 		most = value_size_text(scratch, f->max);
+	} else if (f->kind == VALUE_PERCENT) {
+		least = arena_printf(scratch, "%lld%%", (long long)f->min / 1000);
+		most = arena_printf(scratch, "%lld%%", (long long)f->max / 1000);
 	} else {
 		least = arena_printf(scratch, "%lld", (long long)f->min);
 		most = arena_printf(scratch, "%lld", (long long)f->max);
 	}
 	buf_putf(out, "%s, %.*s to %.*s",
-		 f->kind == VALUE_DURATION ? "duration" : f->kind == VALUE_SIZE ? "size" : "number",
+		 f->kind == VALUE_DURATION ? "duration" : f->kind == VALUE_SIZE ? "size"
+		 : f->kind == VALUE_PERCENT ? "percentage" : "number",
 		 SLICE_ARG(least), SLICE_ARG(most));
 	arena_free(scratch);
 }
@@ -53,6 +57,7 @@ static void put_shape(struct buf *out, const struct field *f)
 	case VALUE_DURATION:
 	case VALUE_SIZE:
 	case VALUE_COUNT:
+	case VALUE_PERCENT:
 		put_range(out, f);
 		break;
 	case VALUE_CHOICE:
@@ -111,6 +116,7 @@ void config_write_reference(struct buf *out)
 	static const struct section *const sections[] = {
 		&section_top, &section_listen_tls, &section_admin, &section_limits, &section_key,
 		&section_log, &section_defaults_of_all, &section_default_timeouts, &section_retry,
+		&section_breaker, &section_ejection,
 		&section_backend, &section_backend_tls, &section_model, &section_target,
 		&section_timeouts, &section_mock,
 	};

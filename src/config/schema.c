@@ -18,8 +18,10 @@ static const struct choice log_levels[] = {
 };
 static const struct choice balances[] = {
 	{ "round_robin", BALANCE_ROUND_ROBIN }, { "least_in_flight", BALANCE_LEAST_IN_FLIGHT },
+	{ "least_latency", BALANCE_LEAST_LATENCY }, { "prefix_affinity", BALANCE_PREFIX_AFFINITY },
 	{ NULL, 0 },
 };
+static const struct choice on_off[] = { { "on", 1 }, { "off", 0 }, { NULL, 0 } };
 
 static const struct field listen_tls_fields[] = {
 	{ "cert", VALUE_NODE, AT(raw_tls, cert), .shape = "path", .required = true,
@@ -78,6 +80,9 @@ static const struct field key_fields[] = {
 	  .doc = "The key itself. Only its SHA-256 is kept in memory." },
 	{ "sha256", VALUE_NODE, AT(raw_key, sha256), .shape = "64 hex digits",
 	  .doc = "Instead of `key`: its SHA-256, as `printf %s KEY | sha256sum` prints it." },
+	{ "explain", VALUE_CHOICE, AT(raw_key, explain), .fallback = "off", .choices = on_off,
+	  .doc = "Whether its holder may ask with `x-backstay-explain: 1` why a request went where it "
+		 "went. Without `keys` everybody may." },
 	{ "priority", VALUE_CHOICE, AT(raw_key, priority), .fallback = "normal", .choices = priorities,
 	  .doc = "Who goes first while requests wait for a place. A request may ask for a lower class "
 		 "with `x-backstay-priority`, not for a higher one." },
@@ -127,6 +132,11 @@ static const struct field retry_fields[] = {
 	  .doc = "Attempts for one request over all targets and fallback models together." },
 	{ "patience", VALUE_DURATION, AT(retry_policy, patience_ms), 0, 5 * MINUTE, "3s",
 	  .doc = "Longest wait for a backend that said when to come back, while others could be asked." },
+	{ "budget", VALUE_PERCENT, AT(retry_policy, budget_milli), 0, 100000, "20%",
+	  .doc = "Retries on targets that are in doubt (the last answer there was a fault), as a share of "
+		 "the requests that end well. Ten are always there for small traffic and come back one "
+		 "in five seconds; a retry that ends well costs nothing. When the budget is spent, "
+		 "nothing is tried again there: an outage must not multiply traffic." },
 };
 const struct section section_retry = {
 	"defaults.retry", "retry", "The same keys stand in a model's `retry`.",
@@ -146,6 +156,47 @@ const struct section section_queue = {
 	queue_fields, COUNT_OF(queue_fields), NULL,
 };
 
+static const struct field breaker_fields[] = {
+	{ "faults", VALUE_COUNT, AT(raw_breaker, faults), 0, 1000, "3",
+	  .doc = "Faults in a row that open it; 0: they never do." },
+	{ "rate", VALUE_PERCENT, AT(raw_breaker, rate_milli), 0, 100000, "50%",
+	  .doc = "Share of faults in the window that opens it; 0%: it never does." },
+	{ "requests", VALUE_COUNT, AT(raw_breaker, requests), 1, 100000, "10",
+	  .doc = "Fewer requests than that in the window say nothing about a rate." },
+	{ "window", VALUE_DURATION, AT(raw_breaker, window_ms), 100, 1 * HOUR, "30s",
+	  .doc = "The sliding window for the rate." },
+	{ "open", VALUE_DURATION, AT(raw_breaker, open_ms), 10, 1 * HOUR, "2s",
+	  .doc = "How long it stays open at first. Each failed trial doubles it; a fifth more or less is "
+		 "drawn by chance." },
+	{ "open_max", VALUE_DURATION, AT(raw_breaker, open_max_ms), 10, 1 * HOUR, "15s",
+	  .doc = "The longest it stays open before the next trial." },
+	{ "ramp", VALUE_DURATION, AT(raw_breaker, ramp_ms), 0, 1 * HOUR, "10s",
+	  .doc = "After a good trial the target's share of the work grows back over this time." },
+};
+const struct section section_breaker = {
+	"defaults.breaker", "breaker",
+	"Each target has a breaker: closed while all is well, open after faults, half-open for one "
+	"trial, then ramping up. The same keys stand in a model's `breaker`.",
+	breaker_fields, COUNT_OF(breaker_fields), NULL,
+};
+
+static const struct field ejection_fields[] = {
+	{ "share", VALUE_PERCENT, AT(raw_ejection, share_milli), 0, 100000, "50%",
+	  .doc = "At most this share of a model's targets of one priority is out for being slow, and "
+		 "never all; 0%: none ever." },
+	{ "factor", VALUE_COUNT, AT(raw_ejection, factor), 2, 1000, "3",
+	  .doc = "So many times slower than the others' median, by the time to the first token or by "
+		 "tokens a second." },
+	{ "time", VALUE_DURATION, AT(raw_ejection, time_ms), 100, 1 * HOUR, "30s",
+	  .doc = "How long it is out at first; doubles up to five minutes while it happens again." },
+};
+const struct section section_ejection = {
+	"defaults.ejection", "ejection",
+	"A target that answers, but far slower than the others of the same model and priority, is left "
+	"out for a while. The same keys stand in a model's `ejection`.",
+	ejection_fields, COUNT_OF(ejection_fields), NULL,
+};
+
 static const struct field defaults_fields[] = {
 	{ "timeouts", VALUE_SECTION, AT(raw_defaults, timeouts), .section = &section_default_timeouts,
 	  .doc = "Time limits." },
@@ -156,7 +207,17 @@ static const struct field defaults_fields[] = {
 	{ "balance", VALUE_CHOICE, AT(raw_defaults, balance), .fallback = "round_robin",
 	  .choices = balances,
 	  .doc = "How a model's targets of equal priority share the work: in turn by weight, or whoever "
-		 "has the fewest requests open for its weight." },
+		 "has fewer requests open of two drawn by chance, or whoever of two is quicker for its "
+		 "load, or where the conversation's beginning went before (its cache is there), as long "
+		 "as that one has not much more to do than its share." },
+	{ "sticky", VALUE_TEXT, AT(raw_defaults, sticky), .fallback = "x-backstay-sticky",
+	  .shape = "a header's name, `user` or `off`",
+	  .doc = "Requests with the same value there go to the same target while it can be used. `user` is "
+		 "that member of the body." },
+	{ "breaker", VALUE_SECTION, AT(raw_defaults, breaker), .section = &section_breaker,
+	  .doc = "When a target that fails is left alone, and how it comes back." },
+	{ "ejection", VALUE_SECTION, AT(raw_defaults, ejection), .section = &section_ejection,
+	  .doc = "When a target that is far slower than the others is left out." },
 };
 const struct section section_defaults_of_all = {
 	"defaults", "defaults", "What holds for every model that does not say otherwise.",
@@ -204,6 +265,14 @@ static const struct field backend_fields[] = {
 	  .doc = "An idle connection older than this is not used again. Keep it below the server's own." },
 	{ "idle_connections", VALUE_COUNT, AT(raw_backend, idle_max), 0, 10000, "64",
 	  .doc = "Idle connections kept for each URL and worker." },
+	{ "capabilities", VALUE_NODE, AT(raw_backend, capabilities),
+	  .fallback = "known models as known, others everything",
+	  .shape = "list of `tools`, `images`, `audio`, `json_schema`, `stream`",
+	  .doc = "What the models there can do. A request that needs something else is not sent there. A "
+		 "target's own list wins." },
+	{ "context_window", VALUE_COUNT, AT(raw_backend, context_window), 0, 100000000, "0",
+	  .doc = "Tokens that go into the models there; 0: as known, or unknown. A request that is longer "
+		 "by estimate goes elsewhere if it can." },
 	{ "proxy", VALUE_NODE, AT(raw_backend, proxy), .fallback = "from the environment",
 	  .shape = "URL or `none`",
 	  .doc = "HTTP forward proxy (`http://[user:password@]host:port`, used with CONNECT)." },
@@ -256,6 +325,12 @@ static const struct field target_fields[] = {
 	  .doc = "Share of the work among targets of the same priority." },
 	{ "priority", VALUE_COUNT, AT(raw_target, priority), 1, 100, "1",
 	  .doc = "Targets with 1 are used while one of them can be; then those with 2, and so on." },
+	{ "capabilities", VALUE_NODE, AT(raw_target, capabilities),
+	  .fallback = "the backend's",
+	  .shape = "list of `tools`, `images`, `audio`, `json_schema`, `stream`",
+	  .doc = "What the model can do there." },
+	{ "context_window", VALUE_COUNT, AT(raw_target, context_window), 0, 100000000, "0",
+	  .doc = "Tokens that go into it; 0: the backend's." },
 };
 const struct section section_target = {
 	"models.NAME.targets[]", "a target",
@@ -268,6 +343,12 @@ static const struct field model_fields[] = {
 	  .required = true, .doc = "Where requests for the model go (at most 256)." },
 	{ "balance", VALUE_CHOICE, AT(raw_model, balance), .choices = balances,
 	  .doc = "Replaces `defaults.balance`." },
+	{ "sticky", VALUE_TEXT, AT(raw_model, sticky), .shape = "a header's name, `user` or `off`",
+	  .doc = "Replaces `defaults.sticky`." },
+	{ "breaker", VALUE_SECTION, AT(raw_model, breaker), .section = &section_breaker,
+	  .doc = "Replaces keys of `defaults.breaker`." },
+	{ "ejection", VALUE_SECTION, AT(raw_model, ejection), .section = &section_ejection,
+	  .doc = "Replaces keys of `defaults.ejection`." },
 	{ "fallbacks", VALUE_NODE, AT(raw_model, fallbacks), .shape = "list of models",
 	  .doc = "Models to ask, in this order, when no target of this one can answer (at most 16). Such "
 		 "answers are marked as degraded." },

@@ -208,6 +208,7 @@ static bool read_key(struct reader *r, struct node *n, const struct client_key *
 	}
 	k->name = arena_copy(r->arena, name);
 	k->priority = raw.priority;
+	k->may_explain = raw.explain;
 	if (!read_key_value(r, n, &raw, k))
 		return false;
 	for (size_t i = 0; i < count; i++) {

@@ -54,6 +54,10 @@ struct request_facts {
 	bool reasons;                /* reasoning effort or thinking asked for: first token may take long */
 	bool has_tools, has_images, has_audio, has_schema;
 	struct slice user;           /* `user`, or prompt_cache_key; may be empty */
+	unsigned choices;            /* answers asked for at once (n); at least 1 */
+	bool logprobs;               /* token probabilities asked for */
+	bool constrained;            /* output bound to a grammar: JSON mode, schema, guided decoding */
+	int64_t max_tokens;          /* of the answer; -1: not given */
 };
 
 /* ---- answers -------------------------------------------------------------------- */
@@ -85,6 +89,16 @@ enum event_is {
 	EVENT_BROKEN = 16,           /* not understandable (bad JSON): tokens may be lost */
 };
 
+/* A text of the answer that grows with each event. */
+#define EVENT_PIECES_MAX 6
+#define EVENT_NO_CALL (-1)
+struct event_piece {
+	unsigned choice;             /* index of the answer (n > 1) */
+	int call;                    /* index of the tool call it belongs to; EVENT_NO_CALL */
+	struct slice name;           /* the member that grows: "content", "arguments"; static */
+	struct slice raw;            /* what this event adds: a JSON string with its quotes, in data */
+};
+
 struct event_facts {
 	unsigned is;                 /* bits of enum event_is; 0: preamble, ping, usage only */
 	enum fault fault;            /* with EVENT_ERROR / EVENT_BROKEN */
@@ -94,6 +108,13 @@ struct event_facts {
 	struct usage usage;
 	struct slice finish_reason;
 	unsigned tokens;             /* content-bearing pieces in it: a floor for tokens so far */
+	/* All content of the event as pieces; where it has content that is none (audio,
+	 * images, too many at once) pieces_lost is set, and who wants to remember what
+	 * was said cannot. */
+	unsigned piece_count;
+	bool pieces_lost;
+	uint64_t finished;           /* bit n: choice n has its finish reason in this event */
+	struct event_piece pieces[EVENT_PIECES_MAX];
 };
 
 /* What a stream has shown so far; one per attempt, zeroed at its start. The
@@ -118,6 +139,54 @@ struct error_answer {
 	struct slice request_id;
 	int64_t retry_after_ms;      /* -1: none */
 	const struct stream_facts *so_far;  /* write_error_event: of the stream it ends; NULL: none yet */
+};
+
+/* ---- continuing a broken answer ----------------------------------------------------- */
+
+/* How a target is asked to go on with an answer that broke off (design: resume). */
+enum resume_way {
+	RESUME_AUTO,                 /* config only: what the target's family is known to take */
+	RESUME_NONE,
+	RESUME_REPLAY,               /* the same request again; what the client has is swallowed */
+	RESUME_PREFILL,              /* the text so far as an assistant message at the end */
+	RESUME_CONTINUE_FINAL,       /* the same with continue_final_message (vLLM, SGLang) */
+	RESUME_PREFIX,               /* the same with "prefix": true (Mistral, DeepSeek) */
+	RESUME_INSTRUCT,             /* a user message that asks to go on from the exact text */
+};
+
+/* What a request says differently upstream than the client wrote it. */
+struct request_changes {
+	struct slice model;          /* the name to send */
+	bool as_stream;              /* ask for a stream, with usage, where the client wants none */
+	enum resume_way way;         /* RESUME_NONE or RESUME_REPLAY: nothing is changed for it */
+	struct slice sent;           /* text that the client has, for the other ways */
+	unsigned tokens_sent;        /* of it, taken off the request's limit of tokens */
+};
+
+#define DIALECT_CHANGED_PARTS 16
+
+/* What is one and the same in all events of an answer: raw values as they stood
+ * in an event; SLICE_NONE where it had none. */
+struct event_identity {
+	struct slice id, created, model, fingerprint;
+};
+
+/* Text that is to stand in an event instead of what it has there. */
+struct event_text {
+	unsigned choice;
+	int call;
+	struct slice name;           /* as in event_piece */
+	struct slice text;           /* decoded; empty: the event does not have it */
+};
+
+/* How an event of a continuation differs from what its backend sent. */
+struct event_rewrite {
+	const struct event_identity *identity;   /* the client's; borrowed */
+	int64_t add_input, add_output;           /* tokens of earlier attempts, where usage is told */
+	bool retold;                 /* only these texts, finish reasons and usage are kept */
+	const struct event_text *texts;
+	unsigned text_count;
+	uint64_t mute_finished;      /* retold: choices whose finish reason the client has */
 };
 
 struct dialect {
@@ -160,6 +229,24 @@ struct dialect {
 	/* The reverse (E35): the text of a whole complete stream as one answer. */
 	bool (*stream_to_answer)(struct arena *arena, const struct endpoint *endpoint,
 				 struct slice stream, struct buf *out);
+	/* Is the answer to such a request one that can go on elsewhere after a break?
+	 * `way` (not AUTO or NONE) is what is wanted; gives what can be had of it:
+	 * the same, RESUME_REPLAY or RESUME_NONE. */
+	enum resume_way (*may_resume)(const struct endpoint *endpoint,
+				      const struct request_facts *facts, enum resume_way way);
+	/* The body with changes, as slices that together are the new body; they point
+	 * into `body`, `room` (cleared first, not to be changed while they are in
+	 * use) or are static. Gives how many; 0 where it cannot be done (the
+	 * conversation has no place for the text, or `room` is too small). */
+	size_t (*change_request)(const struct request_facts *facts, struct slice body,
+				 const struct request_changes *changes, struct buf *room,
+				 struct slice parts[static DIALECT_CHANGED_PARTS]);
+	/* Reads what identifies the answer; raw slices of `data`. */
+	void (*read_identity)(struct slice data, struct event_identity *out);
+	/* Appends an event's data (JSON on one line) as a continuation shows it. False,
+	 * with nothing appended, where the buf's maximum would be passed. */
+	bool (*rewrite_event)(const struct endpoint *endpoint, struct slice data,
+			      const struct event_rewrite *how, struct buf *out);
 	/* An error as a whole body (JSON) and as one event of a stream. */
 	void (*write_error)(const struct error_answer *e, struct buf *out);
 	void (*write_error_event)(const struct endpoint *endpoint, const struct error_answer *e,

@@ -145,6 +145,10 @@ const struct dialect dialect_openai = {
 	.write_end = openai_write_end,
 	.answer_to_stream = openai_answer_to_stream,
 	.stream_to_answer = openai_stream_to_answer,
+	.may_resume = openai_may_resume,
+	.change_request = openai_change_request,
+	.read_identity = openai_read_identity,
+	.rewrite_event = openai_rewrite_event,
 	.write_error = write_error,
 	.write_error_event = write_error_event,
 };

@@ -24,6 +24,16 @@ bool openai_answer_to_stream(struct arena *arena, const struct endpoint *endpoin
 bool openai_stream_to_answer(struct arena *arena, const struct endpoint *endpoint,
 			     struct slice stream, struct buf *out);
 
+/* Of the row: continuing a broken answer (openai_resume.c). */
+enum resume_way openai_may_resume(const struct endpoint *endpoint,
+				  const struct request_facts *facts, enum resume_way way);
+size_t openai_change_request(const struct request_facts *facts, struct slice body,
+			     const struct request_changes *changes, struct buf *room,
+			     struct slice parts[static DIALECT_CHANGED_PARTS]);
+void openai_read_identity(struct slice data, struct event_identity *out);
+bool openai_rewrite_event(const struct endpoint *endpoint, struct slice data,
+			  const struct event_rewrite *how, struct buf *out);
+
 /* What stream_facts.private holds. */
 enum {
 	OPENAI_CHOICES_SEEN,         /* bit n: choice n had an event (63 stands for all above) */

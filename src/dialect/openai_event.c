@@ -72,7 +72,69 @@ enum { DELTA_TOOL_CALLS, DELTA_FUNCTION_CALL, DELTA_CONTENT, DELTA_REASONING_CON
        DELTA_REASONING, DELTA_REASONING_DETAILS, DELTA_REFUSAL, DELTA_AUDIO, DELTA_IMAGES,
        DELTA_WANTS };
 
-static bool judge_delta(struct slice delta, struct stream_facts *so_far)
+static void add_piece(struct event_facts *out, unsigned choice, int call, struct slice name,
+		      struct slice raw)
+{
+	if (out->piece_count == EVENT_PIECES_MAX) {
+		out->pieces_lost = true;
+		return;
+	}
+	out->pieces[out->piece_count++] = (struct event_piece){ choice, call, name, raw };
+}
+
+static void add_string(struct event_facts *out, unsigned choice, int call, struct slice name,
+		       struct slice raw)
+{
+	if (json_is_nothing(raw))
+		return;
+	if (json_type_of(raw) == JSON_STRING && raw.len > 2)
+		add_piece(out, choice, call, name, raw);
+	else if (json_type_of(raw) != JSON_STRING)
+		out->pieces_lost = true;
+}
+
+static void add_calls(struct slice calls, unsigned choice, struct event_facts *out)
+{
+	struct slice call;
+	int64_t position = 0;
+
+	while (json_next(&calls, NULL, &call)) {
+		struct slice function = json_member(call, S("function"));
+		int64_t index = position++;
+
+		if (!json_i64(json_member(call, S("index")), &index))
+			index = position - 1;
+		if (index < 0 || index > INT16_MAX || json_is_nothing(function)) {
+			out->pieces_lost = true;
+			return;
+		}
+		add_string(out, choice, (int)index, S("id"), json_member(call, S("id")));
+		add_string(out, choice, (int)index, S("name"), json_member(function, S("name")));
+		add_string(out, choice, (int)index, S("arguments"),
+			   json_member(function, S("arguments")));
+	}
+}
+
+/* The pieces of a delta's content. */
+static void add_delta(const struct json_want *wants, unsigned choice, struct event_facts *out)
+{
+	static const unsigned texts[] = {
+		DELTA_CONTENT, DELTA_REASONING_CONTENT, DELTA_REASONING, DELTA_REFUSAL,
+	};
+
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
+		if (has_something(&wants[texts[i]]))
+			add_string(out, choice, EVENT_NO_CALL, wants[texts[i]].name,
+				   wants[texts[i]].value);
+	if (has_something(&wants[DELTA_TOOL_CALLS]))
+		add_calls(wants[DELTA_TOOL_CALLS].value, choice, out);
+	if (has_something(&wants[DELTA_FUNCTION_CALL]) || has_something(&wants[DELTA_AUDIO]) ||
+	    has_something(&wants[DELTA_IMAGES]) || has_something(&wants[DELTA_REASONING_DETAILS]))
+		out->pieces_lost = true;
+}
+
+static bool judge_delta(struct slice delta, unsigned choice, struct stream_facts *so_far,
+			struct event_facts *out)
 {
 	struct json_want wants[DELTA_WANTS] = {
 		[DELTA_TOOL_CALLS] = { .name = S("tool_calls") },
@@ -93,6 +155,8 @@ static bool judge_delta(struct slice delta, struct stream_facts *so_far)
 		content |= has_something(&wants[i]);
 	if (has_something(&wants[DELTA_TOOL_CALLS]) || has_something(&wants[DELTA_FUNCTION_CALL]))
 		so_far->tool_call_open = true;
+	if (content)
+		add_delta(wants, choice, out);
 	return content;
 }
 
@@ -114,6 +178,7 @@ static void judge_finish(struct arena *arena, struct slice raw, uint64_t bit,
 		return;
 	}
 	so_far->private[OPENAI_CHOICES_FINISHED] |= bit;
+	out->finished |= bit;
 	so_far->tool_call_open = false;
 	if (out->finish_reason.len == 0)
 		out->finish_reason = reason;
@@ -147,13 +212,18 @@ static void judge_choice(struct arena *arena, const struct endpoint *endpoint,
 
 	if (wants[CHOICE_INDEX].found && !json_i64(wants[CHOICE_INDEX].value, &index))
 		index = position;
-	bit = UINT64_C(1) << (index < 0 || index > CHOICE_BIT_MAX ? CHOICE_BIT_MAX : index);
+	if (index < 0 || index > CHOICE_BIT_MAX)
+		index = CHOICE_BIT_MAX;
+	bit = UINT64_C(1) << index;
 	so_far->private[OPENAI_CHOICES_SEEN] |= bit;
 
 	if (!delta->found || delta->type != JSON_OBJECT)
 		delta = &wants[CHOICE_MESSAGE];          /* a whole message as the only chunk */
 	content = has_something(&wants[CHOICE_TEXT]);
-	if (delta->found && delta->type == JSON_OBJECT && judge_delta(delta->value, so_far))
+	if (content)
+		add_string(out, (unsigned)index, EVENT_NO_CALL, S("text"), wants[CHOICE_TEXT].value);
+	if (delta->found && delta->type == JSON_OBJECT &&
+	    judge_delta(delta->value, (unsigned)index, so_far, out))
 		content = true;
 	if (content) {
 		out->is |= EVENT_CONTENT;
@@ -437,6 +507,9 @@ void openai_judge_event(struct arena *arena, const struct endpoint *endpoint, st
 	} else {
 		judge_passed(arena, endpoint, data, out);
 	}
+	/* Only what chunks say is taken apart into pieces. */
+	if (endpoint->kind != ENDPOINT_CHAT && endpoint->kind != ENDPOINT_COMPLETIONS)
+		out->pieces_lost = (out->is & EVENT_CONTENT) != 0;
 	bring_up_to_date(so_far, out);
 }
 

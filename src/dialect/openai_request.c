@@ -23,6 +23,8 @@ enum {
 	WANT_MODEL, WANT_STREAM, WANT_STREAM_OPTIONS, WANT_TOOLS, WANT_FUNCTIONS,
 	WANT_RESPONSE_FORMAT, WANT_TEXT, WANT_REASONING, WANT_REASONING_EFFORT, WANT_THINKING,
 	WANT_ENABLE_THINKING, WANT_TEMPLATE, WANT_MESSAGES, WANT_INPUT, WANT_USER, WANT_CACHE_KEY,
+	WANT_N, WANT_LOGPROBS, WANT_MAX_TOKENS, WANT_MAX_COMPLETION_TOKENS, WANT_GUIDED_JSON,
+	WANT_GUIDED_REGEX, WANT_GUIDED_CHOICE, WANT_GUIDED_GRAMMAR, WANT_STRUCTURED, WANT_GRAMMAR,
 	WANT_COUNT
 };
 
@@ -43,6 +45,16 @@ static const struct slice want_names[WANT_COUNT] = {
 	[WANT_INPUT] = S_INIT("input"),
 	[WANT_USER] = S_INIT("user"),
 	[WANT_CACHE_KEY] = S_INIT("prompt_cache_key"),
+	[WANT_N] = S_INIT("n"),
+	[WANT_LOGPROBS] = S_INIT("logprobs"),
+	[WANT_MAX_TOKENS] = S_INIT("max_tokens"),
+	[WANT_MAX_COMPLETION_TOKENS] = S_INIT("max_completion_tokens"),
+	[WANT_GUIDED_JSON] = S_INIT("guided_json"),           /* vLLM, older */
+	[WANT_GUIDED_REGEX] = S_INIT("guided_regex"),
+	[WANT_GUIDED_CHOICE] = S_INIT("guided_choice"),
+	[WANT_GUIDED_GRAMMAR] = S_INIT("guided_grammar"),
+	[WANT_STRUCTURED] = S_INIT("structured_outputs"),     /* vLLM */
+	[WANT_GRAMMAR] = S_INIT("grammar"),                   /* llama.cpp */
 };
 
 /* Which one it is that appears twice: asked again, one by one. */
@@ -135,6 +147,24 @@ static void read_capabilities(const struct json_want *wants, struct request_fact
 	out->reasons = asks_reasoning(wants);
 }
 
+/* What decides whether a broken answer can go on, and how long it may be. */
+static void read_shape(const struct json_want *wants, struct request_facts *out)
+{
+	struct slice format = json_member(wants[WANT_RESPONSE_FORMAT].value, S("type"));
+	int64_t n;
+
+	if (json_i64(wants[WANT_N].value, &n) && n > 1)
+		out->choices = n > 1000 ? 1000 : (unsigned)n;
+	out->logprobs = wants[WANT_LOGPROBS].found && wants[WANT_LOGPROBS].type != JSON_NULL &&
+			wants[WANT_LOGPROBS].type != JSON_FALSE;
+	if (!json_i64(wants[WANT_MAX_COMPLETION_TOKENS].value, &out->max_tokens) &&
+	    !json_i64(wants[WANT_MAX_TOKENS].value, &out->max_tokens))
+		out->max_tokens = -1;
+	out->constrained = !json_is_nothing(format) && !json_string_eq(format, S("text"));
+	for (size_t i = WANT_GUIDED_JSON; i <= WANT_GRAMMAR; i++)
+		out->constrained |= !json_is_nothing(wants[i].value);
+}
+
 static enum fault read_model(struct arena *arena, const struct json_want *want, bool needed,
 			     struct request_facts *out, struct refusal to)
 {
@@ -178,6 +208,7 @@ static enum fault read_json(struct arena *arena, const struct endpoint *endpoint
 	out->asks_usage = json_is_true(json_member(wants[WANT_STREAM_OPTIONS].value,
 						   S("include_usage")));
 	read_capabilities(wants, out);
+	read_shape(wants, out);
 	out->user = json_string(arena, wants[WANT_USER].value);
 	if (out->user.len == 0)
 		out->user = json_string(arena, wants[WANT_CACHE_KEY].value);
@@ -239,7 +270,8 @@ enum fault openai_read_request(struct arena *arena, const struct endpoint *endpo
 	bool form;
 
 	*why = *param = SLICE_NONE;
-	*out = (struct request_facts){ .endpoint = endpoint, .model_place = endpoint->model_place };
+	*out = (struct request_facts){ .endpoint = endpoint, .model_place = endpoint->model_place,
+				       .choices = 1, .max_tokens = -1 };
 	if (endpoint->model_place == MODEL_NOWHERE)
 		return FAULT_NONE;
 	if (endpoint->model_place == MODEL_IN_PATH)

@@ -130,15 +130,46 @@ static struct slice tell_story(struct exchange *x, unsigned told, const struct a
 			    SLICE_ARG(r->target), text, SLICE_ARG(x->id));
 }
 
-static void choose_without_tries(struct exchange *x, bool full, struct error_answer *e)
+/* Nothing could be tried: each target is out for a reason of its own. */
+static void choose_by_plan(struct exchange *x, mono_ms now, struct error_answer *e)
 {
-	if (full) {
-		queue_error(x, e);
+	mono_ms at;
+
+	e->fault = plan_nothing_why(x->plan, &at);
+	switch (e->fault) {
+	case FAULT_RATE_LIMITED:
+		e->retry_after_ms = at > now ? at - now : 0;
+		e->message = arena_printf(x->arena, "All targets of the model '%.*s' have asked for a pause "
+					  "that is longer than this request may wait.",
+					  SLICE_ARG(x->facts.model));
+		break;
+	case FAULT_UNSUPPORTED:
+		e->status = 400;
+		e->code = S("unsupported_request");
+		e->message = arena_printf(x->arena, "No target of the model '%.*s' can do what this request "
+					  "asks for (tools, images, audio, a JSON schema or streaming).",
+					  SLICE_ARG(x->facts.model));
+		break;
+	case FAULT_NO_TARGET:
+		e->message = arena_printf(x->arena, "No target of the model '%.*s' can take this request.",
+					  SLICE_ARG(x->facts.model));
+		break;
+	default:
+		e->message = arena_printf(x->arena, "No target of the model '%.*s' is in use at present: %s. "
+					  "The next try is due in %lld s.", SLICE_ARG(x->facts.model),
+					  fault_row(e->fault)->text,
+					  (long long)(at > now ? (at - now + 999) / 1000 : 0));
+		break;
+	}
+}
+
+static void choose_without_tries(struct exchange *x, bool full, mono_ms now, struct error_answer *e)
+{
+	if (!full) {
+		choose_by_plan(x, now, e);
 		return;
 	}
-	e->fault = FAULT_NO_TARGET;
-	e->message = arena_printf(x->arena, "No target of the model '%.*s' can take this request.",
-				  SLICE_ARG(x->facts.model));
+	queue_error(x, e);
 }
 
 void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct error_answer *e,
@@ -151,7 +182,7 @@ void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct erro
 	*body = SLICE_NONE;
 	*e = (struct error_answer){ .request_id = x->id, .retry_after_ms = -1 };
 	if (x->attempts == 0) {
-		choose_without_tries(x, full, e);
+		choose_without_tries(x, full, now, e);
 		return;
 	}
 	told = most_telling(x);

@@ -115,7 +115,9 @@ static int64_t first_limit_ms(const struct attempt *a)
 
 	if (!a->x->facts.stream)
 		return t->answer_ms;
-	return a->x->facts.reasons ? t->first_token_reasoning_ms : t->first_token_ms;
+	return plan_first_token_limit_ms(&a->pick, a->x->facts.reasons ? t->first_token_reasoning_ms
+								      : t->first_token_ms,
+					 io_now(io_of(a)));
 }
 
 void attempt_progress(struct attempt *a)
@@ -136,7 +138,9 @@ static void on_limit(struct io_timer *timer, mono_ms now)
 		attempt_fail(a, FAULT_SILENCE, a->x->facts.stream
 			     ? S("no first token within the limit")
 			     : S("no answer within the limit"));
-	/* Else: nothing is left to move to; a late answer beats none, and the
+	else
+		a->overdue = true;
+	/* Where nothing is left to move to, a late answer beats none, and the
 	 * exchange's deadline still holds. */
 }
 
@@ -146,6 +150,7 @@ void attempt_pause(struct attempt *a, bool paused, mono_ms now)
 	if (a->paused == paused || !a->call)
 		return;
 	a->paused = paused;
+	a->was_paused = a->was_paused || paused;
 	upstream_pause(a->call, paused);
 	/* While the client is the slow one, silence is not the backend's. */
 	if (a->state == ATTEMPT_STREAMING)

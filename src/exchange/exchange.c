@@ -190,7 +190,7 @@ static void on_pause_over(struct io_timer *timer, mono_ms now)
 {
 	struct exchange *x = CONTAINER_OF(timer, struct exchange, pause);
 
-	if (plan_enter(x->plan, &x->pick))
+	if (plan_enter(x->plan, &x->pick, now, io_random(io_of(x))))
 		begin_attempt(x, now);
 	else
 		exchange_try(x, now);       /* it has become full: others have not */
@@ -211,7 +211,8 @@ static bool may_be_sent_again(const struct exchange *x, enum fault why)
 
 bool exchange_has_other(struct exchange *x)
 {
-	return x->endpoint->may_retry && x->attempts < attempts_max(x) && plan_has_other(x->plan, &x->pick);
+	return x->endpoint->may_retry && x->attempts < attempts_max(x) &&
+	       plan_has_other(x->plan, &x->pick, io_now(io_of(x)));
 }
 
 /* ---- what the attempt tells ------------------------------------------------------------ */
@@ -220,6 +221,8 @@ void exchange_on_commit(struct exchange *x, mono_ms now)
 {
 	enter(x, EXCHANGE_STREAMING);
 	x->committed_at = now;
+	if (x->attempt.is_sse && x->facts.stream)
+		plan_first_token(x->plan, &x->pick, now, now - x->attempt.started_at);
 	answer_head(x, &x->attempt);
 	/* Nothing will be sent again: a long stream need not hold its request. */
 	buf_free(&x->body);
@@ -234,10 +237,31 @@ void exchange_on_data(struct exchange *x, struct slice bytes)
 		attempt_pause(&x->attempt, true, io_now(io_of(x)));
 }
 
+/* Tokens a second behind the first one; 0 where there were too few to tell, or
+ * where it was the client who was slow. */
+static double speed_of(const struct attempt *a, mono_ms now)
+{
+	int64_t tokens = a->usage.known ? a->usage.output_tokens : (int64_t)a->facts.events;
+
+	if (a->was_paused || a->first_token_at == MONO_NEVER || tokens < 20 ||
+	    now - a->first_token_at < 50)
+		return 0;
+	return (double)(tokens - 1) * 1000.0 / (double)(now - a->first_token_at);
+}
+
+static void report_served(struct exchange *x, mono_ms now)
+{
+	const struct attempt *a = &x->attempt;
+	bool streamed = a->is_sse && x->facts.stream;
+
+	plan_served(x->plan, &x->pick, now, io_random(io_of(x)), now - a->started_at, streamed,
+		    streamed ? speed_of(a, now) : 0);
+}
+
 void exchange_on_done(struct exchange *x, mono_ms now)
 {
 	close_record(x, FAULT_NONE, SLICE_NONE, now);
-	plan_done(x->plan, &x->pick);
+	report_served(x, now);
 	client_respond_end(x->client);
 	x->client = NULL;
 	exchange_end(x, FAULT_NONE);
@@ -298,7 +322,13 @@ static void stop_attempt(struct exchange *x, enum fault why, struct slice text, 
 	attempt_note_call(&x->attempt);
 	attempt_cancel(&x->attempt);
 	close_record(x, why, text, now);
-	plan_done(x->plan, &x->pick);
+	/* Whoever has been silent beyond its limit is to blame for that, whatever
+	 * it was that ended the waiting. */
+	if (x->attempt.overdue && x->attempt.first_token_at == MONO_NEVER)
+		plan_report(x->plan, &x->pick, now, io_random(io_of(x)), FAULT_SILENCE,
+			    now - x->attempt.started_at, -1, false);
+	else
+		plan_done(x->plan, &x->pick);
 }
 
 static void on_client_gone(void *owner)

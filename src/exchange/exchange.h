@@ -76,7 +76,8 @@ struct attempt {
 	struct sse sse;
 	struct buf body;              /* COLLECTING: the answer; HOLDING: events held back */
 	struct stream_facts facts;
-	bool paused;
+	bool paused, was_paused;
+	bool overdue;                 /* silent beyond its limit, with nothing else to move to */
 
 	/* The outcome. */
 	enum fault fault;

@@ -2,7 +2,10 @@
 
 #include "base/check.h"
 #include "resilience/backoff.h"
+#include "route/choose.h"
 #include "route/target.h"
+
+#include <limits.h>
 
 #include <limits.h>
 
@@ -18,6 +21,11 @@ struct candidate {
 	struct slice upstream_model;
 	unsigned tries;
 	bool running, never_again;
+	bool unfit;                   /* cannot take this request */
+	bool too_small;               /* its window, as far as is known or guessed */
+	bool paid;                    /* the running try took a token of the retry budget */
+	struct target_look look;      /* of the last survey */
+	struct target_visit visit;
 	enum fault fault;             /* how the last try ended */
 	int64_t took_ms;
 	mono_ms again_at;             /* when it may be asked again, as far as the fault allows */
@@ -36,10 +44,12 @@ struct plan {
 	size_t count;
 	unsigned *weights;            /* scratch of choose(), as long as the largest model */
 	bool *open;
+	const struct target_look **looks;
 	mono_ms deadline;
-	unsigned entered;             /* tries so far */
+	unsigned begun;               /* tries so far */
 	uint64_t full;                /* places that the last plan_next() found full */
 	bool over;                    /* a fault that nobody else can mend */
+	struct plan_wants wants;
 };
 
 /* ---- making ----------------------------------------------------------------- */
@@ -114,37 +124,130 @@ struct plan *plan_create(struct arena *arena, const struct model_policy *model, 
 	}
 	p->weights = arena_array(arena, unsigned, widest);
 	p->open = arena_array(arena, bool, widest);
+	p->looks = arena_array(arena, const struct target_look *, widest);
 	return p;
+}
+
+/* ---- telling --------------------------------------------------------------------- */
+
+static const char *const event_names[] = {
+#define AS_NAME(id, name) [PLAN_EVENT_##id] = name,
+	PLAN_EVENTS(AS_NAME)
+#undef AS_NAME
+};
+
+const char *plan_event_name(enum plan_event_kind kind)
+{
+	return event_names[kind];
+}
+
+static void tell(const struct plan *p, enum plan_event_kind kind, const struct candidate *c,
+		 const char *why, enum fault fault, mono_ms at)
+{
+	const struct plan_event e = { .kind = kind, .target = c->target, .why = why, .fault = fault,
+				      .at = at };
+
+	if (p->wants.on_event)
+		p->wants.on_event(p->wants.owner, &e);
+}
+
+static void tell_decision(const struct plan *p, enum plan_event_kind kind, const struct candidate *c,
+			  const char *why, enum fault fault, mono_ms at)
+{
+	if (p->wants.tell_all)
+		tell(p, kind, c, why, fault, at);
+}
+
+static void tell_news(const struct plan *p, const struct candidate *c, unsigned news,
+		      enum fault fault, mono_ms at)
+{
+	static const struct { unsigned bit; enum plan_event_kind kind; } kinds[] = {
+		{ NEWS_OPENED, PLAN_EVENT_BREAKER_OPEN }, { NEWS_PROBING, PLAN_EVENT_BREAKER_PROBE },
+		{ NEWS_RAMPING, PLAN_EVENT_BREAKER_RAMP }, { NEWS_CLOSED, PLAN_EVENT_BREAKER_CLOSED },
+		{ NEWS_MACHINE_OPENED, PLAN_EVENT_MACHINE_OPEN },
+		{ NEWS_MACHINE_BACK, PLAN_EVENT_MACHINE_BACK },
+		{ NEWS_CREDENTIAL_OFF, PLAN_EVENT_CREDENTIAL_OFF },
+		{ NEWS_CREDENTIAL_BACK, PLAN_EVENT_CREDENTIAL_BACK },
+		{ NEWS_MODEL_GONE, PLAN_EVENT_MODEL_GONE }, { NEWS_MODEL_BACK, PLAN_EVENT_MODEL_BACK },
+		{ NEWS_PACED, PLAN_EVENT_PACED },
+	};
+
+	for (size_t i = 0; news && i < sizeof kinds / sizeof *kinds; i++)
+		if (news & kinds[i].bit)
+			tell(p, kinds[i].kind, c, "", fault, at);
+}
+
+/* ---- what the request needs ---------------------------------------------------------- */
+
+/* A guessed length must not leave a request without any target. */
+static void judge_windows(struct plan *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct candidate *c = &p->candidates[i];
+
+		c->too_small = c->target->context_window > 0 &&
+			       p->wants.tokens > c->target->context_window;
+		any = any || (!c->unfit && !c->too_small);
+	}
+	for (size_t i = 0; i < p->count && !any; i++)
+		p->candidates[i].too_small = false;
+}
+
+void plan_want(struct plan *p, const struct plan_wants *wants)
+{
+	p->wants = *wants;
+	for (size_t i = 0; i < p->count; i++) {
+		struct candidate *c = &p->candidates[i];
+
+		c->unfit = (c->target->lacks & wants->needs) != 0;
+	}
+	judge_windows(p);
+	for (size_t i = 0; i < p->count; i++) {
+		const struct candidate *c = &p->candidates[i];
+
+		if (c->unfit)
+			tell_decision(p, PLAN_EVENT_SKIPPED, c, "cannot do what is asked", FAULT_NONE,
+				      MONO_NEVER);
+		else if (c->too_small)
+			tell_decision(p, PLAN_EVENT_SKIPPED, c, "context window too small", FAULT_NONE,
+				      MONO_NEVER);
+	}
 }
 
 /* ---- choosing among untried targets ------------------------------------------- */
 
-static size_t least_in_flight(const struct candidate *c, const unsigned *weights, const bool *open,
-			      size_t count, uint64_t random)
+static bool is_out_of_question(const struct candidate *c)
 {
-	size_t best = SIZE_MAX;
-	uint64_t best_load = 0, best_weight = 1;
-
-	/* Starting anywhere breaks ties fairly. */
-	for (size_t n = 0, i = (size_t)(random % count); n < count; n++, i = (i + 1) % count) {
-		uint64_t load;
-
-		if (!open[i])
-			continue;
-		load = (uint64_t)target_in_flight(c[i].target->state) + 1;
-		if (best == SIZE_MAX || load * best_weight < best_load * weights[i]) {
-			best = i;
-			best_load = load;
-			best_weight = weights[i];
-		}
-	}
-	must(best != SIZE_MAX);
-	return best;
+	return c->unfit || c->too_small || c->running || c->never_again;
 }
 
-/* Opens the untried targets of the best priority above `above`; gives that
- * priority, 0 if there are none. */
-static unsigned open_priority(struct plan *p, const struct stage *s, unsigned above)
+/* How the stage's targets are doing now. */
+static void survey(struct plan *p, const struct stage *s, mono_ms now, uint64_t random)
+{
+	for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
+		struct candidate *c = &p->candidates[i];
+
+		if (is_out_of_question(c))
+			continue;
+		target_look(c->target->state, s->model, now, random >> (i % 16), &c->look);
+		if (c->look.use > USE_PROBE && c->tries == 0)
+			tell_decision(p, PLAN_EVENT_SKIPPED, c, target_use_name(c->look.use),
+				      c->look.why, c->look.at);
+	}
+}
+
+static bool fits(const struct candidate *c, enum target_use worst)
+{
+	return c->tries == 0 && !is_out_of_question(c) &&
+	       (c->look.use == worst || (worst == USE_PROBE && c->look.use == USE_GOOD));
+}
+
+/* Opens the untried targets of that use (GOOD and PROBE are one) with the best
+ * priority above `above`; gives that priority, 0 if there are none. */
+static unsigned open_priority(struct plan *p, const struct stage *s, enum target_use use,
+			      unsigned above)
 {
 	const struct candidate *c = &p->candidates[s->first];
 	unsigned priority = 0;
@@ -152,11 +255,11 @@ static unsigned open_priority(struct plan *p, const struct stage *s, unsigned ab
 	for (size_t i = 0; i < s->model->target_count; i++) {
 		unsigned own = c[i].target->priority;
 
-		if (c[i].tries == 0 && own > above && (priority == 0 || own < priority))
+		if (fits(&c[i], use) && own > above && (priority == 0 || own < priority))
 			priority = own;
 	}
 	for (size_t i = 0; i < s->model->target_count; i++) {
-		p->open[i] = c[i].tries == 0 && priority != 0 && c[i].target->priority == priority;
+		p->open[i] = priority != 0 && fits(&c[i], use) && c[i].target->priority == priority;
 		p->weights[i] = c[i].target->weight;
 	}
 	return priority;
@@ -182,67 +285,165 @@ static void fill_pick(const struct plan *p, const struct stage *s, size_t candid
 		.is_fallback = s != p->stages,
 		.at = at,
 		.candidate = candidate,
+		.probe = c->visit.probe,
+		.forced = c->visit.forced,
 	};
 }
 
-static bool enter(struct plan *p, struct candidate *c)
+/* A further try on something that has just failed for somebody, or that is known
+ * to be out, is paid for by the model's retry budget: an outage must not multiply
+ * traffic. One that goes to a target in good standing, and the fresh connection
+ * in place of a stale one, are not what budgets are for. */
+static bool must_pay(const struct plan *p, const struct candidate *c, bool force)
 {
-	must(!c->running);
-	if (!target_enter(c->target->state, c->target->backend->max_in_flight))
+	if (p->begun == 0)
 		return false;
-	c->running = true;
-	c->tries++;
-	p->entered++;
-	return true;
+	if (c->tries > 0 && fault_row(c->fault)->again == AGAIN_FRESH)
+		return false;
+	return force || c->look.doubt;
 }
 
-/* An untried target of this stage: best priority first, spilling over to the
- * next one where all are full. */
-static bool next_fresh(struct plan *p, const struct stage *s, mono_ms now, uint64_t random,
-		       bool *saw_full, struct pick *pick)
+static enum target_answer enter(struct plan *p, const struct stage *s, struct candidate *c,
+				mono_ms now, uint64_t random, bool force)
 {
-	struct candidate *c = &p->candidates[s->first];
+	const struct model_policy *purse = p->stages->model;
+	bool pays = must_pay(p, c, force);
+	enum target_answer answer;
+	unsigned news;
+
+	must(!c->running);
+	if (pays && !model_take_retry(purse, now)) {
+		tell_decision(p, PLAN_EVENT_BUDGET_SPENT, c, "", c->look.why, MONO_NEVER);
+		return TARGET_NO;
+	}
+	answer = target_begin(c->target->state, c->target, s->model, now, random, force,
+			      p->wants.tokens, &c->visit, &news);
+	if (answer != TARGET_GO) {
+		if (pays)
+			model_give_retry(purse, now);
+		return answer;
+	}
+	c->running = true;
+	c->paid = pays;
+	c->tries++;
+	p->begun++;
+	tell_news(p, c, news, c->look.why, MONO_NEVER);
+	return TARGET_GO;
+}
+
+/* The one that is due for a trial goes first: nobody else would bring it back. */
+static size_t choose(const struct plan *p, const struct stage *s, uint64_t random, const char **why)
+{
+	const struct candidate *c = &p->candidates[s->first];
+	size_t count = s->model->target_count;
+	const struct choice choice = {
+		.model = s->model, .open = p->open, .weights = p->weights, .looks = p->looks,
+		.count = count, .random = random, .prefix = p->wants.prefix, .sticky = p->wants.sticky,
+	};
+
+	for (size_t i = 0; i < count; i++) {
+		if (p->open[i] && c[i].look.use == USE_PROBE) {
+			*why = "trial";
+			return i;
+		}
+		p->looks[i] = &c[i].look;
+	}
+	return choose_target(&choice, why);
+}
+
+static bool try_enter(struct plan *p, const struct stage *s, size_t i, mono_ms now, uint64_t random,
+		      bool force, bool *saw_full, struct pick *pick)
+{
+	switch (enter(p, s, &p->candidates[i], now, random, force)) {
+	case TARGET_GO:
+		fill_pick(p, s, i, now, pick);
+		return true;
+	case TARGET_FULL:
+		*saw_full = true;
+		p->full |= target_places(p->candidates[i].target->state);
+		return false;
+	case TARGET_NO:
+		return false;
+	}
+	never("an unknown answer");
+}
+
+/* An untried target of this stage in that state: best priority first, spilling
+ * over to the next one where all are full. */
+static bool next_fresh(struct plan *p, const struct stage *s, enum target_use use, mono_ms now,
+		       uint64_t random, bool *saw_full, struct pick *pick)
+{
 	size_t count = s->model->target_count;
 	unsigned priority = 0;
 
-	while ((priority = open_priority(p, s, priority)) != 0) {
+	while ((priority = open_priority(p, s, use, priority)) != 0) {
 		while (any_open(p, count)) {
-			size_t i = s->model->balance == BALANCE_LEAST_IN_FLIGHT
-				? least_in_flight(c, p->weights, p->open, count, random)
-				: rotation_next(s->model->rotation, p->weights, p->open, count);
+			const char *why = "";
+			size_t i = choose(p, s, random, &why);
+			struct candidate *c = &p->candidates[s->first + i];
 
-			if (enter(p, &c[i])) {
-				fill_pick(p, s, s->first + i, now, pick);
+			/* A share of a ramp that is given out is asked for by force. */
+			if (try_enter(p, s, s->first + i, now, random, use == USE_RAMPING, saw_full,
+				      pick)) {
+				tell_decision(p, PLAN_EVENT_CHOSEN, c, why, FAULT_NONE, MONO_NEVER);
 				return true;
 			}
 			p->open[i] = false;
-			*saw_full = true;
-			p->full |= target_places(c[i].target->state);
 		}
+	}
+	return false;
+}
+
+/* The least bad of what is out: that which comes back first. */
+static bool next_forced(struct plan *p, mono_ms now, uint64_t random, bool *saw_full,
+			struct pick *pick)
+{
+	for (const struct stage *s = p->stages; s; s = s->next) {
+		size_t best = SIZE_MAX;
+
+		for (size_t i = s->first; i < s->first + s->model->target_count; i++)
+			if (fits(&p->candidates[i], USE_OPEN) &&
+			    (best == SIZE_MAX || p->candidates[i].look.at < p->candidates[best].look.at))
+				best = i;
+		if (best == SIZE_MAX || !try_enter(p, s, best, now, random, true, saw_full, pick))
+			continue;
+		tell_decision(p, PLAN_EVENT_CHOSEN, &p->candidates[best], "last resort", FAULT_NONE,
+			      MONO_NEVER);
+		return true;
 	}
 	return false;
 }
 
 /* ---- asking the same target again ----------------------------------------------- */
 
-/* When this candidate may be asked again; MONO_NEVER: not at all. */
+/* When this candidate may be asked again; MONO_NEVER: not at all. An untried one
+ * that is paced is waited for in the same way. */
 static mono_ms again_at(const struct candidate *c, const struct retry_policy *retry)
 {
-	if (c->tries == 0 || c->running || c->never_again)
+	mono_ms at = MONO_NEVER;
+
+	if (is_out_of_question(c) || c->look.use == USE_OPEN || c->look.use == USE_OFF)
 		return MONO_NEVER;
+	if (c->tries == 0)
+		return c->look.use == USE_PACED ? c->look.at : MONO_NEVER;
 	switch (fault_row(c->fault)->again) {
 	case AGAIN_NEVER:
-		return MONO_NEVER;
+		break;
 	case AGAIN_FRESH:
 	case AGAIN_IF_LAST:
-		return c->tries < AGAIN_TRIES_MAX ? c->again_at : MONO_NEVER;
+		at = c->tries < AGAIN_TRIES_MAX ? c->again_at : MONO_NEVER;
+		break;
 	case AGAIN_IF_FAST:
-		return c->tries < AGAIN_TRIES_MAX && c->took_ms <= retry->fast_ms ? c->again_at
-										  : MONO_NEVER;
+		if (c->tries < AGAIN_TRIES_MAX && c->took_ms <= retry->fast_ms)
+			at = c->again_at;
+		break;
 	case AGAIN_AFTER_HINT:
-		return c->again_at;
+		at = c->again_at;
+		break;
 	}
-	never("an unknown rule for asking again");
+	if (at != MONO_NEVER && c->look.use == USE_PACED && c->look.at > at)
+		return c->look.at;
+	return at;
 }
 
 /* The candidate of a stage that may be asked again first, not after `latest`,
@@ -265,8 +466,8 @@ static size_t soonest_again(const struct plan *p, const struct stage *s, mono_ms
 	return best;
 }
 
-static bool next_again(struct plan *p, const struct stage *s, mono_ms now, mono_ms latest,
-		       unsigned tries_max, bool *saw_full, struct pick *pick)
+static bool next_again(struct plan *p, const struct stage *s, mono_ms now, uint64_t random,
+		       mono_ms latest, unsigned tries_max, bool *saw_full, struct pick *pick)
 {
 	mono_ms at = MONO_NEVER;
 	size_t i = soonest_again(p, s, latest, tries_max, &at);
@@ -274,15 +475,14 @@ static bool next_again(struct plan *p, const struct stage *s, mono_ms now, mono_
 	if (i == SIZE_MAX)
 		return false;
 	if (at > now) {
+		p->candidates[i].visit = (struct target_visit){ 0 };
 		fill_pick(p, s, i, at, pick);
+		tell_decision(p, PLAN_EVENT_PAUSED, &p->candidates[i], "", p->candidates[i].fault, at);
 		return true;
 	}
-	if (!enter(p, &p->candidates[i])) {
-		*saw_full = true;
-		p->full |= target_places(p->candidates[i].target->state);
+	if (!try_enter(p, s, i, now, random, false, saw_full, pick))
 		return false;
-	}
-	fill_pick(p, s, i, now, pick);
+	tell_decision(p, PLAN_EVENT_CHOSEN, &p->candidates[i], "again", FAULT_NONE, MONO_NEVER);
 	return true;
 }
 
@@ -302,7 +502,7 @@ static bool may_ask_again(const struct plan *p, const struct stage *s)
 
 	for (const struct stage *later = s->next; later; later = later->next)
 		kept += is_untouched(p, later);
-	return kept == 0 || p->entered + kept < most;
+	return kept == 0 || p->begun + kept < most;
 }
 
 /* ---- the plan's face --------------------------------------------------------------- */
@@ -315,18 +515,34 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 	if (p->over)
 		return PLAN_SPENT;
 	for (const struct stage *s = p->stages; s; s = s->next) {
-		if (next_fresh(p, s, now, random, &saw_full, pick))
+		survey(p, s, now, random);
+		if (next_fresh(p, s, USE_PROBE, now, random, &saw_full, pick) ||
+		    next_fresh(p, s, USE_EJECTED, now, random, &saw_full, pick))
 			return PLAN_GO;
 		if (may_ask_again(p, s) &&
-		    next_again(p, s, now, mono_after(now, s->model->retry.patience_ms),
+		    next_again(p, s, now, random, mono_after(now, s->model->retry.patience_ms),
 			       AGAIN_TRIES_MAX, &saw_full, pick))
 			return PLAN_GO;
 	}
+	for (const struct stage *s = p->stages; s; s = s->next)
+		if (next_fresh(p, s, USE_RAMPING, now, random, &saw_full, pick))
+			return PLAN_GO;
+	if (!saw_full && next_forced(p, now, random, &saw_full, pick))
+		return PLAN_GO;
 	/* Nothing else is left: a longer pause is better than an error. */
 	for (const struct stage *s = p->stages; s; s = s->next)
-		if (next_again(p, s, now, MONO_NEVER - 1, UINT_MAX, &saw_full, pick))
+		if (next_again(p, s, now, random, MONO_NEVER - 1, UINT_MAX, &saw_full, pick))
 			return PLAN_GO;
 	return saw_full ? PLAN_FULL : PLAN_SPENT;
+}
+
+static const struct stage *stage_of(const struct plan *p, size_t candidate)
+{
+	const struct stage *s = p->stages;
+
+	while (candidate >= s->first + s->model->target_count)
+		s = s->next;
+	return s;
 }
 
 uint64_t plan_full_places(const struct plan *p)
@@ -334,16 +550,66 @@ uint64_t plan_full_places(const struct plan *p)
 	return p->full;
 }
 
-bool plan_enter(struct plan *p, const struct pick *pick)
+bool plan_enter(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random)
 {
-	return enter(p, &p->candidates[pick->candidate]);
+	struct candidate *c = &p->candidates[pick->candidate];
+	const struct stage *s = stage_of(p, pick->candidate);
+
+	target_look(c->target->state, s->model, now, random, &c->look);
+	return enter(p, s, c, now, random, false) == TARGET_GO;
 }
 
-static void leave(struct candidate *c)
+void plan_first_token(struct plan *p, const struct pick *pick, mono_ms now, int64_t after_ms)
 {
+	struct candidate *c = &p->candidates[pick->candidate];
+	unsigned news;
+
+	must(c->running);
+	news = target_first_token(c->target->state, pick->model, &c->visit, now, after_ms);
+	tell_news(p, c, news, FAULT_NONE, MONO_NEVER);
+}
+
+static void tell_ejection(const struct plan *p, const struct stage *s, mono_ms now)
+{
+	enum outlier_why why;
+	mono_ms until;
+	size_t i = target_judge_outliers(s->model, now, &until, &why);
+
+	if (i != SIZE_MAX)
+		tell(p, PLAN_EVENT_EJECTED, &p->candidates[s->first + i],
+		     why == OUTLIER_SPEED ? "tokens a second" : "time to the first token", FAULT_NONE,
+		     until);
+}
+
+static void leave(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random,
+		  const struct target_outcome *outcome)
+{
+	struct candidate *c = &p->candidates[pick->candidate];
+	const struct stage *s = stage_of(p, pick->candidate);
+	unsigned news;
+	mono_ms at;
+
 	must(c->running);
 	c->running = false;
-	target_leave(c->target->state);
+	news = target_end(c->target->state, c->target, s->model, &c->visit, now, random, outcome, &at);
+	tell_news(p, c, news, outcome->fault, at);
+	if (!outcome->neutral)
+		tell_ejection(p, s, now);
+}
+
+/* Only one that has a larger window than who found it too small. */
+static void keep_larger_windows(struct plan *p, const struct candidate *failed)
+{
+	int64_t window = failed->target->context_window;
+	bool any = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct candidate *c = &p->candidates[i];
+
+		c->too_small = window == 0 || c->target->context_window <= window;
+		any = any || (!c->too_small && !c->unfit && c->tries == 0);
+	}
+	p->over = !any;
 }
 
 void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random,
@@ -351,8 +617,11 @@ void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t 
 {
 	struct candidate *c = &p->candidates[pick->candidate];
 	const struct fault_row *row = fault_row(fault);
+	const struct target_outcome outcome = { .fault = fault, .took_ms = took_ms,
+						.hint_ms = hint_ms };
 
-	leave(c);
+	leave(p, pick, now, random, &outcome);
+	c->paid = false;
 	c->fault = fault;
 	c->took_ms = took_ms;
 	c->never_again = never_again;
@@ -360,25 +629,50 @@ void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t 
 		hint_ms = row->again == AGAIN_FRESH ? 0
 			: backoff_full_jitter_ms(AGAIN_BASE_MS, AGAIN_CAP_MS, c->tries, random);
 	c->again_at = mono_after(now, hint_ms);
-	if (row->elsewhere == ELSEWHERE_NO || row->elsewhere == ELSEWHERE_LARGER)
+	if (row->elsewhere == ELSEWHERE_LARGER)
+		keep_larger_windows(p, c);
+	if (row->elsewhere == ELSEWHERE_NO)
 		p->over = true;
 }
 
 void plan_done(struct plan *p, const struct pick *pick)
 {
-	leave(&p->candidates[pick->candidate]);
+	const struct target_outcome outcome = { .neutral = true, .took_ms = -1, .hint_ms = -1 };
+
+	leave(p, pick, 0, 0, &outcome);
 }
 
-bool plan_has_other(struct plan *p, const struct pick *current)
+void plan_served(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random,
+		 int64_t took_ms, bool streamed, double tokens_per_s)
+{
+	struct candidate *c = &p->candidates[pick->candidate];
+	const struct target_outcome outcome = { .took_ms = took_ms, .hint_ms = -1,
+						.streamed = streamed, .tokens_per_s = tokens_per_s };
+
+	leave(p, pick, now, random, &outcome);
+	/* A retry that has paid off costs nothing; successes pay for those that do not. */
+	if (c->paid)
+		model_give_retry(p->stages->model, now);
+	c->paid = false;
+	model_feed(p->stages->model, now);
+}
+
+bool plan_has_other(struct plan *p, const struct pick *current, mono_ms now)
 {
 	if (p->over)
 		return false;
 	for (const struct stage *s = p->stages; s; s = s->next) {
 		for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
-			if (i == current->candidate)
+			struct candidate *c = &p->candidates[i];
+
+			if (i == current->candidate || is_out_of_question(c))
 				continue;
-			if (p->candidates[i].tries == 0 ||
-			    again_at(&p->candidates[i], &s->model->retry) < p->deadline)
+			target_look(c->target->state, s->model, now, 0, &c->look);
+			if (c->look.doubt && model_retries_left(p->stages->model, now) < 1)
+				continue;
+			if (c->tries == 0 && c->look.use < USE_PACED)
+				return true;
+			if (again_at(c, &s->model->retry) < p->deadline)
 				return true;
 		}
 	}
@@ -394,6 +688,42 @@ mono_ms plan_retry_at(const struct plan *p)
 
 		if (c->tries && fault_row(c->fault)->blame == BLAME_PACE)
 			at = mono_earlier(at, c->again_at);
+		else if (!c->tries && c->look.use == USE_PACED)
+			at = mono_earlier(at, c->look.at);
 	}
 	return at;
+}
+
+enum fault plan_nothing_why(const struct plan *p, mono_ms *at)
+{
+	enum fault off = FAULT_NO_TARGET;
+	mono_ms paced = MONO_NEVER, back = MONO_NEVER;
+	bool any_fit = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct candidate *c = &p->candidates[i];
+
+		if (c->unfit)
+			continue;
+		any_fit = true;
+		if (c->look.use == USE_PACED)
+			paced = mono_earlier(paced, c->look.at);
+		if (c->look.use == USE_OFF && c->look.at < back) {
+			off = c->look.why;
+			back = c->look.at;
+		}
+	}
+	*at = paced != MONO_NEVER ? paced : back;
+	if (paced != MONO_NEVER)
+		return FAULT_RATE_LIMITED;
+	return any_fit ? off : FAULT_UNSUPPORTED;
+}
+
+int64_t plan_first_token_limit_ms(const struct pick *pick, int64_t base_ms, mono_ms now)
+{
+	int64_t p95 = target_first_token_p95_ms(pick->target->state, now), own = p95 + p95 / 2;
+
+	if (p95 < 0 || own <= base_ms)
+		return base_ms;
+	return own < base_ms * 3 ? own : base_ms * 3;
 }

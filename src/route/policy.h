@@ -4,12 +4,15 @@
 #define BACKSTAY_ROUTE_POLICY_H
 
 #include "base/slice.h"
+#include "resilience/breaker.h"
+#include "resilience/outlier.h"
 
 struct dialect;
 struct lobby_room;
 struct origin;
 struct target;
 struct rotation;
+struct model_state;
 
 struct header_policy {
 	struct slice name, value;     /* value may be a secret */
@@ -27,7 +30,20 @@ struct backend_policy {
 	size_t header_count;
 	struct slice query;           /* added to every target, "api-version=…"; may be empty */
 	unsigned max_in_flight;       /* per URL and process; 0: no limit */
+	bool lacks_said;              /* the next one is the config's word */
+	unsigned lacks;               /* see target_policy */
+	int64_t context_window;       /* tokens; 0: not said */
 	unsigned min_in_flight;       /* floor of the limit that adapts; 0: it does not */
+};
+
+/* What a request may need and a target may lack; bits. */
+enum capability {
+	CAN_TOOLS = 1,
+	CAN_IMAGES = 2,
+	CAN_AUDIO = 4,
+	CAN_SCHEMA = 8,               /* answers held to a JSON schema */
+	CAN_STREAM = 16,
+	CAN_ALL = 31,
 };
 
 /* A backend's URL and the model's name used there. A backend with several URLs
@@ -37,13 +53,23 @@ struct target_policy {
 	const struct backend_policy *backend;
 	const struct origin *origin;
 	struct slice host_key;        /* unique text of backend and URL: targets with equal ones share a host */
+	struct slice machine_key;     /* unique text of scheme, host and port: those with equal ones are
+				       * refused together; empty: the host key */
 	struct slice model;           /* upstream name; a '*' at its end: what the pattern's star stood for */
 	unsigned weight;              /* 1 .. 1000 */
 	unsigned priority;            /* 1 is tried before 2 */
+	unsigned lacks;               /* bits of enum capability that it cannot do; 0: everything goes */
+	int64_t context_window;       /* tokens; 0: unknown */
+	int resume;                   /* enum resume_way: how it goes on with a broken answer */
 	struct target *state;         /* bound by target_registry_bind() */
 };
 
-enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_IN_FLIGHT };
+enum balance {
+	BALANCE_ROUND_ROBIN,          /* in turn, by weight */
+	BALANCE_LEAST_IN_FLIGHT,      /* of two drawn by chance the one with less to do */
+	BALANCE_LEAST_LATENCY,        /* of two drawn by chance the quicker, for its load */
+	BALANCE_PREFIX_AFFINITY,      /* conversations stay where their beginning is known */
+};
 
 struct timeout_policy {               /* all in ms */
 	int64_t first_token_ms;       /* default 12 s */
@@ -57,11 +83,25 @@ struct retry_policy {
 	unsigned max_attempts;        /* over all targets and fallbacks; default 4 */
 	int64_t patience_ms;          /* longest wait for a rate limit's hint; default 3 s */
 	int64_t fast_ms;              /* a fault within this time "failed fast"; default 1 s */
+	int64_t budget_milli;         /* retries paid for by each success, in thousandths of a percent of
+				       * one; default 20 % */
 };
 
 struct queue_policy {                 /* while all targets of a model are full */
 	unsigned length;              /* requests that may wait; default 100; 0: none */
 	int64_t wait_ms;              /* longest wait for a place; default 30 s */
+};
+
+/* A second attempt elsewhere while the first keeps silent. */
+struct hedge_policy {
+	bool on, after_p95;           /* after the target's own 95th percentile, at least... */
+	int64_t after_ms;             /* ...or exactly this; p95: for targets that are not known yet */
+	int64_t budget_milli;         /* hedges per request, in thousandths of a percent; default 5 % */
+};
+
+enum stream_upstream {                /* ask for a stream where the client wants a whole answer */
+	STREAM_UPSTREAM_AUTO,         /* where the answer may be long and the backend is known to stream */
+	STREAM_UPSTREAM_ON, STREAM_UPSTREAM_OFF,
 };
 
 struct model_policy {
@@ -70,11 +110,19 @@ struct model_policy {
 	struct target_policy *targets;
 	size_t target_count;
 	struct rotation *rotation;    /* bound by target_registry_bind() */
+	struct model_state *state;    /* likewise; kept over reloads */
 	enum balance balance;
+	struct slice sticky;          /* a header's name, lower case; "user": that of the body; empty: none */
+	struct breaker_policy breaker;
+	struct outlier_policy ejection;
 	const struct model_policy *const *fallbacks;   /* in the order to try */
 	size_t fallback_count;
 	struct timeout_policy timeouts;
 	struct retry_policy retry;
+	struct hedge_policy hedge;
+	enum stream_upstream stream_upstream;
+	bool resume;                  /* broken streams go on elsewhere; default true */
+	int64_t comments_ms;          /* SSE comments to clients that wait so long; 0: none */
 	struct queue_policy queue;
 	struct lobby_room *room;      /* where requests wait; bound by lobby_bind(); NULL: nowhere */
 };

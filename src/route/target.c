@@ -1,35 +1,13 @@
-#include "route/target.h"
+/* target.c: places on targets, and what is kept of them over reloads. */
+#include "route/state.h"
 
 #include "base/check.h"
-#include "base/lock.h"
-#include "base/map.h"
 
 #include <stdlib.h>
-
-/* A backend's URL: what max_in_flight counts. Several targets may live on it. */
-struct host {
-	struct lock lock;
-	unsigned in_flight;
-	uint64_t places;              /* see target_places() */
-	struct target_registry *registry;
-};
-
-struct target {
-	struct host *host;
-	unsigned in_flight;           /* under the host's lock */
-};
 
 struct rotation {
 	struct lock lock;
 	int64_t current[];            /* smooth weighted round robin: how overdue each one is */
-};
-
-struct target_registry {
-	struct map *targets;          /* key: host key, model */
-	struct map *hosts;            /* key: backend, origin, credential */
-	struct arena *arena;
-	void (*on_free)(void *owner, uint64_t places);
-	void *owner;
 };
 
 struct target_registry *target_registry_create(void)
@@ -40,6 +18,9 @@ struct target_registry *target_registry_create(void)
 	r->arena = arena;
 	r->targets = map_create(0);
 	r->hosts = map_create(0);
+	r->machines = map_create(0);
+	r->credentials = map_create(0);
+	r->models = map_create(0);
 	return r;
 }
 
@@ -49,14 +30,20 @@ void target_registry_free(struct target_registry *r)
 		return;
 	map_free(r->targets);
 	map_free(r->hosts);
+	map_free(r->machines);
+	map_free(r->credentials);
+	map_free(r->models);
 	arena_free(r->arena);
 }
 
-/* A changed credential is another host: its troubles are its own. Only a hash
- * of it is kept. */
-static struct slice host_key(struct arena *scratch, const struct target_policy *t)
+/* ---- finding ------------------------------------------------------------------ */
+
+/* A changed credential is another one: its troubles are its own. Only a hash of
+ * it is kept. */
+static struct slice with_credential(struct arena *scratch, struct slice key,
+				    const struct target_policy *t)
 {
-	return arena_printf(scratch, "%.*s\n%016llx", SLICE_ARG(t->host_key),
+	return arena_printf(scratch, "%.*s\n%016llx", SLICE_ARG(key),
 			    (unsigned long long)slice_hash(t->backend->key, 0x6b6579));
 }
 
@@ -74,10 +61,27 @@ static struct host *host_find(struct target_registry *r, struct slice key)
 	return host;
 }
 
+static struct gate *gate_find(struct target_registry *r, struct map *gates, struct slice key)
+{
+	struct gate *g = map_get(gates, key);
+
+	if (g)
+		return g;
+	g = arena_new(r->arena, struct gate);
+	lock_init(&g->lock);
+	map_set(gates, key, g);
+	return g;
+}
+
+static struct slice machine_key(const struct target_policy *t)
+{
+	return t->machine_key.len ? t->machine_key : t->host_key;
+}
+
 static struct target *target_find(struct target_registry *r, struct arena *scratch,
 				  const struct target_policy *policy)
 {
-	struct slice at_host = host_key(scratch, policy);
+	struct slice at_host = with_credential(scratch, policy->host_key, policy);
 	struct slice key = arena_printf(scratch, "%.*s\n%.*s", SLICE_ARG(at_host),
 					SLICE_ARG(policy->model));
 	struct target *t = map_get(r->targets, key);
@@ -85,9 +89,26 @@ static struct target *target_find(struct target_registry *r, struct arena *scrat
 	if (t)
 		return t;
 	t = arena_new(r->arena, struct target);
+	lock_init(&t->lock);
 	t->host = host_find(r, at_host);
+	t->machine = gate_find(r, r->machines, machine_key(policy));
+	t->credential = gate_find(r, r->credentials,
+				  with_credential(scratch, policy->backend->name, policy));
+	t->is_pattern = slice_ends(policy->model, S("*"));
 	map_set(r->targets, key, t);
 	return t;
+}
+
+static struct model_state *model_find(struct target_registry *r, struct slice name)
+{
+	struct model_state *m = map_get(r->models, name);
+
+	if (m)
+		return m;
+	m = arena_new(r->arena, struct model_state);
+	lock_init(&m->lock);
+	map_set(r->models, name, m);
+	return m;
 }
 
 void target_registry_bind(struct target_registry *r, struct arena *arena,
@@ -101,49 +122,14 @@ void target_registry_bind(struct target_registry *r, struct arena *arena,
 		model->rotation = arena_alloc(arena, sizeof *model->rotation +
 					      model->target_count * sizeof(int64_t));
 		lock_init(&model->rotation->lock);
+		model->state = model_find(r, model->name);
 		for (size_t i = 0; i < model->target_count; i++)
 			model->targets[i].state = target_find(r, scratch, &model->targets[i]);
 	}
 	arena_free(scratch);
 }
 
-void target_registry_watch(struct target_registry *r,
-			   void (*on_free)(void *owner, uint64_t places), void *owner)
-{
-	r->on_free = on_free;
-	r->owner = owner;
-}
-
-uint64_t target_places(const struct target *t)
-{
-	return t->host->places;
-}
-
-bool target_enter(struct target *t, unsigned max_in_flight)
-{
-	bool room;
-
-	lock_take(&t->host->lock);
-	room = max_in_flight == 0 || t->host->in_flight < max_in_flight;
-	if (room) {
-		t->host->in_flight++;
-		t->in_flight++;
-	}
-	lock_give(&t->host->lock);
-	return room;
-}
-
-void target_leave(struct target *t)
-{
-	lock_take(&t->host->lock);
-	must(t->in_flight > 0);
-	must(t->host->in_flight > 0);
-	t->in_flight--;
-	t->host->in_flight--;
-	lock_give(&t->host->lock);
-	if (t->host->registry->on_free)
-		t->host->registry->on_free(t->host->registry->owner, t->host->places);
-}
+/* ---- counts ------------------------------------------------------------------------ */
 
 unsigned target_in_flight(struct target *t)
 {
@@ -166,6 +152,8 @@ unsigned target_registry_in_flight(struct target_registry *r)
 		sum += target_in_flight(value);
 	return sum;
 }
+
+/* ---- taking turns --------------------------------------------------------------------- */
 
 size_t rotation_next(struct rotation *r, const unsigned *weights, const bool *open, size_t count)
 {

@@ -1,10 +1,20 @@
 /* target.h: what a process knows of its targets while they work: how many
- * requests each has in flight. Shared by all workers and kept over config
- * reloads; each state has its own small lock. */
+ * requests each has in flight, and how each has been doing. Shared by all
+ * workers and kept over config reloads; every piece has its own small lock.
+ *
+ * Trouble is kept where it belongs, so that it does not condemn neighbours:
+ *   machine     connections to host and port: all targets that live there
+ *   credential  a backend's key: all targets that use it
+ *   model       a model that is not there: one target
+ *   own         everything else: one target
+ * Each is a breaker of its own; a target can be used where all four let it. */
 #ifndef BACKSTAY_ROUTE_TARGET_H
 #define BACKSTAY_ROUTE_TARGET_H
 
 #include "base/arena.h"
+#include "base/fault.h"
+#include "resilience/bucket.h"
+#include "resilience/latency.h"
 #include "route/policy.h"
 
 struct target_registry;
@@ -13,8 +23,8 @@ struct target_registry;
  * config and comes back finds its state again. */
 struct target_registry *target_registry_create(void);
 void target_registry_free(struct target_registry *r);
-/* Fills in `state` of every target and `rotation` of the models, making what
- * does not exist yet. `arena` is the snapshot's. Any one thread at a time. */
+/* Fills in `state` of every target, `rotation` and `state` of the models, making
+ * what does not exist yet. `arena` is the snapshot's. Any one thread at a time. */
 void target_registry_bind(struct target_registry *r, struct arena *arena,
 			  struct model_policy *models, size_t model_count);
 
@@ -27,11 +37,140 @@ void target_registry_watch(struct target_registry *r,
  * the same. */
 uint64_t target_places(const struct target *t);
 
-/* Takes a place on the target. False if the backend URL it lives on already
- * has `max_in_flight` requests (0: no limit). Each true is answered by exactly
- * one target_leave(). Any thread. */
-bool target_enter(struct target *t, unsigned max_in_flight);
-void target_leave(struct target *t);
+/* ---- looking ------------------------------------------------------------------ */
+
+/* What may be done with a target now; the better the earlier. */
+enum target_use {
+	USE_GOOD,
+	USE_PROBE,           /* one trial is due */
+	USE_EJECTED,         /* far slower than its fellows; better than none */
+	USE_RAMPING,         /* coming back, and its present share is given out */
+	USE_PACED,           /* asked us to wait */
+	USE_OPEN,            /* its own breaker or its machine's; only as the last resort */
+	USE_OFF,             /* its credential or its model: asking is of no use */
+};
+
+struct target_look {
+	enum target_use use;
+	mono_ms at;                   /* when that may change; `now` for GOOD and PROBE */
+	enum fault why;               /* the fault that led to it; FAULT_NONE where none did */
+	bool doubt;                   /* its last word was a fault: a retry there must be paid for */
+	unsigned in_flight;
+	double latency_ms;            /* peak-sensitive mean, see latency.h; 0: unknown */
+};
+
+/* Looks without taking anything. `random` decides about a ramp's share. */
+void target_look(struct target *t, const struct model_policy *model, mono_ms now, uint64_t random,
+		 struct target_look *out);
+/* "good", "probe", "ejected", "ramping", "paced", "open", "off". */
+const char *target_use_name(enum target_use use);
+
+/* ---- a visit: one try on a target ------------------------------------------------ */
+
+struct target_visit {
+	struct breaker_pass machine, credential, model, own;
+	bool probe, forced;
+	bool first_token_seen;
+	const struct backend_policy *backend;
+};
+
+/* News from a visit: bits, for the log. */
+enum target_news {
+	NEWS_OPENED = 1,              /* its own breaker */
+	NEWS_PROBING = 2,
+	NEWS_RAMPING = 4,
+	NEWS_CLOSED = 8,
+	NEWS_MACHINE_OPENED = 16,
+	NEWS_MACHINE_BACK = 32,
+	NEWS_CREDENTIAL_OFF = 64,
+	NEWS_CREDENTIAL_BACK = 128,
+	NEWS_MODEL_GONE = 256,
+	NEWS_MODEL_BACK = 512,
+	NEWS_PACED = 1024,
+};
+
+enum target_answer {
+	TARGET_GO,
+	TARGET_FULL,                  /* the backend URL it lives on has `max_in_flight` already */
+	TARGET_NO,                    /* a breaker says no, or it is paced */
+};
+
+/* Takes a place on the target. `force`: against breakers and pace (never against
+ * its credential or model being off). Each TARGET_GO is answered by exactly one
+ * target_end(). Any thread. */
+enum target_answer target_begin(struct target *t, const struct target_policy *policy,
+				const struct model_policy *model, mono_ms now, uint64_t random,
+				bool force, int64_t tokens, struct target_visit *v, unsigned *news);
+
+/* The first content came, `after_ms` from the beginning of the visit. At most
+ * once; optional. Gives NEWS_ bits. */
+unsigned target_first_token(struct target *t, const struct model_policy *model,
+			    struct target_visit *v, mono_ms now, int64_t after_ms);
+
+/* How a visit ended. */
+struct target_outcome {
+	bool neutral;                 /* says nothing about the target: cancelled, our own trouble */
+	enum fault fault;             /* FAULT_NONE: well */
+	int64_t took_ms;
+	int64_t hint_ms;              /* an upstream's wish when to come back; -1: none */
+	bool streamed;                /* took_ms is not the time to the first token */
+	double tokens_per_s;          /* 0: unknown */
+};
+/* Gives the place back and learns from it. *at is when it may be used again
+ * where the news are bad. Gives NEWS_ bits. */
+unsigned target_end(struct target *t, const struct target_policy *policy,
+		    const struct model_policy *model, struct target_visit *v, mono_ms now,
+		    uint64_t random, const struct target_outcome *outcome, mono_ms *at);
+
+/* What an answer's headers said about how much more the target will take: -1
+ * where they said nothing. `full_in_ms`: until all of it is there again. */
+struct rate_headroom {
+	int64_t requests_limit, requests_left, requests_full_in_ms;
+	int64_t tokens_limit, tokens_left, tokens_full_in_ms;
+};
+void target_headroom(struct target *t, mono_ms now, const struct rate_headroom *said);
+
+/* 95 of 100 first tokens came within this; -1: too few to say. Any thread. */
+int64_t target_first_token_p95_ms(struct target *t, mono_ms now);
+/* Compares the model's targets of equal priority, at most once a second, and
+ * ejects the one that is far slower. Gives its index, or SIZE_MAX. */
+size_t target_judge_outliers(const struct model_policy *model, mono_ms now, mono_ms *until,
+			     enum outlier_why *why);
+
+/* ---- budgets of a model -------------------------------------------------------------- */
+
+/* An exchange of this model ended well: feeds the retry budget. */
+void model_feed(const struct model_policy *model, mono_ms now);
+/* Takes one retry out of the budget; false: it is spent. */
+bool model_take_retry(const struct model_policy *model, mono_ms now);
+void model_give_retry(const struct model_policy *model, mono_ms now);
+/* Retries left. */
+double model_retries_left(const struct model_policy *model, mono_ms now);
+/* The same for hedges; `share_milli` as in retry_policy.budget_milli. A request
+ * of a model that may hedge feeds it with model_feed_hedge(). */
+void model_feed_hedge(const struct model_policy *model, int64_t share_milli, mono_ms now);
+bool model_take_hedge(const struct model_policy *model, int64_t share_milli, mono_ms now);
+
+/* ---- for people ------------------------------------------------------------------------ */
+
+struct target_view {
+	enum target_use use;
+	const char *state;            /* "closed", "open", "half-open", "ramping", "ejected", "paced", "off" */
+	const char *machine, *credential, *model;     /* their breakers' states */
+	enum fault why;
+	mono_ms since, next_at;       /* MONO_NEVER where there is no next */
+	unsigned in_flight;
+	double first_token_ms;        /* recent mean; 0: unknown */
+	int64_t first_token_p95_ms;   /* -1: unknown */
+	double tokens_per_s;          /* 0: unknown */
+	double requests_left, tokens_left;    /* -1: the upstream does not say */
+	uint64_t opened_total, ejected_total, paced_total, off_total;
+};
+void target_view(struct target *t, const struct model_policy *model, mono_ms now,
+		 struct target_view *out);
+/* How many it may have at once by now, by the operator's limit and by what it
+ * has shown itself; 0: no limit. Any thread. */
+unsigned place_limit(struct target *t, const struct backend_policy *backend, mono_ms now);
 /* Requests in flight on this target now. Any thread. */
 unsigned target_in_flight(struct target *t);
 /* Requests in flight over all targets; 0 when nothing is going on. */

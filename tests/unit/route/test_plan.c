@@ -37,7 +37,7 @@ static void take_step(struct plan *p, struct pick *pick, const struct step *s)
 		plan_report(p, pick, s->at, 0, s->fault, s->took, s->value, s->verb == REFUSES);
 		return;
 	case WAITS:
-		row_holds(plan_enter(p, pick), s->sentence);
+		row_holds(plan_enter(p, pick, s->at, 0), s->sentence);
 		return;
 	case SPENT:
 		row_holds(plan_next(p, s->at, 0, pick) == PLAN_SPENT, s->sentence);
@@ -46,10 +46,10 @@ static void take_step(struct plan *p, struct pick *pick, const struct step *s)
 		row_holds(plan_next(p, s->at, 0, pick) == PLAN_FULL, s->sentence);
 		return;
 	case OTHER:
-		row_holds(plan_has_other(p, pick), s->sentence);
+		row_holds(plan_has_other(p, pick, s->at), s->sentence);
 		return;
 	case ALONE:
-		row_holds(!plan_has_other(p, pick), s->sentence);
+		row_holds(!plan_has_other(p, pick, s->at), s->sentence);
 		return;
 	}
 }
@@ -285,6 +285,9 @@ static void priorities_spill_over_when_full(void **state)
 {
 	struct house h;
 	struct target_policy *a;
+	struct target_visit held;
+	unsigned news;
+	mono_ms at;
 
 	(void)state;
 	house_open(&h);
@@ -300,12 +303,12 @@ static void priorities_spill_over_when_full(void **state)
 	     { 5, ALONE, 0, 0, 0, 0, "nothing else is left" },
 	     { 9, FAILS, "b", FAULT_CONNECT, 4, -1, "refused" },
 	     { 9, SPENT, 0, 0, 0, 0, "spent" });
-	assert_true(target_enter(a->state, 1));
+	assert_int_equal(target_begin(a->state, a, &h.models[0], 0, 0, false, 0, &held, &news), TARGET_GO);
 	PLAY(&h, { 0, NEXT, "b", 0, 0, 0, "a full target spills over to the next priority" },
 	     { 1, FAILS, "b", FAULT_CONNECT, 1, -1, "refused" },
 	     { 1, FULL, 0, 0, 0, 0, "only places are lacking" },
 	     { 1, FULL, 0, 0, 0, 0, "asking again changes nothing" });
-	target_leave(a->state);
+	target_end(a->state, a, &h.models[0], &held, 9, 0, &(struct target_outcome){ .neutral = true }, &at);
 	house_close(&h);
 }
 

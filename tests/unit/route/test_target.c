@@ -27,10 +27,27 @@ static void weights_share_and_spread(void **state)
 	house_close(&h);
 }
 
+static enum target_answer begin(struct house *h, const struct target_policy *t,
+				struct target_visit *v)
+{
+	unsigned news;
+
+	return target_begin(t->state, t, &h->models[0], 0, 0, false, 0, v, &news);
+}
+
+static void cancel(struct house *h, const struct target_policy *t, struct target_visit *v)
+{
+	const struct target_outcome neutral = { .neutral = true };
+	mono_ms at;
+
+	target_end(t->state, t, &h->models[0], v, 0, 0, &neutral, &at);
+}
+
 static void max_in_flight_counts_the_backend_not_the_model(void **state)
 {
 	struct house h;
 	struct target_policy *a, *b;
+	struct target_visit first, second, third;
 
 	(void)state;
 	house_open(&h);
@@ -41,15 +58,16 @@ static void max_in_flight_counts_the_backend_not_the_model(void **state)
 	house_model(&h, "chat", 2);
 	house_bind(&h);
 	assert_ptr_not_equal(a->state, b->state);
-	assert_true(target_enter(a->state, 2));
-	assert_true(target_enter(b->state, 2));
-	assert_false(target_enter(a->state, 2));
-	assert_true(target_enter(a->state, 0));
+	assert_int_equal(begin(&h, a, &first), TARGET_GO);
+	assert_int_equal(begin(&h, b, &second), TARGET_GO);
+	assert_int_equal(begin(&h, a, &third), TARGET_FULL);
+	h.backends[0].max_in_flight = 0;
+	assert_int_equal(begin(&h, a, &third), TARGET_GO);
 	assert_int_equal(target_in_flight(a->state), 2);
 	assert_int_equal(target_in_flight(b->state), 1);
-	target_leave(a->state);
-	target_leave(a->state);
-	target_leave(b->state);
+	cancel(&h, a, &first);
+	cancel(&h, a, &third);
+	cancel(&h, b, &second);
 	assert_int_equal(target_registry_in_flight(h.registry), 0);
 	house_close(&h);
 }

@@ -1,0 +1,477 @@
+/* health.c: visits to targets: what is let through, and what is learned. */
+#include "route/state.h"
+
+#include "base/check.h"
+
+#define MINUTE_MS ((int64_t)60 * 1000)
+
+/* A rate limit without a hint, or one that would be absurd. Clients' own SDKs
+ * do not believe hints above two minutes either. */
+#define PACE_BASE_MS 1000
+#define PACE_UNTOLD_MAX_MS (15 * 1000)
+#define PACE_MAX_MS (2 * MINUTE_MS)
+/* A credential that has just served another model is not itself to blame. */
+#define CREDENTIAL_FRESH_MS (5 * MINUTE_MS)
+
+const struct breaker_policy route_off_policy = {
+	.faults_in_row = 1,
+	.open_ms = MINUTE_MS,
+	.open_max_ms = 10 * MINUTE_MS,
+	.lease_ms = MINUTE_MS,
+};
+
+struct breaker_policy route_machine_policy(const struct breaker_policy *model)
+{
+	struct breaker_policy p = *model;
+
+	p.rate_min = 0;
+	return p;
+}
+
+static const char *const use_names[] = {
+	[USE_GOOD] = "good", [USE_PROBE] = "probe", [USE_EJECTED] = "ejected",
+	[USE_RAMPING] = "ramping", [USE_PACED] = "paced", [USE_OPEN] = "open", [USE_OFF] = "off",
+};
+
+const char *target_use_name(enum target_use use)
+{
+	return use_names[use];
+}
+
+/* ---- looking --------------------------------------------------------------------- */
+
+static void worsen(struct target_look *look, enum target_use use, mono_ms at, enum fault why)
+{
+	if (use < look->use)
+		return;
+	if (use == look->use && at <= look->at)
+		return;
+	look->use = use;
+	look->at = at;
+	look->why = why;
+}
+
+/* What one of the four says. `out`: how bad its "no" is. */
+static void consult(const struct breaker *b, const struct breaker_policy *policy, mono_ms now,
+		    uint64_t random, enum target_use out, enum fault why, struct target_look *look)
+{
+	mono_ms at;
+
+	switch (breaker_look(b, policy, now, random, &at)) {
+	case BREAKER_ALLOW:
+		return;
+	case BREAKER_PROBE:
+		worsen(look, USE_PROBE, now, why);
+		return;
+	case BREAKER_DENY:
+		if (breaker_state_at(b, now) == BREAKER_RAMPING)
+			worsen(look, USE_RAMPING, at, why);
+		else
+			worsen(look, out, at, why);
+		return;
+	}
+}
+
+static void consult_gate(struct gate *g, const struct breaker_policy *policy, mono_ms now,
+			 uint64_t random, enum target_use out, struct target_look *look)
+{
+	lock_take(&g->lock);
+	consult(&g->breaker, policy, now, random, out, g->why, look);
+	lock_give(&g->lock);
+}
+
+/* When its pace lets `tokens` more through; `now` where it does already. */
+static mono_ms paced_until(const struct target *t, mono_ms now, int64_t tokens)
+{
+	mono_ms at = t->paced_until > now ? t->paced_until : now, other;
+
+	other = headroom_ready_at(&t->requests, now, 1);
+	at = other > at ? other : at;
+	other = headroom_ready_at(&t->tokens, now, tokens > 1 ? (double)tokens : 1);
+	return other > at ? other : at;
+}
+
+/* Under the target's lock. */
+static void look_inside(const struct target *t, const struct model_policy *model, mono_ms now,
+			uint64_t random, struct target_look *out)
+{
+	mono_ms paced = paced_until(t, now, 0);
+
+	consult(&t->own, &model->breaker, now, random, USE_OPEN, t->why, out);
+	consult(&t->model, &route_off_policy, now, random, USE_OFF, t->model_why, out);
+	if (paced > now)
+		worsen(out, USE_PACED, paced, FAULT_RATE_LIMITED);
+	if (t->ejected_until > now)
+		worsen(out, USE_EJECTED, t->ejected_until, FAULT_NONE);
+	out->doubt = t->doubt;
+	out->latency_ms = latency_peak_ms(&t->first_token, now);
+	if (out->latency_ms <= 0)
+		out->latency_ms = latency_peak_ms(&t->whole, now);
+}
+
+void target_look(struct target *t, const struct model_policy *model, mono_ms now, uint64_t random,
+		 struct target_look *out)
+{
+	struct breaker_policy machine = route_machine_policy(&model->breaker);
+
+	*out = (struct target_look){ .use = USE_GOOD, .at = now };
+	consult_gate(t->machine, &machine, now, random, USE_OPEN, out);
+	consult_gate(t->credential, &route_off_policy, now, random, USE_OFF, out);
+	lock_take(&t->lock);
+	look_inside(t, model, now, random, out);
+	lock_give(&t->lock);
+	out->in_flight = target_in_flight(t);
+}
+
+/* ---- the beginning of a visit ------------------------------------------------------- */
+
+/* Asks one of the four; `force`: goes against its advice. */
+static bool pass_through(struct breaker *b, const struct breaker_policy *policy, mono_ms now,
+			 uint64_t random, bool force, struct target_visit *v,
+			 struct breaker_pass *pass)
+{
+	switch (breaker_ask(b, policy, now, random, pass)) {
+	case BREAKER_ALLOW:
+		return true;
+	case BREAKER_PROBE:
+		v->probe = true;
+		return true;
+	case BREAKER_DENY:
+		break;
+	}
+	if (force)
+		breaker_force(b, now, pass);
+	return force;
+}
+
+static bool pass_gate(struct gate *g, const struct breaker_policy *policy, mono_ms now,
+		      uint64_t random, bool force, struct target_visit *v, struct breaker_pass *pass)
+{
+	bool ok;
+
+	lock_take(&g->lock);
+	ok = pass_through(&g->breaker, policy, now, random, force, v, pass);
+	lock_give(&g->lock);
+	return ok;
+}
+
+static void take_back(struct gate *g, const struct breaker_policy *policy, mono_ms now,
+		      const struct breaker_pass *pass)
+{
+	lock_take(&g->lock);
+	breaker_report(&g->breaker, policy, now, 0, pass, BREAKER_NEUTRAL);
+	lock_give(&g->lock);
+}
+
+/* The target's own two breakers and its pace. */
+static bool pass_target(struct target *t, const struct model_policy *model, mono_ms now,
+			uint64_t random, bool force, int64_t tokens, struct target_visit *v)
+{
+	bool ok;
+
+	lock_take(&t->lock);
+	ok = (force || paced_until(t, now, 0) <= now) &&
+	     pass_through(&t->model, &route_off_policy, now, random, false, v, &v->model);
+	if (ok && !pass_through(&t->own, &model->breaker, now, random, force, v, &v->own)) {
+		breaker_report(&t->model, &route_off_policy, now, 0, &v->model, BREAKER_NEUTRAL);
+		ok = false;
+	}
+	if (ok) {
+		headroom_take(&t->requests, now, 1);
+		headroom_take(&t->tokens, now, (double)tokens);
+	}
+	lock_give(&t->lock);
+	return ok;
+}
+
+enum target_answer target_begin(struct target *t, const struct target_policy *policy,
+				const struct model_policy *model, mono_ms now, uint64_t random,
+				bool force, int64_t tokens, struct target_visit *v, unsigned *news)
+{
+	struct breaker_policy machine = route_machine_policy(&model->breaker);
+
+	*v = (struct target_visit){ .backend = policy->backend, .forced = force };
+	*news = 0;
+	if (!place_take(t, policy->backend, now))
+		return TARGET_FULL;
+	if (!pass_gate(t->machine, &machine, now, random, force, v, &v->machine))
+		goto no_machine;
+	if (!pass_gate(t->credential, &route_off_policy, now, random, false, v, &v->credential))
+		goto no_credential;
+	if (!pass_target(t, model, now, random, force, tokens, v))
+		goto no_target;
+	if (v->probe)
+		*news = NEWS_PROBING;
+	return TARGET_GO;
+no_target:
+	take_back(t->credential, &route_off_policy, now, &v->credential);
+no_credential:
+	take_back(t->machine, &machine, now, &v->machine);
+no_machine:
+	place_put_back(t);
+	return TARGET_NO;
+}
+
+/* ---- what is learned from it ---------------------------------------------------------- */
+
+/* How a fault concerns each of the four. */
+struct verdict {
+	enum breaker_outcome machine, credential, model, own;
+};
+
+/* The machine has been reached if anything but these happened. */
+static bool was_reached(enum fault f)
+{
+	return f != FAULT_CONNECT && f != FAULT_STALE_CONN && f != FAULT_SILENCE;
+}
+
+static struct verdict judge(const struct target *t, const struct target_outcome *o)
+{
+	struct verdict v = { BREAKER_NEUTRAL, BREAKER_NEUTRAL, BREAKER_NEUTRAL, BREAKER_NEUTRAL };
+
+	if (o->neutral)
+		return v;
+	if (o->fault == FAULT_NONE)
+		return (struct verdict){ BREAKER_GOOD, BREAKER_GOOD, BREAKER_GOOD, BREAKER_GOOD };
+	switch (fault_row(o->fault)->blame) {
+	case BLAME_TARGET:
+		if (o->fault == FAULT_CONNECT)
+			v.machine = BREAKER_BAD;
+		else
+			v.own = BREAKER_BAD;
+		break;
+	case BLAME_CREDENTIAL:
+		v.credential = BREAKER_BAD;
+		break;
+	case BLAME_MODEL:
+		v.model = t->is_pattern ? BREAKER_NEUTRAL : BREAKER_BAD;
+		break;
+	case BLAME_PACE:
+		break;
+	case BLAME_NOBODY:
+		/* The caller's faults are answered by machines that live; what is our own
+		 * trouble says nothing at all. */
+		if (fault_row(o->fault)->status >= 500 || o->fault == FAULT_CLIENT_GONE)
+			return v;
+		break;
+	}
+	if (was_reached(o->fault))
+		v.machine = BREAKER_GOOD;
+	return v;
+}
+
+static unsigned news_of(enum breaker_state before, const struct breaker *b, mono_ms now,
+			unsigned opened, unsigned ramping, unsigned closed)
+{
+	enum breaker_state after = breaker_state_at(b, now);
+
+	if (after == before)
+		return 0;
+	return after == BREAKER_OPEN ? opened
+	     : after == BREAKER_RAMPING ? ramping
+	     : after == BREAKER_CLOSED ? closed : 0;
+}
+
+static mono_ms opens_again_at(const struct breaker *b, mono_ms now)
+{
+	return breaker_state_at(b, now) == BREAKER_OPEN ? b->until : 0;
+}
+
+static unsigned report_gate(struct gate *g, const struct breaker_policy *policy, mono_ms now,
+			    uint64_t random, const struct breaker_pass *pass,
+			    enum breaker_outcome outcome, enum fault why, unsigned bad, unsigned good,
+			    mono_ms *at)
+{
+	enum breaker_state before;
+	unsigned news;
+
+	lock_take(&g->lock);
+	before = breaker_state_at(&g->breaker, now);
+	breaker_report(&g->breaker, policy, now, random, pass, outcome);
+	if (outcome == BREAKER_BAD)
+		g->why = why;
+	news = news_of(before, &g->breaker, now, bad, good, good);
+	if (news & bad)
+		*at = opens_again_at(&g->breaker, now);
+	lock_give(&g->lock);
+	return news;
+}
+
+/* A rate limit: not before its hint; without one a growing pause with jitter. */
+static unsigned pace(struct target *t, mono_ms now, uint64_t random, int64_t hint_ms, mono_ms *at)
+{
+	int64_t pause = hint_ms, most = PACE_BASE_MS;
+
+	if (pause < 0) {
+		for (unsigned i = 0; i < t->paced_in_row && most < PACE_UNTOLD_MAX_MS; i++)
+			most *= 2;
+		most = most < PACE_UNTOLD_MAX_MS ? most : PACE_UNTOLD_MAX_MS;
+		pause = most / 2 + (int64_t)(random % (uint64_t)(most / 2 + 1));
+	}
+	if (pause > PACE_MAX_MS)
+		pause = PACE_MAX_MS;
+	t->paced_in_row++;
+	t->paced_total++;
+	if (mono_after(now, pause) > t->paced_until)
+		t->paced_until = mono_after(now, pause);
+	*at = t->paced_until;
+	return NEWS_PACED;
+}
+
+/* Under the target's lock. */
+static void learn_times(struct target *t, mono_ms now, const struct target_visit *v,
+			const struct target_outcome *o)
+{
+	if (o->neutral || o->took_ms < 0)
+		return;
+	if (o->fault == FAULT_SILENCE) {
+		latency_add(&t->first_token, now, o->took_ms, false);
+		return;
+	}
+	if (o->fault != FAULT_NONE)
+		return;
+	if (!o->streamed)
+		latency_add(&t->whole, now, o->took_ms, true);
+	if (o->tokens_per_s > 0 && v->first_token_seen)
+		mean_add(&t->tokens_per_s, now, o->tokens_per_s);
+}
+
+static unsigned report_target(struct target *t, const struct model_policy *model,
+			      const struct verdict *verdict, const struct target_visit *v, mono_ms now,
+			      uint64_t random, const struct target_outcome *o, mono_ms *at)
+{
+	enum breaker_state own, gone;
+	unsigned news = 0;
+
+	lock_take(&t->lock);
+	own = breaker_state_at(&t->own, now);
+	gone = breaker_state_at(&t->model, now);
+	breaker_report(&t->own, &model->breaker, now, random, &v->own, verdict->own);
+	breaker_report(&t->model, &route_off_policy, now, random, &v->model, verdict->model);
+	learn_times(t, now, v, o);
+	if (verdict->own == BREAKER_BAD)
+		t->why = o->fault;
+	if (verdict->model == BREAKER_BAD)
+		t->model_why = o->fault;
+	if (!o->neutral && fault_row(o->fault)->blame != BLAME_NOBODY)
+		t->doubt = true;
+	if (!o->neutral && o->fault == FAULT_NONE) {
+		t->doubt = false;
+		t->paced_in_row = 0;
+	}
+	news |= news_of(own, &t->own, now, NEWS_OPENED, NEWS_RAMPING, NEWS_CLOSED);
+	news |= news_of(gone, &t->model, now, NEWS_MODEL_GONE, NEWS_MODEL_BACK, NEWS_MODEL_BACK);
+	if (news & NEWS_OPENED)
+		*at = opens_again_at(&t->own, now);
+	if (news & NEWS_MODEL_GONE) {
+		*at = opens_again_at(&t->model, now);
+		t->off_total++;
+	}
+	if (!o->neutral && fault_row(o->fault)->blame == BLAME_PACE)
+		news |= pace(t, now, random, o->hint_ms, at);
+	lock_give(&t->lock);
+	return news;
+}
+
+/* A key that serves another model well is refused for this one only (no access
+ * to it, say): then this target alone is out. */
+static void spare_neighbours(struct target *t, mono_ms now, const struct target_outcome *o,
+			     struct verdict *verdict)
+{
+	struct gate *g = t->credential;
+
+	lock_take(&g->lock);
+	if (!o->neutral && o->fault == FAULT_NONE) {
+		g->good_on = t;
+		g->good_at = now;
+	} else if (verdict->credential == BREAKER_BAD && o->fault == FAULT_CREDENTIAL && g->good_on &&
+		   g->good_on != t && now - g->good_at < CREDENTIAL_FRESH_MS) {
+		verdict->credential = BREAKER_NEUTRAL;
+		verdict->model = BREAKER_BAD;
+	}
+	lock_give(&g->lock);
+}
+
+unsigned target_end(struct target *t, const struct target_policy *policy,
+		    const struct model_policy *model, struct target_visit *v, mono_ms now,
+		    uint64_t random, const struct target_outcome *outcome, mono_ms *at)
+{
+	struct breaker_policy machine = route_machine_policy(&model->breaker);
+	struct verdict verdict = judge(t, outcome);
+	unsigned news;
+
+	*at = MONO_NEVER;
+	place_give(t, policy->backend, now, outcome);
+	spare_neighbours(t, now, outcome, &verdict);
+	news = report_target(t, model, &verdict, v, now, random, outcome, at);
+	news |= report_gate(t->machine, &machine, now, random, &v->machine, verdict.machine,
+			    outcome->fault, NEWS_MACHINE_OPENED, NEWS_MACHINE_BACK, at);
+	news |= report_gate(t->credential, &route_off_policy, now, random, &v->credential,
+			    verdict.credential, outcome->fault, NEWS_CREDENTIAL_OFF,
+			    NEWS_CREDENTIAL_BACK, at);
+	if (news & NEWS_CREDENTIAL_OFF) {
+		lock_take(&t->lock);
+		t->off_total++;
+		lock_give(&t->lock);
+	}
+	return news;
+}
+
+static unsigned progress_gate(struct gate *g, const struct breaker_policy *policy, mono_ms now,
+			      const struct breaker_pass *pass, unsigned back)
+{
+	enum breaker_state before;
+	unsigned news;
+
+	lock_take(&g->lock);
+	before = breaker_state_at(&g->breaker, now);
+	breaker_progress(&g->breaker, policy, now, pass);
+	news = news_of(before, &g->breaker, now, 0, back, back);
+	lock_give(&g->lock);
+	return news;
+}
+
+unsigned target_first_token(struct target *t, const struct model_policy *model,
+			    struct target_visit *v, mono_ms now, int64_t after_ms)
+{
+	struct breaker_policy machine = route_machine_policy(&model->breaker);
+	enum breaker_state own, gone;
+	unsigned news;
+
+	if (v->first_token_seen)
+		return 0;
+	v->first_token_seen = true;
+	place_first_token(t, v->backend, now, after_ms);
+	news = progress_gate(t->machine, &machine, now, &v->machine, NEWS_MACHINE_BACK);
+	news |= progress_gate(t->credential, &route_off_policy, now, &v->credential,
+			      NEWS_CREDENTIAL_BACK);
+	lock_take(&t->lock);
+	own = breaker_state_at(&t->own, now);
+	gone = breaker_state_at(&t->model, now);
+	breaker_progress(&t->own, &model->breaker, now, &v->own);
+	breaker_progress(&t->model, &route_off_policy, now, &v->model);
+	latency_add(&t->first_token, now, after_ms > 0 ? after_ms : 0, true);
+	news |= news_of(own, &t->own, now, 0, NEWS_RAMPING, NEWS_CLOSED);
+	news |= news_of(gone, &t->model, now, 0, NEWS_MODEL_BACK, NEWS_MODEL_BACK);
+	lock_give(&t->lock);
+	return news;
+}
+
+void target_headroom(struct target *t, mono_ms now, const struct rate_headroom *said)
+{
+	lock_take(&t->lock);
+	headroom_seen(&t->requests, now, said->requests_limit, said->requests_left,
+		      said->requests_full_in_ms);
+	headroom_seen(&t->tokens, now, said->tokens_limit, said->tokens_left, said->tokens_full_in_ms);
+	lock_give(&t->lock);
+}
+
+int64_t target_first_token_p95_ms(struct target *t, mono_ms now)
+{
+	int64_t ms;
+
+	lock_take(&t->lock);
+	ms = latency_p95_ms(&t->first_token, now);
+	lock_give(&t->lock);
+	return ms;
+}

@@ -1,0 +1,88 @@
+/* state.h: what route/ keeps of targets between exchanges; shared by its files.
+ * Locks are taken one at a time, never one inside another. */
+#ifndef BACKSTAY_ROUTE_STATE_H
+#define BACKSTAY_ROUTE_STATE_H
+
+#include "base/lock.h"
+#include "base/map.h"
+#include "resilience/headroom.h"
+#include "resilience/limiter.h"
+#include "route/target.h"
+
+/* A backend's URL: what max_in_flight counts. Several targets may live on it. */
+struct host {
+	struct lock lock;
+	unsigned in_flight;
+	uint64_t places;                      /* see target_places() */
+	struct target_registry *registry;
+};
+
+/* Something that is out for all who use it: a machine that refuses connections,
+ * a credential that is not taken. */
+struct gate {
+	struct lock lock;
+	struct breaker breaker;
+	enum fault why;
+	const struct target *good_on;         /* credential: who used it well last ... */
+	mono_ms good_at;                      /* ... and when */
+};
+
+struct target {
+	struct host *host;
+	struct gate *machine, *credential;
+	unsigned in_flight;                   /* under the host's lock, as the next */
+	struct limiter limiter;
+	bool is_pattern;                      /* stands for many models: none of them is "gone" */
+
+	struct lock lock;                     /* of all below */
+	struct breaker own, model;
+	enum fault why, model_why;
+	bool doubt;
+	mono_ms paced_until;
+	unsigned paced_in_row;
+	struct headroom requests, tokens;
+	struct latency first_token, whole;
+	struct mean tokens_per_s;
+	mono_ms ejected_at, ejected_until;
+	unsigned ejections;                   /* in a row */
+	uint64_t ejected_total, paced_total, off_total;
+};
+
+/* What the targets of one model share. */
+struct model_state {
+	struct lock lock;
+	struct bucket retries, hedges;
+	mono_ms judge_at;                     /* outliers not before */
+};
+
+struct target_registry {
+	struct map *targets;                  /* key: host key, credential, model */
+	struct map *hosts;                    /* key: host key, credential */
+	struct map *machines;                 /* key: origin */
+	struct map *credentials;              /* key: backend, credential */
+	struct map *models;                   /* key: name */
+	struct arena *arena;
+	void (*on_free)(void *owner, uint64_t places);
+	void *owner;
+};
+
+/* ---- places.c ----------------------------------------------------------------- */
+
+/* Takes a place; false: a limit is reached. */
+bool place_take(struct target *t, const struct backend_policy *backend, mono_ms now);
+/* Gives it back as if it had not been taken; nobody is told. */
+void place_put_back(struct target *t);
+/* Gives it back, and learns from how the visit ended. */
+void place_give(struct target *t, const struct backend_policy *backend, mono_ms now,
+		const struct target_outcome *outcome);
+void place_first_token(struct target *t, const struct backend_policy *backend, mono_ms now,
+		       int64_t after_ms);
+
+/* ---- health.c ------------------------------------------------------------------- */
+
+/* A credential or a model that is gone: out for a minute, then rarely re-tried. */
+extern const struct breaker_policy route_off_policy;
+/* A machine's breaker: as the model's, but only for faults in a row. */
+struct breaker_policy route_machine_policy(const struct breaker_policy *model);
+
+#endif

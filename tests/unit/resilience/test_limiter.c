@@ -1,0 +1,170 @@
+/* How many requests a target stands at once. */
+#include "cm.h"
+
+#include "base/check.h"
+#include "resilience/limiter.h"
+
+enum step { GOOD, SLOW_BATCH, FAST_BATCH, OVERLOAD, LIMIT };
+
+struct row {
+	mono_ms at;
+	enum step step;
+	mono_ms started_at;
+	uint32_t in_flight, want;     /* want: of LIMIT */
+	const char *sentence;
+};
+
+static void batch(struct limiter *l, const struct limiter_policy *policy, const struct row *r,
+		  int64_t first_token_ms)
+{
+	/* One of them is fast, or was lucky: it is the fastest that counts. */
+	for (unsigned i = 0; i < LIMITER_BATCH; i++)
+		limiter_good(l, policy, r->at, r->started_at, r->in_flight,
+			     first_token_ms + (int64_t)i * 1000);
+}
+
+static void play(const struct limiter_policy *policy, const struct row *rows, size_t count)
+{
+	struct limiter l = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		const struct row *r = &rows[i];
+
+		switch (r->step) {
+		case GOOD:
+			limiter_good(&l, policy, r->at, r->started_at, r->in_flight, -1);
+			break;
+		case FAST_BATCH:
+			batch(&l, policy, r, 200);
+			break;
+		case SLOW_BATCH:
+			batch(&l, policy, r, 2000);
+			break;
+		case OVERLOAD:
+			limiter_overload(&l, policy, r->at, r->started_at, r->in_flight);
+			break;
+		case LIMIT:
+			row_holds(limiter_limit(&l, policy, r->at) == r->want, r->sentence);
+			break;
+		}
+	}
+}
+
+static const struct limiter_policy open_end = { .floor = 4 };
+static const struct limiter_policy to_64 = { .floor = 4, .ceiling = 64 };
+static const struct limiter_policy to_2 = { .floor = 4, .ceiling = 2 };
+
+static const struct row overload_cuts_once[] = {
+	{   0, LIMIT,    0,   0, LIMITER_NONE, "no limit is known" },
+	{ 100, OVERLOAD, 0, 100, 0, "the target says that it has enough" },
+	{ 100, LIMIT,    0,   0, 75, "three quarters of what was running" },
+	{ 150, OVERLOAD, 50, 75, 0, "another one that was asked before" },
+	{ 150, LIMIT,    0,   0, 75, "tells nothing new" },
+	{ 300, OVERLOAD, 200, 75, 0, "one that was asked since then" },
+	{ 300, LIMIT,    0,   0, 56, "is worth another cut" },
+};
+
+static const struct row the_floor_holds[] = {
+	{ 100, OVERLOAD, 100, 8, 0, "" },
+	{ 100, LIMIT,    0,   0, 6, "six" },
+	{ 200, OVERLOAD, 200, 6, 0, "" },
+	{ 200, LIMIT,    0,   0, 4, "four and a half would be next" },
+	{ 300, OVERLOAD, 300, 4, 0, "" },
+	{ 300, LIMIT,    0,   0, 4, "but never below four" },
+	{ 400, OVERLOAD, 400, 1, 0, "even if fewer ran" },
+	{ 400, LIMIT,    0,   0, 4, "" },
+};
+
+static const struct row it_grows_while_it_is_used[] = {
+	{  100, OVERLOAD, 100, 64, 0, "" },
+	{  100, LIMIT,    0,   0, 48, "" },
+	{  900, GOOD,   200,  48, 0, "less than a second" },
+	{  900, LIMIT,    0,   0, 48, "is too early" },
+	{ 1100, GOOD,    50,  48, 0, "one that was asked before the cut" },
+	{ 1100, LIMIT,    0,   0, 48, "proves nothing" },
+	{ 1200, GOOD,   200,  20, 0, "less than half of it in use" },
+	{ 1200, LIMIT,    0,   0, 48, "neither" },
+	{ 1300, GOOD,   200,  40, 0, "in use, and well" },
+	{ 1300, LIMIT,    0,   0, 54, "an eighth more" },
+	{ 1400, GOOD,   200,  54, 0, "" },
+	{ 1400, LIMIT,    0,   0, 54, "once a second" },
+	{ 2300, GOOD,   200,  54, 0, "" },
+	{ 2300, LIMIT,    0,   0, 60, "" },
+	{ 3300, GOOD,   200,  60, 0, "" },
+	{ 3300, LIMIT,    0,   0, 64, "up to the ceiling, where it is forgotten" },
+};
+
+static const struct row a_minute_forgives[] = {
+	{     0, LIMIT,    0,   0, 64, "only the ceiling" },
+	{   100, OVERLOAD, 100, 64, 0, "" },
+	{ 60099, LIMIT,    0,   0, 48, "almost a minute" },
+	{ 60100, LIMIT,    0,   0, 64, "a minute" },
+	{ 60200, OVERLOAD, 60150, 64, 0, "anew" },
+	{ 60200, LIMIT,    0,   0, 48, "" },
+};
+
+static const struct row slowness_is_overload_unsaid[] = {
+	{    0, SLOW_BATCH, 0,  80, 0, "slow, but nothing else is known" },
+	{    0, LIMIT,      0,  0, LIMITER_NONE, "so this is its habit" },
+	{ 1000, FAST_BATCH, 0,  80, 0, "it can do better" },
+	{ 2000, FAST_BATCH, 0,  80, 0, "" },
+	{ 2000, LIMIT,      0,  0, LIMITER_NONE, "" },
+	{ 3000, SLOW_BATCH, 0,  80, 0, "ten times slower, all of them" },
+	{ 3000, LIMIT,      0,  0, 70, "seven eighths of what was running" },
+	{ 3500, SLOW_BATCH, 0,  70, 0, "these were asked before" },
+	{ 3500, LIMIT,      0,  0, 70, "" },
+	{ 5000, SLOW_BATCH, 3100, 70, 0, "these were not" },
+	{ 5000, LIMIT,      0,  0, 61, "" },
+};
+
+static const struct row a_small_ceiling_is_below_the_floor[] = {
+	{ 0,   LIMIT,    0, 0, 2, "the operator's word" },
+	{ 100, OVERLOAD, 100, 2, 0, "" },
+	{ 100, LIMIT,    0, 0, 2, "and no less" },
+};
+
+#define PLAY(policy, rows) play(policy, rows, COUNT_OF(rows))
+
+static void an_overloaded_target_gets_less(void **state)
+{
+	(void)state;
+	PLAY(&open_end, overload_cuts_once);
+	PLAY(&open_end, the_floor_holds);
+	PLAY(&to_2, a_small_ceiling_is_below_the_floor);
+}
+
+static void a_good_one_gets_more_again(void **state)
+{
+	(void)state;
+	PLAY(&to_64, it_grows_while_it_is_used);
+	PLAY(&to_64, a_minute_forgives);
+}
+
+static void a_slow_one_gets_less(void **state)
+{
+	(void)state;
+	PLAY(&open_end, slowness_is_overload_unsaid);
+}
+
+static void prompts_of_every_length_are_no_slowness(void **state)
+{
+	struct limiter l = { 0 };
+
+	(void)state;
+	/* Every eighth prompt is short, the others take up to a minute. */
+	for (int i = 0; i < 1000; i++)
+		limiter_good(&l, &open_end, i * 100, i * 100, 50, i % 8 ? 1000 * (i % 60) + 3000 : 300);
+	assert_int_equal(limiter_limit(&l, &open_end, 100000), LIMITER_NONE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_overloaded_target_gets_less),
+		cmocka_unit_test(a_good_one_gets_more_again),
+		cmocka_unit_test(a_slow_one_gets_less),
+		cmocka_unit_test(prompts_of_every_length_are_no_slowness),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
