@@ -6,13 +6,6 @@
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
 
-const char *priority_name(enum priority p)
-{
-	static const char *const names[PRIORITY_COUNT] = { "high", "normal", "low" };
-
-	return names[p];
-}
-
 void waiting_room_init(struct waiting_room *r)
 {
 	*r = (struct waiting_room){ 0 };
@@ -143,20 +136,6 @@ bool waiting_room_is_behind(const struct waiting_room *r, const struct waiter *w
 bool waiter_waits(const struct waiter *w)
 {
 	return link_on_list(&w->link);
-}
-
-size_t waiting_room_count(const struct waiting_room *r)
-{
-	return r->waiters.count;
-}
-
-size_t waiting_room_count_of(const struct waiting_room *r, enum priority p)
-{
-	size_t count = 0;
-
-	LIST_EACH(&r->waiters, link, after)
-		count += waiter_of(link)->priority == p;
-	return count;
 }
 
 /* Who leaves for `w` when the room is full: of the lowest class whoever's turn

@@ -21,15 +21,11 @@
 
 #include "base/list.h"
 #include "base/mono.h"
+#include "base/priority.h"
 
 #include <stdint.h>
 
 #define ROOM_LENGTH_MAX 10000
-
-enum priority { PRIORITY_HIGH, PRIORITY_NORMAL, PRIORITY_LOW, PRIORITY_COUNT };
-
-/* "high", "normal", "low". Static. */
-const char *priority_name(enum priority p);
 
 /* Somebody who waits. Lives inside its owner, who fills in the first four. */
 struct waiter {
@@ -56,6 +52,7 @@ struct waiting_room {
 	bool any_ended;
 };
 
+/* Makes an empty room; it must not be moved in memory afterwards. */
 void waiting_room_init(struct waiting_room *r);
 
 /* ---- what runs ---------------------------------------------------------------- */
@@ -98,8 +95,5 @@ void waiting_room_leave(struct waiting_room *r, struct waiter *w, bool served);
 bool waiter_waits(const struct waiter *w);
 /* Does anybody wait before whom `w`, which is in no room, may not go? */
 bool waiting_room_is_behind(const struct waiting_room *r, const struct waiter *w);
-/* How many wait, and how many of a class. */
-size_t waiting_room_count(const struct waiting_room *r);
-size_t waiting_room_count_of(const struct waiting_room *r, enum priority p);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/map.h"
 #include "daemon/limits.h"
+#include "exchange/lobby.h"
 #include "route/target.h"
 
 static bool one(struct buf *out, const char *name, const char *type, const char *help, double number)
@@ -32,6 +33,17 @@ static bool write_in_flight(const struct config *c, struct buf *out)
 	return ok;
 }
 
+static bool write_queues(const struct config *c, struct buf *out)
+{
+	static const char name[] = "backstay_queue_length";
+	bool ok = metrics_write_head(out, name, "gauge", "Requests that wait for a place, now.");
+
+	for (size_t i = 0; i < c->model_count && ok; i++)
+		ok = metrics_write_sample(out, name, "model", c->models[i].name,
+					  lobby_room_count(c->models[i].room));
+	return ok;
+}
+
 static bool write_clients(const struct client_counters *n, struct buf *out)
 {
 	return one(out, "backstay_client_connections", "gauge", "Client connections open now.",
@@ -43,7 +55,12 @@ static bool write_clients(const struct client_counters *n, struct buf *out)
 		   (double)atomic_load(&n->refused_full)) &&
 	       one(out, "backstay_client_bad_requests_total", "counter",
 		   "Requests that were no proper HTTP, or passed a limit.",
-		   (double)atomic_load(&n->bad_requests));
+		   (double)atomic_load(&n->bad_requests)) &&
+	       one(out, "backstay_request_body_bytes", "gauge",
+		   "Bytes of request bodies held, now.", (double)atomic_load(&n->body_bytes)) &&
+	       one(out, "backstay_memory_refused_total", "counter",
+		   "Requests turned away since limits.memory was reached.",
+		   (double)atomic_load(&n->refused_memory));
 }
 
 static bool write_process(const struct admin_state *s, struct buf *out)
@@ -80,6 +97,6 @@ bool admin_write_metrics(const struct admin_state *s, struct buf *out)
 {
 	return metrics_write_head(out, "backstay_build_info", "gauge", "The version, as a label.") &&
 	       metrics_write_sample(out, "backstay_build_info", "version", S(BACKSTAY_VERSION), 1) &&
-	       metrics_write(s->metrics, out) && write_in_flight(s->config, out) &&
+	       metrics_write(s->metrics, out) && write_in_flight(s->config, out) && write_queues(s->config, out) &&
 	       write_clients(s->clients, out) && write_process(s, out);
 }

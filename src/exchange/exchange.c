@@ -72,6 +72,9 @@ static void report(struct exchange *x, mono_ms now)
 		.wall_ms = x->wall_ms,
 		.first_token_ms = served ? x->committed_at - x->started_at : -1,
 		.duration_ms = now - x->started_at,
+		.priority = x->guest.waiter.priority,
+		.queued_ms = x->queued_ms,
+		.shed = x->shed,
 	};
 
 	if (x->all->setup.on_record)

@@ -114,11 +114,6 @@ const char *attempt_state_name(enum attempt_state s);
 enum exchange_state { EXCHANGE_STATES(AS_ENUM) EXCHANGE_STATE_COUNT };
 #undef AS_ENUM
 
-/* Why there was no place for it. */
-enum queue_reason { QUEUE_NO_REASON, QUEUE_FULL, QUEUE_TOO_LATE, QUEUE_SHED, QUEUE_WAITED };
-/* "queue_full" ...; "" for QUEUE_NO_REASON. Static. */
-const char *queue_reason_name(enum queue_reason r);
-
 #define EXCHANGE_MAGIC 0x65786368
 
 struct exchange {
@@ -157,7 +152,7 @@ struct exchange {
 	int64_t queued_ms;            /* in all, before queued_at */
 	int64_t client_timeout_ms;    /* how long the client will wait; 0: it did not say */
 	mono_ms deadline_at;
-	enum queue_reason shed;
+	enum shed shed;
 	int64_t retry_after_ms;       /* where it was shed */
 
 	enum fault fault;             /* how it ended; FAULT_NONE: well */

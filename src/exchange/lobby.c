@@ -286,13 +286,7 @@ int64_t lobby_retry_ms(struct lobby_room *room, mono_ms now, uint64_t random)
 	return ms;
 }
 
-void lobby_view(struct lobby_room *room, mono_ms now, struct lobby_view *out)
+unsigned lobby_room_count(const struct lobby_room *room)
 {
-	lock_take(&room->lock);
-	for (int p = 0; p < PRIORITY_COUNT; p++)
-		out->waiting[p] = waiting_room_count_of(&room->waiting, (enum priority)p);
-	out->running = room->waiting.running;
-	out->hold_ms = waiting_room_hold_ms(&room->waiting, now);
-	out->wait_ms = waiting_room_wait_ms(&room->waiting, waiting_room_count(&room->waiting), now);
-	lock_give(&room->lock);
+	return room ? atomic_load(&room->count) : 0;
 }

@@ -77,12 +77,7 @@ void lobby_ended(struct lobby_room *room, mono_ms started_at, mono_ms now);
 /* See waiting_room_retry_ms(). */
 int64_t lobby_retry_ms(struct lobby_room *room, mono_ms now, uint64_t random);
 
-/* What a room looks like now. */
-struct lobby_view {
-	size_t waiting[PRIORITY_COUNT];
-	unsigned running;
-	int64_t hold_ms, wait_ms;     /* of one that came now; 0: unknown */
-};
-void lobby_view(struct lobby_room *room, mono_ms now, struct lobby_view *out);
+/* How many wait in a room (NULL: none). Any thread. */
+unsigned lobby_room_count(const struct lobby_room *room);
 
 #endif

@@ -20,23 +20,13 @@ static bool waits(const struct exchange *x)
 
 /* ---- giving up ------------------------------------------------------------------ */
 
-static const char *const reasons[] = {
-	[QUEUE_NO_REASON] = "", [QUEUE_FULL] = "queue_full", [QUEUE_TOO_LATE] = "too_late",
-	[QUEUE_SHED] = "for_higher", [QUEUE_WAITED] = "waited",
-};
-
-const char *queue_reason_name(enum queue_reason r)
-{
-	return reasons[r];
-}
-
-static void give_up(struct exchange *x, enum queue_reason why, mono_ms now)
+static void give_up(struct exchange *x, enum shed why, mono_ms now)
 {
 	x->shed = why;
 	x->retry_after_ms = lobby_retry_ms(x->model->room, now, io_random(io_of(x)));
 	log_line(x->all->setup.log, LOG_INFO, "shed",
 		 "id=%.*s model=%.*s reason=%s priority=%s waited_ms=%lld retry_after_ms=%lld",
-		 SLICE_ARG(x->id), SLICE_ARG(x->model->name), reasons[why],
+		 SLICE_ARG(x->id), SLICE_ARG(x->model->name), shed_name(why),
 		 priority_name(x->guest.waiter.priority), (long long)x->queued_ms,
 		 (long long)x->retry_after_ms);
 	exchange_give_up(x, true, now);
@@ -45,11 +35,11 @@ static void give_up(struct exchange *x, enum queue_reason why, mono_ms now)
 void queue_error(struct exchange *x, struct error_answer *e)
 {
 	static const char *const sentences[] = {
-		[QUEUE_NO_REASON] = "",
-		[QUEUE_FULL] = ", and as many requests as may are waiting for them already",
-		[QUEUE_TOO_LATE] = ", and it would be too late for this request when its turn came",
-		[QUEUE_SHED] = ", and this request had to leave the queue for one that matters more",
-		[QUEUE_WAITED] = ", and none became free while this request waited",
+		[SHED_NOT] = "",
+		[SHED_FULL] = ", and as many requests as may are waiting for them already",
+		[SHED_TOO_LATE] = ", and it would be too late for this request when its turn came",
+		[SHED_FOR_OTHER] = ", and this request had to leave the queue for one that matters more",
+		[SHED_WAITED] = ", and none became free while this request waited",
 	};
 
 	e->fault = FAULT_SHED;
@@ -92,7 +82,7 @@ static void on_timer(struct io_timer *timer, mono_ms now)
 
 	if (now - x->queued_at >= wait_left_ms(x)) {
 		leave(x, false, now);
-		give_up(x, QUEUE_WAITED, now);
+		give_up(x, SHED_WAITED, now);
 		return;
 	}
 	set_timer(x, now);
@@ -109,7 +99,7 @@ static void on_called(struct lobby_guest *g, bool shed)
 		return;
 	}
 	leave(x, false, now);
-	give_up(x, QUEUE_SHED, now);
+	give_up(x, SHED_FOR_OTHER, now);
 }
 
 void queue_init(struct exchange *x, const struct h1_head *head)
@@ -154,7 +144,7 @@ void queue_wait(struct exchange *x, uint64_t places, mono_ms now)
 	x->guest.waiter.wait_max_ms = wait_left_ms(x);
 	verdict = lobby_enter(x->all->desk, x->model->room, &x->guest, x->model->queue.length, now);
 	if (verdict != ROOM_WAIT) {
-		give_up(x, verdict == ROOM_FULL ? QUEUE_FULL : QUEUE_TOO_LATE, now);
+		give_up(x, verdict == ROOM_FULL ? SHED_FULL : SHED_TOO_LATE, now);
 		return;
 	}
 	log_line(x->all->setup.log, LOG_DEBUG, "queued", "id=%.*s model=%.*s priority=%s",

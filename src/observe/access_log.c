@@ -158,6 +158,9 @@ void access_log_json(const struct exchange_record *r, struct buf *out)
 	put_tokens(out, r);
 	put_maybe(out, S("first_token_ms"), r->first_token_ms >= 0, r->first_token_ms);
 	put_number(out, S("duration_ms"), r->duration_ms);
+	put_text(out, S("priority"), slice_of(priority_name(r->priority)), FIELD_MAX);
+	put_number(out, S("queued_ms"), r->queued_ms);
+	put_text(out, S("shed"), slice_of(shed_name(r->shed)), FIELD_MAX);
 	put_number(out, S("bytes_in"), (int64_t)r->bytes_in);
 	put_number(out, S("bytes_out"), (int64_t)r->bytes_out);
 	buf_puts(out, "}\n");
@@ -254,6 +257,10 @@ void access_log_terminal(const struct exchange_record *r, bool colour, struct bu
 	if (r->stream && r->first_token_ms >= 0) {
 		buf_puts(out, ", first token ");
 		put_span(out, r->first_token_ms);
+	}
+	if (r->queued_ms >= 100) {
+		buf_puts(out, ", queued ");
+		put_span(out, r->queued_ms);
 	}
 	if (r->usage_known)
 		buf_putf(out, ", %lld+%lld tokens", (long long)r->input_tokens,

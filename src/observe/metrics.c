@@ -206,6 +206,10 @@ void metrics_count(struct metrics_sheet *s, struct slice model, const struct exc
 		add(&b->fallbacks, 1);
 	if (r->attempt_count > 1)
 		add(&b->retried, 1);
+	if (r->shed != SHED_NOT)
+		add(&b->shed[r->priority][r->shed], 1);
+	if (r->queued_ms > 0)
+		observe(&b->queued, r->queued_ms);
 	count_tokens(b, r);
 	observe(&b->duration, r->duration_ms);
 	if (r->first_token_ms >= 0)

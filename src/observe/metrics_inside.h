@@ -28,7 +28,8 @@ struct metrics_model_block {
 	metrics_number requests[METRICS_CLASSES][FAULT_COUNT];
 	metrics_number fallbacks, retried;
 	metrics_number tokens[METRICS_TOKENS];
-	struct metrics_histogram duration, first_token;
+	metrics_number shed[PRIORITY_COUNT][SHED_COUNT];
+	struct metrics_histogram duration, first_token, queued;
 };
 
 struct metrics_target_block {

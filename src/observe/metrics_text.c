@@ -164,6 +164,27 @@ static void write_tokens(struct writer *w, size_t models)
 		}
 }
 
+static void write_shed(struct writer *w, size_t models)
+{
+	static const char *const labels[3] = { "model", "priority", "reason" };
+
+	head(w, "backstay_shed_total", "counter",
+	     "Requests that got no place on any target, by class and reason.");
+	for (size_t id = 0; id < models; id++)
+		for (size_t p = 0; p < PRIORITY_COUNT; p++)
+			for (size_t s = SHED_NOT + 1; s < SHED_COUNT; s++) {
+				size_t at = offsetof(struct metrics_model_block, shed) +
+					    (p * SHED_COUNT + s) * sizeof(metrics_number);
+				uint64_t count = model_sum(w->m, id, at);
+				struct slice values[3] = { w->m->models.names[id],
+					slice_of(priority_name((enum priority)p)),
+					slice_of(shed_name((enum shed)s)) };
+
+				if (count)
+					sample(w, "backstay_shed_total", labels, values, count);
+			}
+}
+
 static void write_attempts(struct writer *w, size_t targets)
 {
 	static const char *const labels[3] = { "target", "fault", NULL };
@@ -230,6 +251,11 @@ static void write_histograms(struct writer *w, size_t models, size_t targets)
 		write_histogram(w, "backstay_time_to_first_token_seconds", "model",
 				w->m->models.names[id], model_sum, id,
 				offsetof(struct metrics_model_block, first_token));
+	head(w, "backstay_queue_wait_seconds", "histogram",
+	     "Time spent waiting for a place, of requests that had to.");
+	for (size_t id = 0; id < models; id++)
+		write_histogram(w, "backstay_queue_wait_seconds", "model", w->m->models.names[id],
+				model_sum, id, offsetof(struct metrics_model_block, queued));
 	head(w, "backstay_attempt_first_token_seconds", "histogram",
 	     "From the start of a try to its first content.");
 	for (size_t id = 0; id < targets; id++)
@@ -280,6 +306,7 @@ bool metrics_write(struct metrics *m, struct buf *out)
 			    "Requests answered by a fallback model.",
 			    offsetof(struct metrics_model_block, fallbacks));
 	write_tokens(&w, models);
+	write_shed(&w, models);
 	write_attempts(&w, targets);
 	write_histograms(&w, models, targets);
 	write_pool(&w);

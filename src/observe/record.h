@@ -5,6 +5,7 @@
 #define BACKSTAY_OBSERVE_RECORD_H
 
 #include "base/fault.h"
+#include "base/priority.h"
 #include "base/slice.h"
 
 struct attempt_record {
@@ -42,6 +43,9 @@ struct exchange_record {
 	int64_t wall_ms;              /* Unix time at its start */
 	int64_t first_token_ms;       /* from its start to the commit point; -1: never */
 	int64_t duration_ms;
+	enum priority priority;
+	int64_t queued_ms;            /* spent waiting for a place */
+	enum shed shed;               /* why it got none */
 };
 
 /* "fallback", or "" for DEGRADED_NO. Static. */

@@ -24,7 +24,7 @@ static struct exchange_record good(void)
 		.committed = true, .attempts = two_attempts, .attempt_count = 2, .usage_known = true,
 		.input_tokens = 9, .output_tokens = 24, .finish_reason = S("stop"),
 		.bytes_in = 77, .bytes_out = 7214, .wall_ms = WALL_MS, .first_token_ms = 123,
-		.duration_ms = 903,
+		.duration_ms = 903, .priority = PRIORITY_LOW, .queued_ms = 250,
 	};
 }
 
@@ -69,7 +69,8 @@ static void a_good_answer_tells_its_story(void **state)
 		{ "attempts.1.took_ms", "900" }, { "attempts.1.first_token_ms", "120" },
 		{ "attempts.1.stale_replays", "1" }, { "tokens.input", "9" }, { "tokens.output", "24" },
 		{ "first_token_ms", "123" }, { "duration_ms", "903" }, { "bytes_in", "77" },
-		{ "bytes_out", "7214" },
+		{ "bytes_out", "7214" }, { "priority", "\"low\"" }, { "queued_ms", "250" },
+		{ "shed", "null" },
 	};
 
 	(void)state;
