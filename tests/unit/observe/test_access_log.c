@@ -172,7 +172,7 @@ static void a_person_reads_a_short_story(void **state)
 	struct exchange_record r = good();
 
 	(void)state;
-	assert_terminal(&r, false, "14:05:01 200 chat <- b/m  903 ms, first token 123 ms, 9+24 tokens"
+	assert_terminal(&r, false, "14:05:01 200 chat <- b/m  903 ms, first token 123 ms, queued 250 ms, 9+24 tokens"
 			"  [a/m: connect after 3 ms]\n");
 	r.attempts = &two_attempts[1];
 	r.attempt_count = 1;
