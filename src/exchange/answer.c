@@ -58,6 +58,8 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 					       x->records[x->attempts - 1].target };
 	if (x->attempts && x->state == EXCHANGE_STREAMING && x->pick.is_fallback)
 		out[n++] = (struct h1_header){ S("x-backstay-degraded"), S("fallback") };
+	if (x->explains)
+		out[n++] = (struct h1_header){ S("x-backstay-explain"), explain_text(x) };
 	must(n <= ANSWER_OWN_HEADERS);
 	return n;
 }

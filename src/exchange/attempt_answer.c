@@ -58,6 +58,7 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 		attempt_enter(a, ATTEMPT_WAITING);
 	a->status = head->status;
 	answer_keep_headers(a, head);
+	explain_upstream_head(a, head);
 	a->is_raw = good && is_passed_on(a, head);
 	a->is_sse = good && !a->is_raw && content_type_has(head, S("event-stream"));
 	if (a->is_sse && a->x->facts.stream) {

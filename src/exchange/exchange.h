@@ -3,6 +3,7 @@
  *   exchange.c   the conductor: plan, try, pause, try again, end
  *   attempt.c    one try of one target; its table of legal moves
  *   relay.c      towards the client: commit point, bytes, honest endings
+ *   explain.c    what a request needs of its target; why it went where it went
  *   request.c    what goes to a backend: target, headers, body
  *   answer.c     what goes to the client: headers, errors
  */
@@ -134,6 +135,9 @@ struct exchange {
 	const struct model_policy *model;
 
 	struct plan *plan;
+	uint64_t sticky;              /* hash of what ties it to a target; 0: nothing */
+	bool explains;                /* the client asked why, and may */
+	struct buf explained;         /* ... what it is told; see explain.c */
 	struct pick pick;             /* of the running attempt, or the one paused for */
 	struct attempt attempt;
 	struct attempt_record *records;
@@ -156,6 +160,19 @@ void exchange_on_failed(struct exchange *x, mono_ms now);                 /* FAI
 void exchange_on_broken(struct exchange *x, mono_ms now);                 /* BROKEN */
 /* Is there anything else to try? Silence is not punished where there is not. */
 bool exchange_has_other(struct exchange *x);
+
+/* ---- explain.c -------------------------------------------------------------------- */
+
+/* What of a request's head concerns the choice of a target (and whether its
+ * client may ask why). `x->who` and `x->facts` are known. */
+void explain_read(struct exchange *x, const struct h1_head *head, const struct model_policy *model);
+/* Tells the plan what the request needs, and to tell us what it decides. */
+void explain_plan(struct exchange *x);
+/* The text for x-backstay-explain; empty: nothing is to be told. */
+struct slice explain_text(struct exchange *x);
+void explain_free(struct exchange *x);
+/* An upstream's head has come: what it says of its rate limits is kept. */
+void explain_upstream_head(struct attempt *a, const struct h1_head *head);
 
 /* ---- request.c -------------------------------------------------------------------- */
 
