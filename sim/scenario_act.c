@@ -297,6 +297,9 @@ static void read_kind(struct words *w, unsigned kind, struct asking *q)
 	buf_puts(&q->body, "{\"model\":");
 	json_write_string(&q->body, q->model);
 	buf_put(&q->body, kinds[kind].before);
+	/* A mock goes on with what stands behind a prompt's first line. */
+	if (slice_eq(q->r.path, S("/v1/completions")))
+		words = arena_printf(w->arena, "%.*s\n", SLICE_ARG(words));
 	json_write_string(&q->body, words);
 	buf_put(&q->body, kinds[kind].after);
 	buf_put(&q->body, q->stream ? S(",\"stream\":true}") : S("}"));

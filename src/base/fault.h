@@ -51,7 +51,9 @@ enum fault_blame {
 	X(UNSUPPORTED,    "unsupported",  404, NEVER,      YES,    NOBODY,     "invalid_request_error", "unsupported_endpoint", "the backend does not offer this endpoint") \
 	X(SILENCE,        "silence",      504, NEVER,      YES,    TARGET,     "server_error",         "upstream_timeout",      "the backend sent no first token in time") \
 	X(STALL,          "stall",        504, NEVER,      RESUME, TARGET,     "server_error",         "stream_stalled",        "the backend stopped sending in the middle of its answer") \
-	X(CUT,            "cut",          502, NEVER,      RESUME, TARGET,     "server_error",         "stream_cut",            "the connection to the backend broke in the middle of its answer") \
+	X(CUT,            "cut",          502, IF_LAST,    RESUME, TARGET,     "server_error",         "stream_cut",            "the connection to the backend broke in the middle of its answer") \
+	X(DIVERGED,       "diverged",     502, NEVER,      YES,    NOBODY,     "server_error",         "stream_cut",            "the second answer differed from what had been sent already") \
+	X(OUTRUN,         "outrun",       502, NEVER,      NO,     NOBODY,     "server_error",         "outrun",                "another attempt was quicker") \
 	X(CONTEXT,        "context",      400, NEVER,      LARGER, NOBODY,     "invalid_request_error", "context_length_exceeded", "the request is longer than the model's context window") \
 	X(POLICY,         "policy",       400, NEVER,      NO,     NOBODY,     "invalid_request_error", "content_filter",       "the backend refused the content by policy") \
 	X(CALLER,         "caller",       400, NEVER,      NO,     NOBODY,     "invalid_request_error", "invalid_request",      "the request is invalid") \

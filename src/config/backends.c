@@ -401,6 +401,7 @@ static void read_url(struct backend_reading *b, const struct node *n)
 	if (tls)
 		o->tls_setup = io_tls_take(tls);
 	b->out->origin_count++;
+	b->out->known_to_stream = streams_known(o);
 	note_url(b, o);
 }
 
@@ -476,6 +477,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 		out->lacks_said = true;
 	}
 	out->min_in_flight = b.raw.min_in_flight;
+	out->resume = b.raw.resume;
 	read_dialect(&b);
 	read_key(&b);
 	read_headers(&b);

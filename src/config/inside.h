@@ -195,6 +195,17 @@ struct raw_ejection {
 	int64_t time_ms;
 };
 
+struct raw_hedge {
+	struct node *after, *budget;
+};
+
+/* What a model says of streams. */
+struct raw_streams {
+	int resume;                   /* a bool */
+	enum stream_upstream stream_upstream;
+	int64_t comments_ms;
+};
+
 struct raw_defaults {
 	struct raw_timeouts timeouts;
 	struct retry_policy retry;
@@ -203,6 +214,8 @@ struct raw_defaults {
 	struct slice sticky;
 	struct raw_breaker breaker;
 	struct raw_ejection ejection;
+	struct raw_streams streams;
+	struct raw_hedge hedge;
 };
 
 struct raw_log {
@@ -219,6 +232,7 @@ struct raw_top {
 };
 
 struct raw_backend {
+	int resume;                   /* enum resume_way */
 	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
@@ -231,6 +245,8 @@ struct raw_tls {
 };
 
 struct raw_model {
+	struct raw_streams streams;
+	struct raw_hedge hedge;
 	struct node *targets, *fallbacks;
 	enum balance balance;
 	struct slice sticky;
@@ -242,6 +258,7 @@ struct raw_model {
 };
 
 struct raw_target {
+	int resume;                   /* enum resume_way */
 	struct node *backend, *model, *capabilities;
 	unsigned weight, priority, context_window;
 };
@@ -263,6 +280,7 @@ struct raw_mock {
 
 extern const struct section section_top, section_listen_tls, section_admin, section_limits,
 	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
+	section_hedge,
 	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_model, section_target, section_timeouts,
 	section_mock;
@@ -277,6 +295,15 @@ void build_backends(struct reader *r, const struct raw_top *top);
 unsigned read_capabilities(struct reader *r, const struct node *n);
 /* After the backends: targets point to them. */
 void build_models(struct reader *r, const struct raw_top *top);
+/* streams.c: names of enum resume_way for choices. */
+extern const struct choice resume_ways[];
+/* Is it one of the well-known APIs, all of which stream? */
+bool streams_known(const struct origin *o);
+/* How a target goes on with a broken stream: its own word, its backend's, or what
+ * its family is known to take. All are enum resume_way. */
+int streams_resume(int target, int backend, const struct origin *o);
+/* Complains about what is wrong. */
+void read_hedge(struct reader *r, const struct raw_hedge *raw, struct hedge_policy *out);
 /* The forward proxy for an origin; NULL: none. `n` is the backend's `proxy`,
  * or NULL for what the environment says. Complains about a bad URL. */
 const struct proxy_policy *proxy_for(struct reader *r, const struct node *n, bool tls,

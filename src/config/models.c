@@ -18,6 +18,7 @@ struct target_draft {
 	bool lacks_said;
 	unsigned lacks;
 	int64_t context_window;
+	int resume;                   /* enum resume_way */
 };
 
 struct model_reading {
@@ -102,6 +103,7 @@ static void target_long(struct model_reading *m, struct node *n, struct target_d
 		return;
 	d->weight = raw.weight;
 	d->priority = raw.priority;
+	d->resume = raw.resume;
 	d->context_window = raw.context_window;
 	if (raw.capabilities) {
 		d->lacks = read_capabilities(m->r, raw.capabilities);
@@ -181,6 +183,7 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 				.model = d->model,
 				.weight = d->weight,
 				.priority = d->priority,
+				.resume = streams_resume(d->resume, d->backend->resume, o),
 				.lacks = what_lacks(d),
 				.context_window = window_of(d),
 			};
@@ -281,6 +284,8 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 		.breaker = top->defaults.breaker,
 		.ejection = top->defaults.ejection,
 		.queue = top->defaults.queue,
+		.streams = top->defaults.streams,
+		.hedge = top->defaults.hedge,
 	};
 
 	m->r = r;
@@ -302,6 +307,10 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 	m->out->breaker = breaker_of(&raw.breaker);
 	m->out->ejection = ejection_of(&raw.ejection);
 	m->out->queue = raw.queue;
+	m->out->resume = raw.streams.resume != 0;
+	m->out->stream_upstream = raw.streams.stream_upstream;
+	m->out->comments_ms = raw.streams.comments_ms;
+	read_hedge(r, &raw.hedge, &m->out->hedge);
 	if (raw.timeouts.total_ms < raw.timeouts.first_token_ms)
 		note(r, "model %.*s: the total time ends before the time for the first token",
 		     SLICE_ARG(m->out->name));

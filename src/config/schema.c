@@ -23,6 +23,11 @@ static const struct choice balances[] = {
 };
 static const struct choice on_off[] = { { "on", 1 }, { "off", 0 }, { NULL, 0 } };
 
+static const struct choice stream_upstreams[] = {
+	{ "auto", STREAM_UPSTREAM_AUTO }, { "on", STREAM_UPSTREAM_ON }, { "off", STREAM_UPSTREAM_OFF },
+	{ NULL, 0 },
+};
+
 static const struct field listen_tls_fields[] = {
 	{ "cert", VALUE_NODE, AT(raw_tls, cert), .shape = "path", .required = true,
 	  .doc = "PEM file with the certificate and its chain." },
@@ -143,6 +148,21 @@ const struct section section_retry = {
 	retry_fields, COUNT_OF(retry_fields), NULL,
 };
 
+static const struct field hedge_fields[] = {
+	{ "after", VALUE_NODE, AT(raw_hedge, after), .fallback = "off",
+	  .shape = "`p95`, a duration or `off`",
+	  .doc = "When a second target is asked while the first has sent no content: after a fixed time, or "
+		 "after the time within which 95 of 100 first tokens come from that target (2s while that is "
+		 "not known yet). Who is heard first serves; the other is cancelled. Only requests that "
+		 "stream (upstream) are hedged." },
+	{ "budget", VALUE_NODE, AT(raw_hedge, budget), .fallback = "5%", .shape = "percentage",
+	  .doc = "Hedges at most for so many of a model's requests." },
+};
+const struct section section_hedge = {
+	"defaults.hedge", "hedge", "The same keys stand in a model's `hedge`.",
+	hedge_fields, COUNT_OF(hedge_fields), NULL,
+};
+
 static const struct field queue_fields[] = {
 	{ "length", VALUE_COUNT, AT(queue_policy, length), 0, ROOM_LENGTH_MAX, "100",
 	  .doc = "Requests of the model that may wait while all its targets are full; above it those of "
@@ -218,6 +238,21 @@ static const struct field defaults_fields[] = {
 	  .doc = "When a target that fails is left alone, and how it comes back." },
 	{ "ejection", VALUE_SECTION, AT(raw_defaults, ejection), .section = &section_ejection,
 	  .doc = "When a target that is far slower than the others is left out." },
+	{ "resume", VALUE_CHOICE, AT(raw_defaults, streams.resume), .fallback = "on", .choices = on_off,
+	  .doc = "Answers that break off in the middle of a stream go on with another target, as far as its "
+		 "`resume` can. `off`: the client gets an honest error at once, and requests are not kept in "
+		 "memory while they stream." },
+	{ "stream_upstream", VALUE_CHOICE, AT(raw_defaults, streams.stream_upstream), .fallback = "auto",
+	  .choices = stream_upstreams,
+	  .doc = "Ask backends for a stream although the client wants a whole answer, so that silence and "
+		 "stalls are seen early: `auto` does where the answer may be long (no `max_tokens`, or above "
+		 "256) and the API is a well-known one." },
+	{ "keep_alive_comments", VALUE_DURATION, AT(raw_defaults, streams.comments_ms), 0, 1 * HOUR, "0ms",
+	  .doc = "A client that waits for a stream gets a comment each time nothing came for so long, "
+		 "against idle timers on the way. Its status is then 200, and what fails later is told as an "
+		 "error event. 0ms: none." },
+	{ "hedge", VALUE_SECTION, AT(raw_defaults, hedge), .section = &section_hedge,
+	  .doc = "A second attempt while the first is slow." },
 };
 const struct section section_defaults_of_all = {
 	"defaults", "defaults", "What holds for every model that does not say otherwise.",
@@ -278,6 +313,13 @@ static const struct field backend_fields[] = {
 	  .doc = "HTTP forward proxy (`http://[user:password@]host:port`, used with CONNECT)." },
 	{ "tls", VALUE_NODE, AT(raw_backend, tls), .section = &section_backend_tls, .shape = "mapping",
 	  .doc = "Own authorities or a client certificate." },
+	{ "resume", VALUE_CHOICE, AT(raw_backend, resume), .fallback = "auto", .choices = resume_ways,
+	  .doc = "How models there are asked to go on with an answer that broke off. `replay`: the same "
+		 "request again, and what the client has is swallowed; fits everything, but only "
+		 "deterministic answers. `prefill`, `prefix`, `continue_final_message` (vLLM, SGLang): the "
+		 "text so far as an assistant's message at the end, in the three ways in which servers "
+		 "understand it. `instruct`: a message that asks for the rest. `auto`: what the API is "
+		 "documented to take, else `replay`." },
 };
 const struct section section_backend = {
 	"backends.NAME", "a backend",
@@ -331,6 +373,8 @@ static const struct field target_fields[] = {
 	  .doc = "What the model can do there." },
 	{ "context_window", VALUE_COUNT, AT(raw_target, context_window), 0, 100000000, "0",
 	  .doc = "Tokens that go into it; 0: the backend's." },
+	{ "resume", VALUE_CHOICE, AT(raw_target, resume), .choices = resume_ways,
+	  .doc = "Replaces the backend's `resume`." },
 };
 const struct section section_target = {
 	"models.NAME.targets[]", "a target",
@@ -358,6 +402,14 @@ static const struct field model_fields[] = {
 	  .doc = "Replaces keys of `defaults.retry`." },
 	{ "queue", VALUE_SECTION, AT(raw_model, queue), .section = &section_queue,
 	  .doc = "Replaces keys of `defaults.queue`." },
+	{ "resume", VALUE_CHOICE, AT(raw_model, streams.resume), .choices = on_off,
+	  .doc = "Replaces `defaults.resume`." },
+	{ "stream_upstream", VALUE_CHOICE, AT(raw_model, streams.stream_upstream), .choices = stream_upstreams,
+	  .doc = "Replaces `defaults.stream_upstream`." },
+	{ "keep_alive_comments", VALUE_DURATION, AT(raw_model, streams.comments_ms), 0, 1 * HOUR, NULL,
+	  .doc = "Replaces `defaults.keep_alive_comments`." },
+	{ "hedge", VALUE_SECTION, AT(raw_model, hedge), .section = &section_hedge,
+	  .doc = "Replaces keys of `defaults.hedge`." },
 };
 const struct section section_model = {
 	"models.NAME", "a model",

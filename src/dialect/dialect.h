@@ -295,6 +295,14 @@ bool dialect_json_is_due(const struct h1_head *head);
  * words "try again in 1.5s" in the error's sentence. -1: none. Clamped to
  * 0 .. one hour. `wall_ms` is Unix time now, for dates. `head` may be NULL. */
 int64_t dialect_retry_hint_ms(const struct h1_head *head, struct slice body, int64_t wall_ms);
+/* How much more an upstream will take, as the x-ratelimit-*, ratelimit-* and
+ * anthropic-ratelimit-* headers of any answer say; -1 where they say nothing.
+ * `full_in_ms`: until all of `limit` is there again, 0 .. one hour. */
+struct dialect_room {
+	int64_t limit, left, full_in_ms;
+};
+void dialect_rate_rooms(const struct h1_head *head, int64_t wall_ms, struct dialect_room *requests,
+			struct dialect_room *tokens);
 /* The sentence in an error body of any shape the field knows ({"error":{…}},
  * {"error":"…"}, {"message"}, {"detail"}, {"object":"error"}, arrays of those).
  * Empty if there is none (HTML for instance). */

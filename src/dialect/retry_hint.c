@@ -160,6 +160,25 @@ static bool read_asctime(struct slice s, int64_t *unix_s)
 	return true;
 }
 
+/* RFC 3339, as Anthropic writes resets: "2026-11-23T14:00:30Z". Fractions of a
+ * second are passed over; other zones than UTC are not read. */
+static bool read_rfc3339(struct slice s, int64_t *unix_s)
+{
+	int64_t year, month, day, second;
+
+	if (!eat_number(&s, 4, &year) || !eat(&s, S("-")) || !eat_number(&s, 2, &month) ||
+	    !eat(&s, S("-")) || !eat_number(&s, 2, &day) || !eat(&s, S("T")) || !eat_time(&s, &second) ||
+	    month < 1 || month > 12 || day < 1 || day > 31)
+		return false;
+	if (eat(&s, S(".")))
+		while (s.len && is_digit(s.at[0]))
+			s = slice_from(s, 1);
+	if (!slice_eq_nocase(s, S("Z")) && !slice_eq(s, S("+00:00")))
+		return false;
+	*unix_s = days_since_1970(year, month, day) * DAY_SECONDS + second;
+	return true;
+}
+
 /* ---- durations --------------------------------------------------------------- */
 
 /* Thousandths of a unit into ms; false for an unknown unit. */
@@ -210,10 +229,12 @@ static bool read_duration(struct slice s, int64_t *ms)
 static int64_t read_reset(struct slice s, int64_t wall_ms)
 {
 	const int64_t epoch_seconds_min = 1000000000, epoch_ms_min = 100000000000;
-	int64_t ms, milli;
+	int64_t ms, milli, unix_s;
 
 	if (read_duration(s, &ms))
 		return ms;
+	if (read_rfc3339(s, &unix_s))
+		return clamp_ms(unix_s * 1000 - wall_ms);
 	if (!read_milli(s, &milli))
 		return -1;
 	if (milli / 1000 >= epoch_ms_min)
@@ -254,6 +275,10 @@ static int64_t from_limits(const struct h1_head *head, int64_t wall_ms)
 		{ S_INIT("x-ratelimit-remaining-tokens"), S_INIT("x-ratelimit-reset-tokens") },
 		{ S_INIT("x-ratelimit-remaining"), S_INIT("x-ratelimit-reset") },
 		{ S_INIT("ratelimit-remaining"), S_INIT("ratelimit-reset") },
+		{ S_INIT("anthropic-ratelimit-requests-remaining"),
+		  S_INIT("anthropic-ratelimit-requests-reset") },
+		{ S_INIT("anthropic-ratelimit-tokens-remaining"),
+		  S_INIT("anthropic-ratelimit-tokens-reset") },
 	};
 	int64_t latest = -1;
 
@@ -267,6 +292,56 @@ static int64_t from_limits(const struct h1_head *head, int64_t wall_ms)
 			latest = ms;
 	}
 	return latest;
+}
+
+/* ---- room that is left, told by good answers too ------------------------------------ */
+
+struct room_names {
+	struct slice limit, left, reset;
+};
+
+/* The vendors' names, the most particular first. */
+static const struct room_names request_rooms[] = {
+	{ S_INIT("x-ratelimit-limit-requests"), S_INIT("x-ratelimit-remaining-requests"),
+	  S_INIT("x-ratelimit-reset-requests") },
+	{ S_INIT("anthropic-ratelimit-requests-limit"), S_INIT("anthropic-ratelimit-requests-remaining"),
+	  S_INIT("anthropic-ratelimit-requests-reset") },
+	{ S_INIT("x-ratelimit-limit"), S_INIT("x-ratelimit-remaining"), S_INIT("x-ratelimit-reset") },
+	{ S_INIT("ratelimit-limit"), S_INIT("ratelimit-remaining"), S_INIT("ratelimit-reset") },
+};
+static const struct room_names token_rooms[] = {
+	{ S_INIT("x-ratelimit-limit-tokens"), S_INIT("x-ratelimit-remaining-tokens"),
+	  S_INIT("x-ratelimit-reset-tokens") },
+	{ S_INIT("anthropic-ratelimit-input-tokens-limit"),
+	  S_INIT("anthropic-ratelimit-input-tokens-remaining"),
+	  S_INIT("anthropic-ratelimit-input-tokens-reset") },
+	{ S_INIT("anthropic-ratelimit-tokens-limit"), S_INIT("anthropic-ratelimit-tokens-remaining"),
+	  S_INIT("anthropic-ratelimit-tokens-reset") },
+};
+
+static struct dialect_room read_room(const struct h1_head *head, const struct room_names *names,
+				     size_t count, int64_t wall_ms)
+{
+	struct dialect_room room = { -1, -1, -1 };
+	int64_t left, limit;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!read_milli(h1_get(head, names[i].left), &left))
+			continue;
+		room.left = left / 1000;
+		room.full_in_ms = read_reset(h1_get(head, names[i].reset), wall_ms);
+		if (read_milli(h1_get(head, names[i].limit), &limit))
+			room.limit = limit / 1000;
+		break;
+	}
+	return room;
+}
+
+void dialect_rate_rooms(const struct h1_head *head, int64_t wall_ms, struct dialect_room *requests,
+			struct dialect_room *tokens)
+{
+	*requests = read_room(head, request_rooms, COUNT_OF(request_rooms), wall_ms);
+	*tokens = read_room(head, token_rooms, COUNT_OF(token_rooms), wall_ms);
 }
 
 /* ---- bodies ----------------------------------------------------------------------- */

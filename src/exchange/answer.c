@@ -54,10 +54,12 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 	out[n++] = (struct h1_header){ S("x-backstay-attempts"),
 				       arena_printf(x->arena, "%u", x->attempts) };
 	if (x->attempts)
-		out[n++] = (struct h1_header){ S("x-backstay-target"),
-					       x->records[x->attempts - 1].target };
-	if (x->attempts && x->state == EXCHANGE_STREAMING && x->pick.is_fallback)
+		out[n++] = (struct h1_header){ S("x-backstay-target"), x->lead ? x->served_target
+					       : x->records[x->attempts - 1].target };
+	if (x->lead && x->served_fallback)
 		out[n++] = (struct h1_header){ S("x-backstay-degraded"), S("fallback") };
+	if (x->explains)
+		out[n++] = (struct h1_header){ S("x-backstay-explain"), explain_text(x) };
 	must(n <= ANSWER_OWN_HEADERS);
 	return n;
 }

@@ -204,19 +204,19 @@ void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct erro
 
 void answer_broken_error(struct exchange *x, enum fault why, struct error_answer *e)
 {
-	const struct attempt *a = &x->attempt;
+	const struct answer_facts *said = &x->broke_said;
 
 	*e = (struct error_answer){
 		.fault = why,
-		.type = a->answer.type,
-		.code = a->answer.code,
-		.param = a->answer.param,
+		.type = said->type,
+		.code = said->code,
+		.param = said->param,
 		.request_id = x->id,
 		.retry_after_ms = -1,
-		.so_far = &a->facts,
-		.message = a->answer.message.len
+		.so_far = &x->so_far,
+		.message = said->message.len
 			? arena_printf(x->arena, "The answer broke off: %s (\"%.*s\"). Request id %.*s.",
-				       fault_row(why)->text, SLICE_ARG(a->answer.message),
+				       fault_row(why)->text, SLICE_ARG(said->message),
 				       SLICE_ARG(x->id))
 			: arena_printf(x->arena, "The answer broke off: %s. Request id %.*s.",
 				       fault_row(why)->text, SLICE_ARG(x->id)),

@@ -12,7 +12,7 @@ static const unsigned attempt_may_go[ATTEMPT_STATE_COUNT] = {
 	[ATTEMPT_IDLE]       = TO(CONNECTING),
 	[ATTEMPT_CONNECTING] = TO(WAITING) | TO(FAILED) | TO(CANCELLED),
 	[ATTEMPT_WAITING]    = TO(COLLECTING) | TO(HOLDING) | TO(FAILED) | TO(CANCELLED),
-	[ATTEMPT_COLLECTING] = TO(STREAMING) | TO(FAILED) | TO(CANCELLED),
+	[ATTEMPT_COLLECTING] = TO(HOLDING) | TO(STREAMING) | TO(FAILED) | TO(CANCELLED),
 	[ATTEMPT_HOLDING]    = TO(STREAMING) | TO(FAILED) | TO(CANCELLED),
 	[ATTEMPT_STREAMING]  = TO(DONE) | TO(BROKEN) | TO(CANCELLED),
 };
@@ -61,15 +61,18 @@ void attempt_fail(struct attempt *a, enum fault why, struct slice text)
 	a->call = NULL;
 	a->fault = why;
 	a->fault_text = arena_copy(a->x->arena, text);
-	/* Before the commit point a broken stream is just an answer that was no good. */
-	if (!committed && (why == FAULT_CUT || why == FAULT_STALL))
+	/* Before the commit point a broken stream is just an answer that was no good,
+	 * and a stall is the silence of a target that is not asked again. */
+	if (!committed && why == FAULT_CUT)
 		a->fault = FAULT_BAD_ANSWER;
+	if (!committed && why == FAULT_STALL)
+		a->fault = FAULT_SILENCE;
 	let_go(a);
 	attempt_enter(a, committed ? ATTEMPT_BROKEN : ATTEMPT_FAILED);
 	if (committed)
-		exchange_on_broken(a->x, now);
+		exchange_on_broken(a, now);
 	else
-		exchange_on_failed(a->x, now);
+		exchange_on_failed(a, now);
 }
 
 void attempt_finish(struct attempt *a)
@@ -80,7 +83,7 @@ void attempt_finish(struct attempt *a)
 	a->call = NULL;
 	let_go(a);
 	attempt_enter(a, ATTEMPT_DONE);
-	exchange_on_done(a->x, io_now(io_of(a)));
+	exchange_on_done(a, io_now(io_of(a)));
 }
 
 void attempt_cancel(struct attempt *a)
@@ -97,8 +100,18 @@ void attempt_cancel(struct attempt *a)
 void attempt_free(struct attempt *a)
 {
 	must(a->call == NULL);
+	if (!a->x)
+		return;                 /* it never began */
 	let_go(a);
 	buf_free(&a->headers);
+	buf_free(&a->room);
+	if (a->seam)
+		seam_free(a->seam);
+}
+
+bool attempt_runs(const struct attempt *a)
+{
+	return a->state > ATTEMPT_IDLE && a->state < ATTEMPT_DONE;
 }
 
 /* ---- limits -------------------------------------------------------------------- */
@@ -113,7 +126,7 @@ static int64_t first_limit_ms(const struct attempt *a)
 {
 	const struct timeout_policy *t = timeouts_of(a);
 
-	if (!a->x->facts.stream)
+	if (!a->x->facts.stream && !a->as_stream)
 		return t->answer_ms;
 	return plan_first_token_limit_ms(&a->pick, a->x->facts.reasons ? t->first_token_reasoning_ms
 								      : t->first_token_ms,
@@ -131,15 +144,16 @@ static void on_limit(struct io_timer *timer, mono_ms now)
 {
 	struct attempt *a = CONTAINER_OF(timer, struct attempt, limit);
 
-	(void)now;
 	if (a->state == ATTEMPT_STREAMING)
 		attempt_fail(a, FAULT_STALL, S("no event within the idle limit"));
-	else if (exchange_has_other(a->x))
-		attempt_fail(a, FAULT_SILENCE, a->x->facts.stream
+	else if (!exchange_has_other(a, now))
+		a->overdue = true;
+	else if (a->heard)
+		attempt_fail(a, FAULT_STALL, S("no event within the idle limit"));
+	else
+		attempt_fail(a, FAULT_SILENCE, a->x->facts.stream || a->as_stream
 			     ? S("no first token within the limit")
 			     : S("no answer within the limit"));
-	else
-		a->overdue = true;
 	/* Where nothing is left to move to, a late answer beats none, and the
 	 * exchange's deadline still holds. */
 }
@@ -188,26 +202,45 @@ static const struct upstream_events call_events = {
 void attempt_note_call(struct attempt *a)
 {
 	if (a->call)
-		a->x->records[a->x->attempts - 1].stale_replays = upstream_stale_replays(a->call);
+		a->x->records[a->number].stale_replays = upstream_stale_replays(a->call);
 }
 
-void attempt_start(struct attempt *a, struct exchange *x, const struct pick *pick, mono_ms now)
+static enum seam_kind seam_of(enum resume_way way)
+{
+	if (way == RESUME_REPLAY)
+		return SEAM_REPLAY;
+	return way == RESUME_INSTRUCT ? SEAM_OVERLAP : SEAM_NATIVE;
+}
+
+bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_plan *plan, mono_ms now)
 {
 	*a = (struct attempt){
 		.x = x,
-		.pick = *pick,
+		.pick = *plan->pick,
+		.number = plan->number,
+		.as_stream = plan->as_stream,
+		.way = plan->way,
 		.started_at = now,
 		.first_token_at = MONO_NEVER,
 		.limit = { .fire = on_limit },
+		.room = BUF_INIT(6 * LEDGER_BYTES_MAX + H1_HEAD_BYTES_MAX),
 		.headers = BUF_INIT(H1_HEAD_BYTES_MAX * 2),
 		.body = BUF_INIT(ANSWER_BYTES_MAX),
 		.answer_length = CLIENT_LENGTH_UNKNOWN,
 		.answer = { .retry_after_ms = -1 },
 	};
 	sse_init(&a->sse, EVENT_BYTES_MAX);
-	request_build(a);
+	if (!request_build(a)) {
+		attempt_free(a);
+		return false;
+	}
+	if (a->way != RESUME_NONE) {
+		a->seam = arena_new(x->arena, struct seam);
+		seam_init(a->seam, &x->ledger, seam_of(a->way));
+	}
 	attempt_enter(a, ATTEMPT_CONNECTING);
 	io_timer_set(io_of(a), &a->limit, mono_after(now, first_limit_ms(a)));
-	a->call = upstream_start(x->all->setup.pool, pick->target->origin, &a->request,
+	a->call = upstream_start(x->all->setup.pool, a->pick.target->origin, &a->request,
 				 &call_events, a);
+	return true;
 }

@@ -58,9 +58,12 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 		attempt_enter(a, ATTEMPT_WAITING);
 	a->status = head->status;
 	answer_keep_headers(a, head);
+	explain_upstream_head(a, head);
 	a->is_raw = good && is_passed_on(a, head);
 	a->is_sse = good && !a->is_raw && content_type_has(head, S("event-stream"));
-	if (a->is_sse && a->x->facts.stream) {
+	if (a->is_sse && (a->x->facts.stream || a->as_stream)) {
+		if (a->as_stream)
+			a->judged_head = keep_head(a, head);
 		attempt_enter(a, ATTEMPT_HOLDING);
 		return;
 	}
@@ -77,14 +80,28 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 
 /* ---- the commit point -------------------------------------------------------------- */
 
-/* From here on the client sees this attempt; what was held back goes first. */
-static void commit(struct attempt *a)
+/* The first content: what came before was preamble. */
+static void hear(struct attempt *a)
 {
-	attempt_enter(a, ATTEMPT_STREAMING);
+	if (a->heard)
+		return;
+	a->heard = true;
 	a->first_token_at = io_now(io_of(a));
-	exchange_on_commit(a->x, a->first_token_at);
+	exchange_on_heard(a, a->first_token_at);
+}
+
+/* From here on the client sees this attempt; what was held back goes first.
+ * `data`: of the event that led to it, if it was one. */
+static void commit(struct attempt *a, struct slice data)
+{
+	mono_ms now = io_now(io_of(a));
+
+	if (a->first_token_at == MONO_NEVER)
+		a->first_token_at = now;
+	attempt_enter(a, ATTEMPT_STREAMING);
+	exchange_on_commit(a, data, now);
 	if (buf_len(&a->body) > 0)
-		exchange_on_data(a->x, buf_slice(&a->body));
+		relay_bytes(a, buf_slice(&a->body));
 	buf_free(&a->body);
 	attempt_progress(a);
 }
@@ -112,14 +129,25 @@ static void fail_by_event(struct attempt *a, const struct event_facts *event)
 							      : S("an event could not be understood"));
 }
 
+/* Keeps an event for later. False: the attempt has ended. */
+static bool hold_event(struct attempt *a, const struct sse_event *event, size_t max)
+{
+	if (buf_len(&a->body) + event->raw.len <= max && buf_append(&a->body, event->raw))
+		return true;
+	attempt_fail(a, FAULT_BAD_ANSWER, a->as_stream ? S("the answer is larger than the limit")
+						       : S("too much before the first token"));
+	return false;
+}
+
 /* Gives an event that is fine to the client, or holds it back. False: the
  * attempt has ended. */
-static bool pass_event(struct attempt *a, const struct sse_event *event, unsigned is)
+static bool pass_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
+		       const struct event_facts *facts)
 {
 	const unsigned commits = EVENT_CONTENT | EVENT_FINISH;
 
 	if (a->state == ATTEMPT_STREAMING) {
-		exchange_on_data(a->x, event->raw);
+		relay_event(a, scratch, event, facts);
 		/* Comments prove a living connection, not a working model (E16). */
 		if (event->has_data)
 			attempt_progress(a);
@@ -127,13 +155,12 @@ static bool pass_event(struct attempt *a, const struct sse_event *event, unsigne
 	}
 	if (!event->has_data)
 		return true;    /* nothing to say to a client that has seen nothing */
-	if (buf_len(&a->body) + event->raw.len > EVENT_BYTES_MAX || !buf_append(&a->body, event->raw)) {
-		attempt_fail(a, FAULT_BAD_ANSWER, S("too much before the first token"));
+	if (!hold_event(a, event, EVENT_BYTES_MAX))
 		return false;
-	}
-	if (is & commits) {
-		commit(a);
-	} else if (is & EVENT_DONE) {
+	if (facts->is & commits) {
+		commit(a, event->data);
+		relay_note(a, scratch, facts);
+	} else if (facts->is & EVENT_DONE) {
 		/* Done without a word and without a reason to have none. */
 		attempt_fail(a, FAULT_BAD_ANSWER, S("the stream was done without an answer in it"));
 		return false;
@@ -141,25 +168,56 @@ static bool pass_event(struct attempt *a, const struct sse_event *event, unsigne
 	return true;
 }
 
+static void on_whole_answer(struct attempt *a);
+
+/* The same for an answer that the client wants whole: events are only looked at,
+ * so that silence and errors are seen early. */
+static bool collect_event(struct attempt *a, const struct sse_event *event)
+{
+	if (!event->has_data)
+		return true;
+	if (a->heard)
+		attempt_progress(a);
+	return hold_event(a, event, ANSWER_BYTES_MAX);
+}
+
+/* False: the attempt has ended. */
+static bool take_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
+		       const struct event_facts *facts)
+{
+	if (a->seam)
+		return resume_event(a, scratch, event, facts);
+	if (a->as_stream)
+		return collect_event(a, event);
+	return pass_event(a, scratch, event, facts);
+}
+
 /* False: the attempt has ended. */
 static bool on_event(struct attempt *a, const struct sse_event *event)
 {
 	struct event_facts facts = { .retry_after_ms = -1 };
+	struct arena *scratch = exchanges_scratch(a->x->all);
 
 	if (event->has_data) {
-		dialect_of(a)->judge_event(exchanges_scratch(a->x->all), a->x->endpoint, event->type,
-					   event->data, &a->facts, &facts);
+		dialect_of(a)->judge_event(scratch, a->x->endpoint, event->type, event->data,
+					   &a->facts, &facts);
 		keep_usage(a, &facts.usage, facts.finish_reason);
 		if (facts.is & (EVENT_ERROR | EVENT_BROKEN)) {
 			fail_by_event(a, &facts);
 			return false;
 		}
+		a->tokens += facts.tokens;
+		if (facts.is & EVENT_CONTENT)
+			hear(a);
 	}
-	if (!pass_event(a, event, facts.is))
+	if (!take_event(a, scratch, event, &facts))
 		return false;
 	if (facts.is & EVENT_DONE) {
 		attempt_note_call(a);
-		attempt_finish(a);
+		if (a->as_stream)
+			on_whole_answer(a);
+		else
+			attempt_finish(a);
 		return false;
 	}
 	return true;
@@ -212,11 +270,17 @@ static void on_stream_end(struct attempt *a)
 		attempt_fail(a, why, S("the stream ended before the answer was complete"));
 		return;
 	}
+	if (a->as_stream) {
+		on_whole_answer(a);
+		return;
+	}
+	if (a->seam && !resume_finish(a))
+		return;
 	if (a->state == ATTEMPT_HOLDING)
-		commit(a);
+		commit(a, SLICE_NONE);
 	dialect_of(a)->write_end(a->x->endpoint, &a->facts, &last);
 	if (buf_len(&last))
-		exchange_on_data(a->x, buf_slice(&last));
+		relay_bytes(a, buf_slice(&last));
 	buf_free(&last);
 	attempt_finish(a);
 }
@@ -226,8 +290,8 @@ static void on_stream_end(struct attempt *a)
 static void on_raw_bytes(struct attempt *a, struct slice bytes)
 {
 	if (a->state == ATTEMPT_HOLDING)
-		commit(a);
-	exchange_on_data(a->x, bytes);
+		commit(a, SLICE_NONE);
+	relay_bytes(a, bytes);
 	attempt_progress(a);
 }
 
@@ -267,10 +331,21 @@ static void give_whole(struct attempt *a, struct buf *body)
 	*body = BUF_INIT(held.max);
 	buf_free(&a->body);     /* told anew: what it was made from is not sent */
 	a->answer_length = a->x->facts.stream ? CLIENT_LENGTH_UNKNOWN : buf_len(&held);
-	commit(a);
-	exchange_on_data(a->x, buf_slice(&held));
+	commit(a, SLICE_NONE);
+	relay_bytes(a, buf_slice(&held));
 	buf_free(&held);
 	attempt_finish(a);
+}
+
+/* An attempt that was to go on has answered whole: told as the stream it should
+ * have been, it goes the same way. */
+static void go_on_with(struct attempt *a, struct slice stream)
+{
+	attempt_enter(a, ATTEMPT_HOLDING);
+	a->is_sse = true;
+	on_stream_bytes(a, stream);
+	if (attempt_runs(a))
+		on_stream_end(a);
 }
 
 static void on_whole_answer(struct attempt *a)
@@ -294,6 +369,10 @@ static void on_whole_answer(struct attempt *a)
 	other_form = a->x->facts.stream;
 	if (other_form && !retell(a, &told)) {
 		attempt_fail(a, FAULT_BAD_ANSWER, S("no stream came although one was asked for"));
+		goto done;
+	}
+	if (a->seam) {
+		go_on_with(a, buf_slice(&told));
 		goto done;
 	}
 	if (a->is_sse || other_form)
@@ -330,7 +409,7 @@ void attempt_on_end(void *owner, bool until_close)
 		on_whole_answer(a);
 	} else if (a->is_raw) {
 		if (a->state == ATTEMPT_HOLDING)
-			commit(a);
+			commit(a, SLICE_NONE);
 		attempt_finish(a);
 	} else {
 		on_stream_end(a);

@@ -15,7 +15,8 @@ static const unsigned exchange_may_go[EXCHANGE_STATE_COUNT] = {
 	[EXCHANGE_QUEUED]    = TO(TRYING) | TO(PAUSING) | TO(ENDED),
 	[EXCHANGE_TRYING]    = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
 	[EXCHANGE_PAUSING]   = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(ENDED),
-	[EXCHANGE_STREAMING] = TO(ENDED),
+	[EXCHANGE_STREAMING] = TO(RESUMING) | TO(ENDED),
+	[EXCHANGE_RESUMING]  = TO(STREAMING) | TO(ENDED),
 };
 
 static void enter(struct exchange *x, enum exchange_state to)
@@ -37,13 +38,20 @@ static void bury(struct io_grave *grave)
 	struct exchange *x = CONTAINER_OF(grave, struct exchange, grave);
 
 	buf_free(&x->body);
+	ledger_free(&x->ledger);
 	config_give(x->config);
 	arena_free(x->arena);
 }
 
+static enum degraded degradation(const struct exchange *x)
+{
+	if (x->resumes)
+		return DEGRADED_RESUMED;
+	return x->served_fallback ? DEGRADED_FALLBACK : DEGRADED_NO;
+}
+
 static void report(struct exchange *x, mono_ms now)
 {
-	const struct attempt *a = &x->attempt;
 	bool served = x->committed_at != MONO_NEVER;
 	struct exchange_record record = {
 		.request_id = x->id,
@@ -52,27 +60,30 @@ static void report(struct exchange *x, mono_ms now)
 		.method = x->method,
 		.path = x->path,
 		.asked_model = x->facts.model,
-		.served_model = served ? x->pick.model->name : SLICE_NONE,
-		.target = served ? x->pick.target->name : SLICE_NONE,
+		.served_model = x->served_model,
+		.target = x->served_target,
 		.stream = x->facts.stream,
 		.status = x->status_sent ? x->status_sent : fault_row(x->fault)->status,
 		.fault = x->fault,
 		.committed = served,
-		.degraded = served && x->pick.is_fallback ? DEGRADED_FALLBACK : DEGRADED_NO,
+		.degraded = degradation(x),
+		.resumes = x->resumes,
+		.hedged = x->hedged,
+		.hedge_won = x->hedge_won,
 		.attempts = x->records,
 		.attempt_count = x->attempts,
-		.usage_known = a->usage.known,
-		.input_tokens = a->usage.input_tokens,
-		.output_tokens = a->usage.output_tokens,
-		.cached_tokens = a->usage.cached_tokens,
-		.reasoning_tokens = a->usage.reasoning_tokens,
-		.finish_reason = a->finish_reason,
+		.usage_known = x->usage.known,
+		.input_tokens = x->usage.input_tokens,
+		.output_tokens = x->usage.output_tokens + x->untold_tokens,
+		.cached_tokens = x->usage.cached_tokens,
+		.reasoning_tokens = x->usage.reasoning_tokens,
+		.finish_reason = x->finish_reason,
 		.bytes_in = x->bytes_in,
 		.bytes_out = x->bytes_out,
 		.wall_ms = x->wall_ms,
 		.first_token_ms = served ? x->committed_at - x->started_at : -1,
 		.duration_ms = now - x->started_at,
-		.priority = x->guest.waiter.priority,
+		.priority = x->priority,
 		.queued_ms = x->queued_ms,
 		.shed = x->shed,
 	};
@@ -91,9 +102,13 @@ void exchange_end(struct exchange *x, enum fault fault)
 	x->fault = fault;
 	io_timer_clear(io_of(x), &x->deadline);
 	io_timer_clear(io_of(x), &x->pause);
+	io_timer_clear(io_of(x), &x->hedge);
+	io_timer_clear(io_of(x), &x->warm);
 	queue_end(x, now);
-	if (x->attempts)
-		attempt_free(&x->attempt);
+	must(exchange_running(x) == 0);
+	attempt_free(&x->first);
+	if (x->second)
+		attempt_free(x->second);
 	report(x, now);
 	list_remove(&x->all->running, &x->link);
 	x->grave.bury = bury;
@@ -102,16 +117,29 @@ void exchange_end(struct exchange *x, enum fault fault)
 
 /* ---- records of attempts ---------------------------------------------------------- */
 
-static struct attempt_record *current_record(struct exchange *x)
+/* Tokens were computed and are paid for, whatever became of the attempt. */
+static void add_usage(struct exchange *x, const struct attempt *a)
 {
-	must(x->attempts > 0);
-	return &x->records[x->attempts - 1];
+	if (!a->usage.known) {
+		x->untold_tokens += a->tokens;
+		return;
+	}
+	x->usage.known = true;
+	x->usage.input_tokens += a->usage.input_tokens;
+	x->usage.output_tokens += a->usage.output_tokens;
+	x->usage.cached_tokens += a->usage.cached_tokens;
+	x->usage.reasoning_tokens += a->usage.reasoning_tokens;
 }
 
-static void close_record(struct exchange *x, enum fault fault, struct slice text, mono_ms now)
+static bool is_worth_a_line(enum fault fault)
 {
-	struct attempt *a = &x->attempt;
-	struct attempt_record *r = current_record(x);
+	return fault != FAULT_NONE && fault != FAULT_CLIENT_GONE && fault != FAULT_OUTRUN;
+}
+
+static void close_record(struct attempt *a, enum fault fault, struct slice text, mono_ms now)
+{
+	struct exchange *x = a->x;
+	struct attempt_record *r = &x->records[a->number];
 
 	if (fault != FAULT_NONE)
 		answer_scrub(a);
@@ -120,9 +148,12 @@ static void close_record(struct exchange *x, enum fault fault, struct slice text
 	r->text = text;
 	r->took_ms = now - a->started_at;
 	r->first_token_ms = a->first_token_at == MONO_NEVER ? -1 : a->first_token_at - a->started_at;
-	x->answers[x->attempts - 1] = a->answer;
-	x->error_bodies[x->attempts - 1] = a->error_body;
-	if (fault != FAULT_NONE && fault != FAULT_CLIENT_GONE)
+	x->answers[a->number] = a->answer;
+	x->error_bodies[a->number] = a->error_body;
+	add_usage(x, a);
+	if (a->finish_reason.len)
+		x->finish_reason = a->finish_reason;
+	if (is_worth_a_line(fault))
 		log_line(x->all->setup.log, fault_row(fault)->blame == BLAME_CREDENTIAL ? LOG_WARN : LOG_INFO,
 			 "attempt_failed", "id=%.*s target=%.*s fault=%s status=%d took_ms=%lld text=\"%.*s\"",
 			 SLICE_ARG(x->id), SLICE_ARG(r->target), fault_row(fault)->name, a->status,
@@ -136,21 +167,78 @@ static unsigned attempts_max(const struct exchange *x)
 	return x->model->retry.max_attempts;
 }
 
-static void begin_attempt(struct exchange *x, mono_ms now)
+bool exchange_committed(const struct exchange *x)
 {
+	return x->state == EXCHANGE_STREAMING || x->state == EXCHANGE_RESUMING;
+}
+
+unsigned exchange_running(const struct exchange *x)
+{
+	return (attempt_runs(&x->first) ? 1u : 0u) +
+	       (x->second && attempt_runs(x->second) ? 1u : 0u);
+}
+
+static struct attempt *free_attempt(struct exchange *x)
+{
+	if (!attempt_runs(&x->first))
+		return &x->first;
+	if (!x->second)
+		x->second = arena_new(x->arena, struct attempt);
+	must(!attempt_runs(x->second));
+	return x->second;
+}
+
+static enum resume_way next_way(struct exchange *x)
+{
+	enum resume_way way = exchange_committed(x) ? resume_way_for(x) : RESUME_NONE;
+
+	if (x->replay_only && way != RESUME_NONE)
+		way = RESUME_REPLAY;
+	x->replay_only = false;
+	return way;
+}
+
+bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
+{
+	struct attempt *a = free_attempt(x);
+	struct attempt_plan how = {
+		.pick = &x->pick,
+		.number = x->attempts,
+		.way = next_way(x),
+		.as_stream = !exchange_committed(x) && request_wants_stream(x),
+	};
+	bool begun;
+
 	queue_run(x, true, now);
+	if (exchange_committed(x) && how.way == RESUME_NONE) {
+		plan_done(x->plan, &x->pick);
+		return false;
+	}
 	x->records[x->attempts++] = (struct attempt_record){
 		.target = x->pick.target->name,
 		.start_ms = now - x->started_at,
 		.first_token_ms = -1,
 	};
-	enter(x, EXCHANGE_TRYING);
-	attempt_start(&x->attempt, x, &x->pick, now);
+	if (!exchange_committed(x))
+		enter(x, EXCHANGE_TRYING);
+	begun = attempt_start(a, x, &how, now);
+	if (!begun) {
+		/* The conversation has no place for the text: as it was, then. */
+		how.way = how.way == RESUME_NONE ? RESUME_NONE : RESUME_REPLAY;
+		how.as_stream = false;
+		begun = attempt_start(a, x, &how, now);
+	}
+	must(begun);
+	x->records[a->number].kind = how.way == RESUME_NONE ? kind : resume_way_name(how.way);
+	if (x->attempts == 1)
+		hedge_arm(x, a, now);
+	return true;
 }
 
 void exchange_queued(struct exchange *x)
 {
-	enter(x, EXCHANGE_QUEUED);
+	if (!exchange_committed(x))
+		enter(x, EXCHANGE_QUEUED);
 }
 
 void exchange_give_up(struct exchange *x, bool full, mono_ms now)
@@ -158,8 +246,15 @@ void exchange_give_up(struct exchange *x, bool full, mono_ms now)
 	struct error_answer e;
 	struct slice body;
 
+	if (exchange_committed(x)) {
+		relay_end_broken(x, x->broke);
+		return;
+	}
 	answer_choose_error(x, full, now, &e, &body);
-	answer_error(x, &e, body);
+	if (x->warmed)
+		relay_end_error(x, &e);
+	else
+		answer_error(x, &e, body);
 	exchange_end(x, e.fault);
 }
 
@@ -167,36 +262,38 @@ void exchange_try(struct exchange *x, mono_ms now)
 {
 	enum plan_answer answer;
 
-	if (x->attempts >= attempts_max(x)) {
-		exchange_give_up(x, false, now);
-		return;
-	}
-	answer = plan_next(x->plan, now, io_random(io_of(x)), &x->pick);
-	if (answer == PLAN_FULL) {
-		queue_wait(x, plan_full_places(x->plan), now);
-		return;
-	}
-	if (answer != PLAN_GO) {
-		exchange_give_up(x, false, now);
-		return;
-	}
-	if (x->pick.at > now) {
-		queue_run(x, false, now);
-		enter(x, EXCHANGE_PAUSING);
-		io_timer_set(io_of(x), &x->pause, x->pick.at);
-		return;
-	}
-	begin_attempt(x, now);
+	do {
+		if (x->attempts >= attempts_max(x)) {
+			exchange_give_up(x, false, now);
+			return;
+		}
+		answer = plan_next(x->plan, now, io_random(io_of(x)), &x->pick);
+		if (answer == PLAN_FULL) {
+			queue_wait(x, plan_full_places(x->plan), now);
+			return;
+		}
+		if (answer != PLAN_GO) {
+			exchange_give_up(x, false, now);
+			return;
+		}
+		if (x->pick.at > now) {
+			queue_run(x, false, now);
+			if (!exchange_committed(x))
+				enter(x, EXCHANGE_PAUSING);
+			io_timer_set(io_of(x), &x->pause, x->pick.at);
+			return;
+		}
+	} while (!exchange_begin_attempt(x, "", now));
 }
 
 static void on_pause_over(struct io_timer *timer, mono_ms now)
 {
 	struct exchange *x = CONTAINER_OF(timer, struct exchange, pause);
 
-	if (plan_enter(x->plan, &x->pick, now, io_random(io_of(x))))
-		begin_attempt(x, now);
-	else
-		exchange_try(x, now);       /* it has become full: others have not */
+	if (plan_enter(x->plan, &x->pick, now, io_random(io_of(x))) &&
+	    exchange_begin_attempt(x, "", now))
+		return;
+	exchange_try(x, now);               /* it has become full: others have not */
 }
 
 /* Creating a thing that stays (a file, a batch) is asked for once: again only
@@ -212,39 +309,56 @@ static bool may_be_sent_again(const struct exchange *x, enum fault why)
 	return x->endpoint->may_retry || why == FAULT_CONNECT;
 }
 
-bool exchange_has_other(struct exchange *x)
+bool exchange_has_other(struct attempt *a, mono_ms now)
 {
+	struct exchange *x = a->x;
+
 	return x->endpoint->may_retry && x->attempts < attempts_max(x) &&
-	       plan_has_other(x->plan, &x->pick, io_now(io_of(x)));
+	       plan_has_other(x->plan, &a->pick, now);
 }
 
-/* ---- what the attempt tells ------------------------------------------------------------ */
+/* ---- what an attempt tells -------------------------------------------------------------- */
 
-void exchange_on_commit(struct exchange *x, mono_ms now)
+void exchange_on_heard(struct attempt *a, mono_ms now)
 {
+	if (a->is_sse)
+		plan_first_token(a->x->plan, &a->pick, now, now - a->started_at);
+	hedge_settle(a, now);
+}
+
+void exchange_on_commit(struct attempt *a, struct slice data, mono_ms now)
+{
+	hedge_settle(a, now);
+	enter(a->x, EXCHANGE_STREAMING);
+	relay_begin(a, data, now);
+}
+
+void exchange_on_resumed(struct attempt *a, mono_ms now)
+{
+	struct exchange *x = a->x;
+	struct slice target = a->pick.target->name;
+	const char *way = resume_way_name(a->way);
+	struct buf comment = BUF_INIT(64 * 1024);
+
 	enter(x, EXCHANGE_STREAMING);
-	x->committed_at = now;
-	if (x->attempt.is_sse && x->facts.stream)
-		plan_first_token(x->plan, &x->pick, now, now - x->attempt.started_at);
-	answer_head(x, &x->attempt);
-	/* Nothing will be sent again: a long stream need not hold its request. */
-	buf_free(&x->body);
-}
-
-void exchange_on_data(struct exchange *x, struct slice bytes)
-{
-	must(x->state == EXCHANGE_STREAMING);
-	x->bytes_out += bytes.len;
-	client_respond_data(x->client, bytes);
-	if (client_pending(x->client) > CLIENT_PENDING_MAX)
-		attempt_pause(&x->attempt, true, io_now(io_of(x)));
+	x->resumes++;
+	x->lead = a;
+	x->served_target = target;
+	x->served_model = a->pick.model->name;
+	x->served_fallback = a->pick.is_fallback;
+	buf_putf(&comment, ": backstay resumed on %.*s\n\n", SLICE_ARG(target));
+	relay_bytes(a, buf_slice(&comment));
+	buf_free(&comment);
+	log_line(x->all->setup.log, LOG_INFO, "stream_resumed",
+		 "id=%.*s target=%.*s way=%s after_ms=%lld break=%u", SLICE_ARG(x->id),
+		 SLICE_ARG(target), way, (long long)(now - x->broke_at), x->resumes);
 }
 
 /* Tokens a second behind the first one; 0 where there were too few to tell, or
  * where it was the client who was slow. */
 static double speed_of(const struct attempt *a, mono_ms now)
 {
-	int64_t tokens = a->usage.known ? a->usage.output_tokens : (int64_t)a->facts.events;
+	int64_t tokens = a->usage.known ? a->usage.output_tokens : (int64_t)a->tokens;
 
 	if (a->was_paused || a->first_token_at == MONO_NEVER || tokens < 20 ||
 	    now - a->first_token_at < 50)
@@ -252,86 +366,150 @@ static double speed_of(const struct attempt *a, mono_ms now)
 	return (double)(tokens - 1) * 1000.0 / (double)(now - a->first_token_at);
 }
 
-static void report_served(struct exchange *x, mono_ms now)
+void exchange_on_done(struct attempt *a, mono_ms now)
 {
-	const struct attempt *a = &x->attempt;
-	bool streamed = a->is_sse && x->facts.stream;
+	struct exchange *x = a->x;
+	bool streamed = a->is_sse;
 
-	plan_served(x->plan, &x->pick, now, io_random(io_of(x)), now - a->started_at, streamed,
+	close_record(a, FAULT_NONE, SLICE_NONE, now);
+	plan_served(x->plan, &a->pick, now, io_random(io_of(x)), now - a->started_at, streamed,
 		    streamed ? speed_of(a, now) : 0);
+	relay_end(x);
 }
 
-void exchange_on_done(struct exchange *x, mono_ms now)
+static void report_fault(struct attempt *a, mono_ms now)
 {
-	close_record(x, FAULT_NONE, SLICE_NONE, now);
-	report_served(x, now);
-	client_respond_end(x->client);
-	x->client = NULL;
-	exchange_end(x, FAULT_NONE);
-}
+	struct exchange *x = a->x;
 
-void exchange_on_failed(struct exchange *x, mono_ms now)
-{
-	struct attempt *a = &x->attempt;
-
-	close_record(x, a->fault, a->fault_text, now);
-	plan_report(x->plan, &x->pick, now, io_random(io_of(x)), a->fault, now - a->started_at,
+	close_record(a, a->fault, a->fault_text, now);
+	plan_report(x->plan, &a->pick, now, io_random(io_of(x)), a->fault, now - a->started_at,
 		    a->answer.retry_after_ms, a->answer.no_retry);
+}
+
+/* Was it the way of asking that was refused, not the request? */
+static bool refused_the_way(const struct attempt *a)
+{
+	bool client_error = a->status >= 400 && a->status < 500 &&
+			    fault_row(a->fault)->blame == BLAME_NOBODY;
+
+	if (!client_error)
+		return false;
+	if (a->seam)
+		return a->way != RESUME_REPLAY;
+	return a->as_stream && (slice_find_slice(a->answer.param, S("stream")) != SLICE_NOT_FOUND ||
+				slice_find_nocase(a->answer.message, S("stream")) != SLICE_NOT_FOUND);
+}
+
+/* Asks the same target again in the plain way; its place is kept. */
+static void ask_plainly(struct attempt *a, mono_ms now)
+{
+	struct exchange *x = a->x;
+
+	close_record(a, a->fault, a->fault_text, now);
+	x->pick = a->pick;
+	x->replay_only = a->seam != NULL;
+	x->whole_upstream = x->whole_upstream || a->as_stream;
 	attempt_free(a);
-	if (may_be_sent_again(x, a->fault))
+	if (x->attempts < attempts_max(x) && exchange_begin_attempt(x, "", now))
+		return;
+	if (x->attempts >= attempts_max(x))
+		plan_done(x->plan, &x->pick);
+	exchange_try(x, now);
+}
+
+void exchange_on_failed(struct attempt *a, mono_ms now)
+{
+	struct exchange *x = a->x;
+	enum fault fault = a->fault;
+
+	if (refused_the_way(a) && exchange_running(x) == 0) {
+		ask_plainly(a, now);
+		return;
+	}
+	report_fault(a, now);
+	attempt_free(a);
+	if (exchange_running(x))
+		return;                 /* a second attempt still has its chance */
+	if (may_be_sent_again(x, fault))
 		exchange_try(x, now);
 	else
 		exchange_give_up(x, false, now);
 }
 
-/* One honest ending: an event that says what happened where the client reads
- * events, a broken connection where it reads a body. */
-static void end_broken(struct exchange *x, enum fault why)
+/* Only the end of the stream is missing, nothing of the answer (E12). */
+static bool is_complete(const struct attempt *a)
 {
-	struct error_answer e;
-	struct buf event = BUF_INIT(64 * 1024);
+	const struct exchange *x = a->x;
+	unsigned finished = (unsigned)__builtin_popcountll(x->ledger.finished);
 
-	if (x->attempt.is_sse && x->facts.stream) {
-		answer_broken_error(x, why, &e);
-		x->dialect->write_error_event(x->endpoint, &e, &event);
-		x->bytes_out += buf_len(&event);
-		client_respond_data(x->client, buf_slice(&event));
-		client_respond_end(x->client);
-		buf_free(&event);
-	} else {
-		client_respond_break(x->client);
-	}
-	x->client = NULL;
-	exchange_end(x, why);
+	return (a->fault == FAULT_CUT || a->fault == FAULT_STALL) && x->client_sse &&
+	       x->dialect->judge_end(x->endpoint, &a->facts) == FAULT_NONE &&
+	       (x->facts.choices == 1 || finished >= x->facts.choices);
 }
 
-void exchange_on_broken(struct exchange *x, mono_ms now)
+static void end_complete(struct exchange *x)
 {
-	struct attempt *a = &x->attempt;
+	struct buf last = BUF_INIT(4096);
 
-	close_record(x, a->fault, a->fault_text, now);
-	plan_report(x->plan, &x->pick, now, io_random(io_of(x)), a->fault, now - a->started_at,
-		    a->answer.retry_after_ms, a->answer.no_retry);
-	end_broken(x, a->fault);
+	x->dialect->write_end(x->endpoint, &x->so_far, &last);
+	x->bytes_out += buf_len(&last);
+	client_respond_data(x->client, buf_slice(&last));
+	buf_free(&last);
+	relay_end(x);
+}
+
+void exchange_on_broken(struct attempt *a, mono_ms now)
+{
+	struct exchange *x = a->x;
+	bool complete = is_complete(a);
+
+	report_fault(a, now);
+	x->lead = NULL;
+	x->broke = a->fault;
+	x->broke_at = now;
+	x->broke_said = a->answer;
+	x->so_far = a->facts;
+	attempt_free(a);
+	if (complete) {
+		end_complete(x);
+	} else if (resume_is_possible(x, x->broke)) {
+		enter(x, EXCHANGE_RESUMING);
+		exchange_try(x, now);
+	} else {
+		relay_end_broken(x, x->broke);
+	}
 }
 
 /* ---- what others tell --------------------------------------------------------------------- */
 
-/* Ends the running attempt, if there is one, because of something outside it. */
-static void stop_attempt(struct exchange *x, enum fault why, struct slice text, mono_ms now)
+void exchange_cancel_attempt(struct attempt *a, enum fault why, struct slice text, mono_ms now)
 {
-	if (x->state != EXCHANGE_TRYING && x->state != EXCHANGE_STREAMING)
-		return;
-	attempt_note_call(&x->attempt);
-	attempt_cancel(&x->attempt);
-	close_record(x, why, text, now);
+	must(attempt_runs(a));
+	attempt_note_call(a);
+	attempt_cancel(a);
+	close_record(a, why, text, now);
 	/* Whoever has been silent beyond its limit is to blame for that, whatever
 	 * it was that ended the waiting. */
-	if (x->attempt.overdue && x->attempt.first_token_at == MONO_NEVER)
-		plan_report(x->plan, &x->pick, now, io_random(io_of(x)), FAULT_SILENCE,
-			    now - x->attempt.started_at, -1, false);
+	if (a->overdue && !a->heard && a->first_token_at == MONO_NEVER)
+		plan_report(a->x->plan, &a->pick, now, io_random(io_of(a->x)), FAULT_SILENCE,
+			    now - a->started_at, -1, false);
 	else
-		plan_done(x->plan, &x->pick);
+		plan_done(a->x->plan, &a->pick);
+	attempt_free(a);
+}
+
+void exchange_stop_attempts(struct exchange *x, enum fault why, mono_ms now)
+{
+	struct slice text = why == FAULT_CLIENT_GONE ? S("the client left")
+						     : slice_of(fault_row(why)->text);
+
+	if (x->lead)
+		x->so_far = x->lead->facts;
+	x->lead = NULL;
+	if (attempt_runs(&x->first))
+		exchange_cancel_attempt(&x->first, why, text, now);
+	if (x->second && attempt_runs(x->second))
+		exchange_cancel_attempt(x->second, why, text, now);
 }
 
 static void on_client_gone(void *owner)
@@ -339,7 +517,7 @@ static void on_client_gone(void *owner)
 	struct exchange *x = owner;
 
 	x->client = NULL;
-	stop_attempt(x, FAULT_CLIENT_GONE, S("the client left"), io_now(io_of(x)));
+	exchange_stop_attempts(x, FAULT_CLIENT_GONE, io_now(io_of(x)));
 	exchange_end(x, FAULT_CLIENT_GONE);
 }
 
@@ -347,8 +525,8 @@ static void on_client_drained(void *owner)
 {
 	struct exchange *x = owner;
 
-	if (x->state == EXCHANGE_STREAMING)
-		attempt_pause(&x->attempt, false, io_now(io_of(x)));
+	if (x->lead)
+		attempt_pause(x->lead, false, io_now(io_of(x)));
 }
 
 const struct client_request_events exchange_client_events = {
@@ -358,15 +536,18 @@ const struct client_request_events exchange_client_events = {
 
 void exchange_stop(struct exchange *x, enum fault why)
 {
-	bool committed = x->state == EXCHANGE_STREAMING;
 	struct error_answer e = { .fault = why, .request_id = x->id, .retry_after_ms = -1 };
 
-	stop_attempt(x, why, slice_of(fault_row(why)->text), io_now(io_of(x)));
-	if (committed) {
-		end_broken(x, why);
+	exchange_stop_attempts(x, why, io_now(io_of(x)));
+	if (exchange_committed(x)) {
+		x->broke_said = (struct answer_facts){ .retry_after_ms = -1 };
+		relay_end_broken(x, why);
 		return;
 	}
-	answer_error(x, &e, SLICE_NONE);
+	if (x->warmed)
+		relay_end_error(x, &e);
+	else
+		answer_error(x, &e, SLICE_NONE);
 	exchange_end(x, why);
 }
 
@@ -395,6 +576,8 @@ void exchange_begin(struct exchange *x, const struct model_policy *model, struct
 	x->plan = plan_create(x->arena, model, x->facts.model, star, deadline);
 	x->deadline.fire = on_deadline;
 	x->pause.fire = on_pause_over;
+	ledger_init(&x->ledger, x->arena);
+	relay_warm_start(x, now);
 	io_timer_set(io_of(x), &x->deadline, deadline);
 	if (queue_is_behind(x))
 		queue_wait(x, LOBBY_ANY_PLACE, now);

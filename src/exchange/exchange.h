@@ -2,8 +2,10 @@
  *
  *   exchange.c   the conductor: plan, try, pause, try again, end
  *   queue.c      waiting for a place, in the lobby that all workers share
- *   attempt.c    one try of one target; its table of legal moves
+ *   hedge.c      a second attempt while the first keeps silent
+ *   resume.c     going on after the commit point; the seam (ledger.c)
  *   relay.c      towards the client: commit point, bytes, honest endings
+ *   attempt.c    one try of one target; its table of legal moves
  *   request.c    what goes to a backend: target, headers, body
  *   answer.c     what goes to the client: headers, errors
  */
@@ -13,6 +15,7 @@
 #include "base/list.h"
 #include "dialect/dialect.h"
 #include "exchange/exchanges.h"
+#include "exchange/ledger.h"
 #include "exchange/lobby.h"
 #include "route/plan.h"
 #include "wire/sse.h"
@@ -57,10 +60,12 @@ enum attempt_state { ATTEMPT_STATES(AS_ENUM) ATTEMPT_STATE_COUNT };
 struct attempt {
 	struct exchange *x;
 	enum attempt_state state;
+	unsigned number;              /* its place among the exchange's records */
 	struct pick pick;
 	struct upstream_call *call;   /* NULL once it is gone */
 	struct upstream_request request;
-	struct slice parts[DIALECT_BODY_PARTS];
+	struct slice parts[DIALECT_CHANGED_PARTS];
+	struct buf room;              /* what the request says differently from the client's */
 	struct buf headers;           /* the request's header lines */
 	struct slice target_text;
 	struct io_timer limit;        /* first token, whole answer, or idle: the state says which */
@@ -71,6 +76,10 @@ struct attempt {
 	size_t answer_header_count;
 	uint64_t answer_length;       /* CLIENT_LENGTH_UNKNOWN */
 	bool is_sse, is_raw;          /* an event stream; a body passed on without reading */
+	bool as_stream;               /* a whole answer, asked for as a stream */
+	bool heard;                   /* content has come, whether the client saw it or not */
+	enum resume_way way;          /* how it goes on with a broken answer; RESUME_NONE: it does not */
+	struct seam *seam;            /* arena; NULL unless it does */
 	bool answer_retold;           /* the client gets it in the other form (stream, whole) */
 	struct h1_head *judged_head;  /* kept for judge_answer() while COLLECTING; arena */
 	struct sse sse;
@@ -85,12 +94,25 @@ struct attempt {
 	struct answer_facts answer;   /* of judged answers and in-band errors; arena */
 	struct slice error_body;      /* an upstream's JSON error as it came; arena; may be empty */
 	struct usage usage;
+	unsigned tokens;              /* content-bearing pieces heard, a floor for tokens */
 	struct slice finish_reason;
 };
 
-/* Starts a try for `pick`, whose place on the target has been taken. Zeroes and
- * fills `a`. What follows is told through exchange_on_*(). */
-void attempt_start(struct attempt *a, struct exchange *x, const struct pick *pick, mono_ms now);
+/* How a try is to be made. */
+struct attempt_plan {
+	const struct pick *pick;      /* copied; its place on the target has been taken */
+	unsigned number;
+	bool as_stream;
+	enum resume_way way;
+};
+
+/* Starts a try. Zeroes and fills `a`. What follows is told through
+ * exchange_on_*(). False, with nothing begun: the request cannot be written
+ * that way. */
+MUST_USE bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_plan *plan,
+			    mono_ms now);
+/* Has it begun and not ended? */
+bool attempt_runs(const struct attempt *a);
 /* Ends it from outside (client gone, deadline); nothing is told. Fine in any
  * state. */
 void attempt_cancel(struct attempt *a);
@@ -108,7 +130,8 @@ const char *attempt_state_name(enum attempt_state s);
 	X(QUEUED)       /* waits for a place: the model is full */     \
 	X(TRYING)       /* an attempt runs; the client has seen nothing */ \
 	X(PAUSING)      /* between two attempts */                     \
-	X(STREAMING)    /* past the commit point */                    \
+	X(STREAMING)    /* past the commit point: an attempt gives */  \
+	X(RESUMING)     /* past it, and nobody gives: the next is tried, or paused for */ \
 	X(ENDED)
 #define AS_ENUM(s) EXCHANGE_##s,
 enum exchange_state { EXCHANGE_STATES(AS_ENUM) EXCHANGE_STATE_COUNT };
@@ -138,8 +161,28 @@ struct exchange {
 	const struct model_policy *model;
 
 	struct plan *plan;
-	struct pick pick;             /* of the running attempt, or the one paused for */
-	struct attempt attempt;
+	struct pick pick;             /* of the attempt begun last, or the one paused for */
+	struct attempt first, *second;        /* at most two run at once; the second by need, arena */
+	struct attempt *lead;         /* the one that gives to the client; NULL: none */
+	bool whole_upstream;          /* asking for a stream on the client's behalf was refused */
+	bool replay_only;             /* for the next attempt: its target refused the text so far */
+
+	/* What the client has, while it may go on elsewhere. */
+	struct ledger ledger;
+	bool may_resume;
+	struct event_identity identity;       /* arena */
+	bool identity_known, client_sse;
+	unsigned resumes;
+	enum fault broke;             /* the last break */
+	mono_ms broke_at;
+	struct answer_facts broke_said;
+	struct stream_facts so_far;
+
+	bool hedged, hedge_won;
+	struct io_timer hedge, warm;
+	mono_ms sent_at;              /* the client's last byte */
+	bool warmed;                  /* the head went out before there was an answer */
+
 	struct attempt_record *records;
 	struct answer_facts *answers; /* of the same attempts: what upstreams said */
 	struct slice *error_bodies;
@@ -149,6 +192,7 @@ struct exchange {
 	struct lobby_guest guest;     /* in its model's waiting room */
 	struct io_timer queue_limit;
 	mono_ms queued_at, runs_since;        /* MONO_NEVER: it does not */
+	enum priority priority;
 	int64_t queued_ms;            /* in all, before queued_at */
 	int64_t client_timeout_ms;    /* how long the client will wait; 0: it did not say */
 	mono_ms deadline_at;
@@ -156,28 +200,98 @@ struct exchange {
 	int64_t retry_after_ms;       /* where it was shed */
 
 	enum fault fault;             /* how it ended; FAULT_NONE: well */
+	struct usage usage;           /* of all attempts that ended */
+	int64_t untold_tokens;        /* heard from attempts that never told their usage */
+	struct slice finish_reason, served_model, served_target;
+	bool served_fallback;
 	mono_ms started_at, committed_at;
 	int64_t wall_ms;
 	uint64_t bytes_in, bytes_out;
 	int status_sent;              /* 0: nothing yet */
 };
 
-/* Told by the running attempt; each ends with the attempt in the state named. */
-void exchange_on_commit(struct exchange *x, mono_ms now);                 /* about to give content */
-void exchange_on_data(struct exchange *x, struct slice bytes);            /* after it */
-void exchange_on_done(struct exchange *x, mono_ms now);                   /* DONE */
-void exchange_on_failed(struct exchange *x, mono_ms now);                 /* FAILED */
-void exchange_on_broken(struct exchange *x, mono_ms now);                 /* BROKEN */
+/* Told by a running attempt; each ends with it in the state named, and it may be
+ * gone on return. */
+void exchange_on_heard(struct attempt *a, mono_ms now);                /* first content has come */
+void exchange_on_commit(struct attempt *a, struct slice data, mono_ms now); /* about to give content; an
+									* event's data, or empty */
+/* An attempt that goes on is about to give what the client does not have. */
+void exchange_on_resumed(struct attempt *a, mono_ms now);
+void exchange_on_done(struct attempt *a, mono_ms now);                 /* DONE */
+void exchange_on_failed(struct attempt *a, mono_ms now);               /* FAILED */
+void exchange_on_broken(struct attempt *a, mono_ms now);               /* BROKEN */
 /* Is there anything else to try? Silence is not punished where there is not. */
-bool exchange_has_other(struct exchange *x);
+bool exchange_has_other(struct attempt *a, mono_ms now);
+
+/* ---- relay.c ------------------------------------------------------------------------ */
+
+/* Bytes for the client, past the commit point. */
+void relay_bytes(struct attempt *a, struct slice bytes);
+/* The same for an event that was judged: the ledger notes it. */
+void relay_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
+		 const struct event_facts *facts);
+/* At the commit point: who serves, what can be resumed, the head. */
+void relay_begin(struct attempt *a, struct slice data, mono_ms now);
+/* A complete answer has been given. */
+void relay_end(struct exchange *x);
+/* One honest ending past the commit point: an event where the client reads
+ * events, a broken connection where it reads a body. */
+void relay_end_broken(struct exchange *x, enum fault why);
+/* The ledger notes an event that has gone to the client. */
+void relay_note(struct attempt *a, struct arena *scratch, const struct event_facts *facts);
+/* The last word to a client that has a head but no content: an error event. */
+void relay_end_error(struct exchange *x, const struct error_answer *e);
+/* Starts what keeps a waiting client's connection warm, if the model wants it. */
+void relay_warm_start(struct exchange *x, mono_ms now);
+
+/* ---- resume.c ------------------------------------------------------------------------- */
+
+/* May what broke with `why` go on elsewhere? */
+bool resume_is_possible(const struct exchange *x, enum fault why);
+/* How the target of x->pick is to be asked; RESUME_NONE: not at all. */
+enum resume_way resume_way_for(const struct exchange *x);
+/* "replay", "prefill" ...; static. */
+const char *resume_way_name(enum resume_way way);
+/* An event of an attempt that goes on: what is new of it goes to the client.
+ * False: the attempt has ended. */
+bool resume_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
+		  const struct event_facts *facts);
+/* The attempt is complete: tells what was held back. False: it has ended, since
+ * it had not told all that the client has. */
+bool resume_finish(struct attempt *a);
+/* Tokens of earlier attempts, to be added to usage that a later one tells. */
+void resume_spent(const struct exchange *x, int64_t *input, int64_t *output);
+
+/* ---- hedge.c --------------------------------------------------------------------------- */
+
+/* The first attempt has begun: a second may follow it. */
+void hedge_arm(struct exchange *x, const struct attempt *first, mono_ms now);
+/* `a` has been heard first: others are cancelled. */
+void hedge_settle(struct attempt *a, mono_ms now);
+
+/* ---- exchange.c, for these three ----------------------------------------------------------- */
+
+/* Begins an attempt for x->pick, whose place has been taken. False: it could not
+ * be written; the place has been given back. */
+MUST_USE bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now);
+/* Ends one from outside; nothing is told. */
+void exchange_cancel_attempt(struct attempt *a, enum fault why, struct slice text, mono_ms now);
+/* Cancels what runs; the records say why. */
+void exchange_stop_attempts(struct exchange *x, enum fault why, mono_ms now);
+/* Attempts under way. */
+unsigned exchange_running(const struct exchange *x);
+/* Past the commit point? Then the client's status is fixed. */
+bool exchange_committed(const struct exchange *x);
 
 /* ---- request.c -------------------------------------------------------------------- */
 
 /* Copies of the client's headers that may go to a backend: no hop-by-hop ones,
  * no credentials, nothing that tells of the client's network or of ours. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head);
-/* Fills in a->request for its pick. */
-void request_build(struct attempt *a);
+/* Fills in a->request for its pick and way. False: it cannot be asked that way. */
+MUST_USE bool request_build(struct attempt *a);
+/* Is the whole answer the client wants better asked for as a stream here? */
+bool request_wants_stream(const struct exchange *x);
 
 /* ---- answer.c ---------------------------------------------------------------------- */
 
@@ -192,7 +306,7 @@ void answer_error(struct exchange *x, const struct error_answer *e, struct slice
  * were missing. Fills *e and *body (see answer_error()); exchange's arena. */
 void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct error_answer *e,
 			 struct slice *body);
-/* The error of the running attempt, which broke after the commit point. */
+/* The error of an answer that broke after the commit point (x->broke_said). */
 void answer_broken_error(struct exchange *x, enum fault why, struct error_answer *e);
 /* Answers an error before there is an exchange (key, path). `allow`: the
  * methods that would fit, for a 405; NULL otherwise. */

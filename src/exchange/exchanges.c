@@ -287,6 +287,7 @@ static void on_request(void *owner, struct client_conn *c, const struct h1_head 
 		end_with(x, &e);
 		return;
 	}
+	explain_read(x, head, model);
 	exchange_begin(x, model, star);
 }
 

@@ -204,7 +204,7 @@ static bool replay_pieces(struct seam *s, struct ledger *l, struct arena *scratc
 		append(l, channel_of(l, s->texts[i].choice, s->texts[i].call, s->texts[i].name),
 		       s->texts[i].text);
 	}
-	return !l->lost;
+	return true;
 }
 
 /* ---- continuations -------------------------------------------------------------- */
@@ -282,7 +282,7 @@ static bool hear(struct seam *s, struct ledger *l, struct channel *c, struct sli
 	if (s->decided) {
 		tell(s, c, text);
 		append(l, c, text);
-		return !l->lost;
+		return true;
 	}
 	if (!buf_append(&s->held, text))
 		return false;
@@ -293,7 +293,7 @@ static bool hear(struct seam *s, struct ledger *l, struct channel *c, struct sli
 	s->decided = true;
 	tell(s, c, slice_from(held, repeat));
 	append(l, c, slice_from(held, repeat));
-	return !l->lost;
+	return true;
 }
 
 static bool continue_pieces(struct seam *s, struct ledger *l, struct arena *scratch,
@@ -329,7 +329,7 @@ static bool continue_pieces(struct seam *s, struct ledger *l, struct arena *scra
 		return false;
 	if (!was_decided)
 		*whole = false;
-	return !l->lost;
+	return true;
 }
 
 /* ---- both ---------------------------------------------------------------------------- */
@@ -360,6 +360,11 @@ enum seam_verdict seam_feed(struct seam *s, struct ledger *l, struct arena *scra
 		buf_free(&s->held);     /* the texts of the last event have been told */
 	s->text_count = 0;
 	s->mute_finished = l->finished;
+	/* What is no longer kept need not be compared where it is all new anyway. */
+	if ((event->pieces_lost || l->lost) && s->passed && seam_caught_up(l)) {
+		ledger_free(l);
+		return SEAM_PASS;
+	}
 	if (event->pieces_lost || l->lost || !pieces(s, l, scratch, event, &whole) ||
 	    !finishes_heard(l, event->finished))
 		return SEAM_DIFFERS;
@@ -369,7 +374,7 @@ enum seam_verdict seam_feed(struct seam *s, struct ledger *l, struct arena *scra
 	if (s->text_count == 0 && !fresh) {
 		/* Empty chunks, roles: of use only behind something new. */
 		if (event->piece_count || event->finished || !s->passed)
-			return event->usage.known ? SEAM_RETELL : SEAM_SWALLOW;
+			return SEAM_SWALLOW;
 		return SEAM_PASS;
 	}
 	l->tokens += s->text_count ? event->tokens : 0;
@@ -377,9 +382,18 @@ enum seam_verdict seam_feed(struct seam *s, struct ledger *l, struct arena *scra
 	return whole ? SEAM_PASS : SEAM_RETELL;
 }
 
-bool seam_caught_up(const struct seam *s, const struct ledger *l)
+void seam_end(struct seam *s, struct ledger *l)
 {
-	(void)s;
+	struct channel *plain = plain_channel(l);
+
+	s->text_count = 0;
+	s->mute_finished = 0;
+	if (s->kind != SEAM_REPLAY && !s->decided && plain && buf_len(&s->held))
+		hear(s, l, plain, SLICE_NONE, true);
+}
+
+bool seam_caught_up(const struct ledger *l)
+{
 	for (const struct channel *c = l->channels; c; c = c->next)
 		if (c->heard < buf_len(&c->text))
 			return false;

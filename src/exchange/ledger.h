@@ -79,11 +79,14 @@ void seam_init(struct seam *s, struct ledger *l, enum seam_kind kind);
 void seam_free(struct seam *s);
 /* Judges one event of the continuation and notes in the ledger what will go to
  * the client. s->texts lie in `scratch` or the seam and hold until the next
- * event. `usage_only_after`: an event with neither text nor finish is new once
- * something new was told. */
+ * event. What says neither text nor why the answer ends (roles, usage) is new
+ * once something new was told. */
 enum seam_verdict seam_feed(struct seam *s, struct ledger *l, struct arena *scratch,
 			    const struct event_facts *event);
-/* The continuation is complete: has it told all that the client has? */
-bool seam_caught_up(const struct seam *s, const struct ledger *l);
+/* The continuation is complete: what was held back is new after all, and in
+ * s->texts. */
+void seam_end(struct seam *s, struct ledger *l);
+/* Has it told all that the client has? */
+bool seam_caught_up(const struct ledger *l);
 
 #endif

@@ -27,7 +27,7 @@ static void give_up(struct exchange *x, enum shed why, mono_ms now)
 	log_line(x->all->setup.log, LOG_INFO, "shed",
 		 "id=%.*s model=%.*s reason=%s priority=%s waited_ms=%lld retry_after_ms=%lld",
 		 SLICE_ARG(x->id), SLICE_ARG(x->model->name), shed_name(why),
-		 priority_name(x->guest.waiter.priority), (long long)x->queued_ms,
+		 priority_name(x->priority), (long long)x->queued_ms,
 		 (long long)x->retry_after_ms);
 	exchange_give_up(x, true, now);
 }
@@ -109,7 +109,8 @@ void queue_init(struct exchange *x, const struct h1_head *head)
 	x->queued_at = x->runs_since = MONO_NEVER;
 	x->queue_limit.fire = on_timer;
 	x->guest.on_called = on_called;
-	x->guest.waiter.priority = admit_priority(x->who, h1_get(head, S("x-backstay-priority")));
+	x->priority = admit_priority(x->who, h1_get(head, S("x-backstay-priority")));
+	x->guest.waiter.priority = x->priority;
 	x->guest.waiter.key = slice_hash(key, 0);
 	x->client_timeout_ms = admit_timeout_ms(h1_get(head, S("x-request-timeout")));
 }
@@ -140,6 +141,9 @@ void queue_wait(struct exchange *x, uint64_t places, mono_ms now)
 		return;
 	}
 	stop_running(x, now);
+	/* Half an answer is lost work: it goes on before others begin. */
+	if (exchange_committed(x))
+		x->guest.waiter.priority = PRIORITY_HIGH;
 	x->guest.waiter.deadline = x->deadline_at;
 	x->guest.waiter.wait_max_ms = wait_left_ms(x);
 	verdict = lobby_enter(x->all->desk, x->model->room, &x->guest, x->model->queue.length, now);
@@ -148,7 +152,7 @@ void queue_wait(struct exchange *x, uint64_t places, mono_ms now)
 		return;
 	}
 	log_line(x->all->setup.log, LOG_DEBUG, "queued", "id=%.*s model=%.*s priority=%s",
-		 SLICE_ARG(x->id), SLICE_ARG(x->model->name), priority_name(x->guest.waiter.priority));
+		 SLICE_ARG(x->id), SLICE_ARG(x->model->name), priority_name(x->priority));
 	x->queued_at = now;
 	exchange_queued(x);
 	set_timer(x, now);

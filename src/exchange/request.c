@@ -106,27 +106,64 @@ static struct slice target_text(const struct attempt *a)
 			    any ? "?" : "", SLICE_ARG(x->query), both ? "&" : "", SLICE_ARG(own));
 }
 
-void request_build(struct attempt *a)
+/* Answers this long come soon enough whole. */
+#define SHORT_ANSWER_TOKENS 256
+
+bool request_wants_stream(const struct exchange *x)
+{
+	bool known = x->endpoint->kind == ENDPOINT_CHAT || x->endpoint->kind == ENDPOINT_COMPLETIONS;
+
+	if (x->facts.stream || !known || x->whole_upstream || x->facts.model_place != MODEL_IN_JSON)
+		return false;
+	switch (x->model->stream_upstream) {
+	case STREAM_UPSTREAM_OFF:
+		return false;
+	case STREAM_UPSTREAM_ON:
+		return true;
+	case STREAM_UPSTREAM_AUTO:
+		break;
+	}
+	return x->pick.target->backend->known_to_stream &&
+	       (x->facts.max_tokens < 0 || x->facts.max_tokens > SHORT_ANSWER_TOKENS);
+}
+
+/* The body's parts; 0: it cannot be said that way. */
+static size_t write_body(struct attempt *a)
 {
 	struct exchange *x = a->x;
-	/* A GET for the client's HEAD: its answer can be judged like any other. */
-	struct slice method = slice_eq(x->method, S("HEAD")) ? S("GET") : x->method;
-	bool has_body = !slice_eq(method, S("GET")) &&
-			(!slice_eq(method, S("DELETE")) || buf_len(&x->body) > 0);
+	bool rest_only = a->way != RESUME_NONE && a->way != RESUME_REPLAY;
+	struct request_changes changes = {
+		.model = a->pick.upstream_model,
+		.as_stream = a->as_stream,
+		.way = a->way,
+		.sent = rest_only ? ledger_plain_text(&x->ledger) : SLICE_NONE,
+		.tokens_sent = x->ledger.tokens,
+	};
+
+	if (!a->as_stream && !rest_only)
+		return dialect_splice_model(x->arena, &x->facts, buf_slice(&x->body), changes.model,
+					    a->parts);
+	return a->pick.target->backend->dialect->change_request(&x->facts, buf_slice(&x->body), &changes,
+							       &a->room, a->parts);
+}
+
+bool request_build(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	bool has_body = !slice_eq(x->method, S("GET")) && !slice_eq(x->method, S("HEAD")) &&
+			(!slice_eq(x->method, S("DELETE")) || buf_len(&x->body) > 0);
 
 	write_headers(a);
 	a->target_text = target_text(a);
 	a->request = (struct upstream_request){
-		.method = method,
+		.method = x->method,
 		.target = a->target_text,
 		.headers = buf_slice(&a->headers),
 		.body = a->parts,
-		.body_parts = has_body
-			? dialect_splice_model(x->arena, &x->facts, buf_slice(&x->body),
-					       a->pick.upstream_model, a->parts)
-			: 0,
+		.body_parts = has_body ? write_body(a) : 0,
 		.has_body = has_body,
 		.fresh = !x->endpoint->may_retry,
 		.body_max = UINT64_MAX,
 	};
+	return !has_body || a->request.body_parts > 0;
 }

@@ -19,7 +19,8 @@
  *
  * Answers depend on the seed and the conversation only, neither on the model
  * nor on the mock's name: two mocks with one seed say the same words. A
- * conversation that ends with an assistant message is continued from there. */
+ * conversation that ends with an assistant message is continued from there, and
+ * so is what stands behind the first line of a completion's prompt. */
 #ifndef BACKSTAY_MOCK_MOCK_H
 #define BACKSTAY_MOCK_MOCK_H
 

@@ -64,6 +64,28 @@ static void read_messages(struct mock *mock, struct slice messages, bool texts, 
 		t->last_user = content_text(mock, json_member(user, S("content")));
 }
 
+/* A prompt: its first line is what was asked, what follows is an answer begun. */
+static void read_prompt(struct mock *mock, struct slice raw, struct talk *t)
+{
+	size_t at = slice_find_slice(raw, S("\\n"));
+	struct buf *out = &mock->scratch;
+	struct slice begun;
+
+	t->hash = slice_hash(raw, t->hash);
+	if (at == SLICE_NOT_FOUND || at + 3 >= raw.len)
+		return;
+	buf_clear(out);
+	buf_put(out, slice_sub(raw, 0, at + 2));
+	buf_puts(out, "\"");
+	t->hash = slice_hash(buf_slice(out), mock->options.seed);
+	buf_clear(out);
+	buf_puts(out, "\"");
+	buf_put(out, slice_from(raw, at + 2));
+	begun = arena_copy(mock_arena(mock), buf_slice(out));
+	buf_clear(out);
+	t->prefill = json_string(mock_arena(mock), begun);
+}
+
 static struct talk read_talk(struct mock *mock, const struct mock_request *r)
 {
 	struct talk t = { .hash = mock->options.seed };
@@ -76,7 +98,10 @@ static struct talk read_talk(struct mock *mock, const struct mock_request *r)
 		read_messages(mock, r->conversation, texts, &t);
 		return t;
 	}
-	t.hash = slice_hash(r->conversation, t.hash);
+	if (r->endpoint == MOCK_COMPLETIONS && json_type_of(r->conversation) == JSON_STRING)
+		read_prompt(mock, r->conversation, &t);
+	else
+		t.hash = slice_hash(r->conversation, t.hash);
 	t.ends_with_user = true;
 	if (texts)
 		t.last_user = json_string(mock_arena(mock), r->conversation);

@@ -17,9 +17,10 @@ struct attempt_record {
 	int64_t first_token_ms;       /* after the attempt's start; -1: none came */
 	unsigned stale_replays;       /* stale pooled connections replaced unseen */
 	struct slice text;            /* what exactly went wrong; may be empty */
+	const char *kind;             /* "": a plain try; "hedge"; "replay", "prefill" ...: how it resumed */
 };
 
-enum degraded { DEGRADED_NO, DEGRADED_FALLBACK };
+enum degraded { DEGRADED_NO, DEGRADED_FALLBACK, DEGRADED_RESUMED };
 
 struct exchange_record {
 	struct slice request_id;
@@ -33,7 +34,9 @@ struct exchange_record {
 	int status;                   /* sent to the client; 499: it was gone before */
 	enum fault fault;             /* FAULT_NONE: a complete answer */
 	bool committed;               /* content had reached the client */
-	enum degraded degraded;
+	enum degraded degraded;       /* the last that befell it */
+	unsigned resumes;             /* times that a broken stream went on */
+	bool hedged, hedge_won;       /* a second attempt was begun; it served */
 	const struct attempt_record *attempts;
 	size_t attempt_count;
 	bool usage_known;
@@ -48,7 +51,7 @@ struct exchange_record {
 	enum shed shed;               /* why it got none */
 };
 
-/* "fallback", or "" for DEGRADED_NO. Static. */
+/* "fallback", "resumed", or "" for DEGRADED_NO. Static. */
 const char *degraded_name(enum degraded d);
 
 #endif

@@ -33,6 +33,8 @@ struct backend_policy {
 	bool lacks_said;              /* the next one is the config's word */
 	unsigned lacks;               /* see target_policy */
 	int64_t context_window;       /* tokens; 0: not said */
+	int resume;                   /* enum resume_way, for targets that do not say */
+	bool known_to_stream;         /* one of the well-known APIs, all of which stream */
 	unsigned min_in_flight;       /* floor of the limit that adapts; 0: it does not */
 };
 

@@ -53,7 +53,7 @@ static const struct {
 	  "a silent target is never asked again in the same exchange" },
 	{ FAULT_STALL, 504, AGAIN_NEVER, ELSEWHERE_RESUME, BLAME_TARGET,
 	  "after the commit point there is only resume: stall" },
-	{ FAULT_CUT, 502, AGAIN_NEVER, ELSEWHERE_RESUME, BLAME_TARGET,
+	{ FAULT_CUT, 502, AGAIN_IF_LAST, ELSEWHERE_RESUME, BLAME_TARGET,
 	  "after the commit point there is only resume: cut" },
 	{ FAULT_CONTEXT, 400, AGAIN_NEVER, ELSEWHERE_LARGER, BLAME_NOBODY,
 	  "too long a request only fits a larger window" },

@@ -119,9 +119,8 @@ static const struct row key_rows[] = {
 	  "model" },
 	{ "backends: {o: {url: http://h/v1, api_key: x}}\n" M,
 	  "1:34: \"api_key\" is no key of a backend; write \"key\"" },
-	{ B "models: {m: {targets: [o], hedge: {after: 1s}}}\n",
-	  "2:28: unknown key \"hedge\" in a model; known keys here: targets, balance, fallbacks, timeouts, "
-	  "retry" },
+	{ B M "log: {colour: red}\n",
+	  "3:7: unknown key \"colour\" in log; known keys here: level, access" },
 	{ B M "limits: 5\n",
 	  "3:9: limits must be a mapping of keys, not a single value; see docs/config.md for its keys" },
 	{ B M "limits:\n",
@@ -166,8 +165,19 @@ static const struct row value_rows[] = {
 	{ B M "log: {level: wran}\n", "3:14: unknown level \"wran\"; did you mean \"warn\"?" },
 	{ B M "log: {access: on}\n",
 	  "3:15: \"access\": \"on\" does not say where to; write stdout, stderr, off or a path" },
-	{ B M "defaults: {balance: least_latency}\n",
-	  "3:21: unknown balance \"least_latency\"; write one of: round_robin, least_in_flight" },
+	{ B M "defaults: {balance: fastest}\n",
+	  "3:21: unknown balance \"fastest\"; write one of: round_robin, least_in_flight, "
+	  "least_latency, prefix_affinity" },
+	{ B M "defaults: {balance: least_latancy}\n",
+	  "3:21: unknown balance \"least_latancy\"; did you mean \"least_latency\"?" },
+	{ B M "defaults: {breaker: {rate: 50}}\n",
+	  "3:28: \"rate\": \"50\" needs a percent sign; such as 50%" },
+	{ B M "defaults: {ejection: {share: 200%}}\n",
+	  "3:30: \"share\": \"200%\" is above 100%; write a smaller number" },
+	{ "backends: {o: {url: http://h/v1, capabilities: [tools, pictures]}}\n" M,
+	  "1:56: unknown capabilities \"pictures\"; write one of: tools, images, audio, json_schema, stream" },
+	{ "backends: {o: {url: http://h/v1, capabilities: tools}}\n" M,
+	  "1:48: \"capabilities\" needs a list, as in capabilities: [tools, stream]" },
 };
 
 static void values_need_their_units_and_ranges(void **state)

@@ -282,6 +282,46 @@ static void the_models_arrive(void **state)
 	drop(c);
 }
 
+static void what_is_said_of_health_arrives(void **state)
+{
+	struct config *c = parse(
+		"backends:\n"
+		"  o: {url: http://h/v1, capabilities: [tools, stream], context_window: 8000}\n"
+		"  p: {url: http://p/v1}\n"
+		"defaults: {breaker: {faults: 5, rate: 25.5%}, ejection: {share: 30%}, sticky: X-User}\n"
+		"models:\n"
+		"  m:\n"
+		"    targets: [{backend: o, capabilities: [images], context_window: 9000}, o/x, p/gpt-4, p/new]\n"
+		"    balance: prefix_affinity\n"
+		"    breaker: {open: 1s, rate: 0%}\n"
+		"    retry: {budget: 12.5%}\n"
+		"    sticky: off\n"
+		"  n: [o]\n");
+	const struct model_policy *m = &c->models[0], *n = &c->models[1];
+
+	(void)state;
+	assert_int_equal(m->balance, BALANCE_PREFIX_AFFINITY);
+	assert_int_equal(m->breaker.faults_in_row, 5);
+	assert_int_equal(m->breaker.rate_min, 0);
+	assert_int_equal(m->breaker.open_ms, 1000);
+	assert_int_equal(m->breaker.open_max_ms, 15000);
+	assert_int_equal(m->retry.budget_milli, 12500);
+	assert_int_equal(m->ejection.share_percent, 30);
+	assert_int_equal(m->sticky.len, 0);
+	assert_int_equal(n->breaker.rate_percent, 26);
+	assert_int_equal(n->breaker.rate_min, 10);
+	assert_text(n->sticky, "x-user");
+	assert_int_equal(m->targets[0].lacks, CAN_ALL & ~(unsigned)CAN_IMAGES);
+	assert_int_equal(m->targets[0].context_window, 9000);
+	assert_int_equal(m->targets[1].lacks, CAN_ALL & ~(unsigned)(CAN_TOOLS | CAN_STREAM));
+	assert_int_equal(m->targets[1].context_window, 8000);
+	assert_int_equal(m->targets[2].lacks, CAN_IMAGES | CAN_AUDIO | CAN_SCHEMA);
+	assert_int_equal(m->targets[2].context_window, 8192);
+	assert_int_equal(m->targets[3].lacks, 0);
+	assert_int_equal(m->targets[3].context_window, 0);
+	drop(c);
+}
+
 static void the_mocks_arrive(void **state)
 {
 	static const char *const args[] = {
@@ -426,6 +466,7 @@ int main(void)
 		cmocka_unit_test(the_server_s_keys_arrive),
 		cmocka_unit_test(the_backends_arrive),
 		cmocka_unit_test(the_models_arrive),
+		cmocka_unit_test(what_is_said_of_health_arrives),
 		cmocka_unit_test(the_mocks_arrive),
 		cmocka_unit_test(a_full_name_wins_over_patterns_and_a_longer_pattern_over_a_shorter),
 		cmocka_unit_test(a_misspelt_model_has_a_nearest_one),

@@ -97,11 +97,58 @@ static void a_head_is_not_needed(void **state)
 		S("{\"error\":{\"details\":[{\"retryDelay\":\"2s\"}]}}"), NOW_MS), 2000);
 }
 
+/* ---- how much more it will take -------------------------------------------- */
+
+static const struct {
+	const char *headers;
+	struct dialect_room requests, tokens;
+	const char *says;
+} room_rows[] = {
+	{ "", { -1, -1, -1 }, { -1, -1, -1 }, "nothing said" },
+	{ "x-ratelimit-limit-requests: 60\nx-ratelimit-remaining-requests: 59\n"
+	  "x-ratelimit-reset-requests: 1s\nx-ratelimit-limit-tokens: 150000\n"
+	  "x-ratelimit-remaining-tokens: 149984\nx-ratelimit-reset-tokens: 6m0s",
+	  { 60, 59, 1000 }, { 150000, 149984, 360000 }, "OpenAI's six" },
+	{ "anthropic-ratelimit-requests-limit: 50\nanthropic-ratelimit-requests-remaining: 0\n"
+	  "anthropic-ratelimit-requests-reset: 2026-11-23T14:00:30Z",
+	  { 50, 0, 30000 }, { -1, -1, -1 }, "Anthropic's, with a time of day" },
+	{ "anthropic-ratelimit-tokens-remaining: 7000\n"
+	  "anthropic-ratelimit-tokens-reset: 2026-11-23T14:00:01.500Z",
+	  { -1, -1, -1 }, { -1, 7000, 1000 }, "no limit, and fractions" },
+	{ "ratelimit-limit: 10\nratelimit-remaining: 3\nratelimit-reset: 20",
+	  { 10, 3, 20000 }, { -1, -1, -1 }, "the plain ones, in seconds" },
+	{ "x-ratelimit-remaining-requests: 5", { -1, 5, -1 }, { -1, -1, -1 }, "no reset" },
+	{ "x-ratelimit-remaining-requests: many\nx-ratelimit-reset-requests: 1s",
+	  { -1, -1, -1 }, { -1, -1, -1 }, "words" },
+	{ "anthropic-ratelimit-requests-remaining: 1\n"
+	  "anthropic-ratelimit-requests-reset: 2026-13-23T14:00:30Z",
+	  { -1, 1, -1 }, { -1, -1, -1 }, "no such month" },
+};
+
+static bool same_room(const struct dialect_room *a, const struct dialect_room *b)
+{
+	return a->limit == b->limit && a->left == b->left && a->full_in_ms == b->full_in_ms;
+}
+
+static void rooms_are_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(room_rows); i++) {
+		struct dialect_room requests, tokens;
+		struct h1_head head = head_of(room_rows[i].headers);
+
+		dialect_rate_rooms(&head, NOW_MS, &requests, &tokens);
+		row_holds(same_room(&requests, &room_rows[i].requests), room_rows[i].says);
+		row_holds(same_room(&tokens, &room_rows[i].tokens), room_rows[i].says);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hints_are_read_in_every_form),
 		cmocka_unit_test(a_head_is_not_needed),
+		cmocka_unit_test(rooms_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,84 @@
+/* hedge.c: a second attempt on another target while the first keeps silent. The
+ * one that is heard first serves; the other is cancelled at once. */
+#include "exchange/exchange.h"
+
+#include "base/check.h"
+#include "route/target.h"
+
+static struct io *io_of(const struct exchange *x)
+{
+	return x->all->setup.io;
+}
+
+static struct attempt *running(struct exchange *x)
+{
+	if (attempt_runs(&x->first))
+		return &x->first;
+	return x->second && attempt_runs(x->second) ? x->second : NULL;
+}
+
+/* Another target of the same model that can be asked now. A fallback model is
+ * not what a hedge is for: its answer would be a worse one. */
+static bool choose(struct exchange *x, mono_ms now, struct pick *pick)
+{
+	if (plan_next(x->plan, now, io_random(io_of(x)), pick) != PLAN_GO || pick->at > now)
+		return false;
+	if (!pick->is_fallback && !pick->probe && !pick->forced)
+		return true;
+	plan_done(x->plan, pick);
+	return false;
+}
+
+static void on_hedge(struct io_timer *timer, mono_ms now)
+{
+	struct exchange *x = CONTAINER_OF(timer, struct exchange, hedge);
+	const struct hedge_policy *policy = &x->model->hedge;
+	struct attempt *a = running(x);
+	struct pick pick;
+
+	if (x->state != EXCHANGE_TRYING || exchange_running(x) != 1 || a->heard ||
+	    x->attempts >= x->model->retry.max_attempts || !plan_has_other(x->plan, &a->pick, now))
+		return;
+	if (!model_take_hedge(x->model, policy->budget_milli, now)) {
+		log_line(x->all->setup.log, LOG_DEBUG, "hedge_refused", "id=%.*s model=%.*s",
+			 SLICE_ARG(x->id), SLICE_ARG(x->model->name));
+		return;
+	}
+	if (!choose(x, now, &pick))
+		return;
+	x->pick = pick;
+	x->hedged = true;
+	log_line(x->all->setup.log, LOG_INFO, "hedge_begun", "id=%.*s slow=%.*s target=%.*s after_ms=%lld",
+		 SLICE_ARG(x->id), SLICE_ARG(a->pick.target->name), SLICE_ARG(pick.target->name),
+		 (long long)(now - a->started_at));
+	must(exchange_begin_attempt(x, "hedge", now));
+}
+
+void hedge_arm(struct exchange *x, const struct attempt *first, mono_ms now)
+{
+	const struct hedge_policy *policy = &x->model->hedge;
+	int64_t after_ms = -1;
+
+	if (!policy->on || !x->endpoint->may_retry || x->endpoint->kind == ENDPOINT_PASS ||
+	    !(x->facts.stream || first->as_stream))
+		return;
+	model_feed_hedge(x->model, policy->budget_milli, now);
+	if (policy->after_p95)
+		after_ms = target_first_token_p95_ms(first->pick.target->state, now);
+	if (after_ms < 0)
+		after_ms = policy->after_ms;
+	x->hedge.fire = on_hedge;
+	io_timer_set(io_of(x), &x->hedge, mono_after(now, after_ms));
+}
+
+void hedge_settle(struct attempt *a, mono_ms now)
+{
+	struct exchange *x = a->x;
+	struct attempt *other = a == &x->first ? x->second : &x->first;
+
+	io_timer_clear(io_of(x), &x->hedge);
+	if (!other || !attempt_runs(other))
+		return;
+	x->hedge_won = a->number > other->number;
+	exchange_cancel_attempt(other, FAULT_OUTRUN, S("another attempt was heard first"), now);
+}

@@ -1,0 +1,172 @@
+/* relay.c: towards the client: the commit point, bytes, honest endings, and
+ * comments for those who wait long. */
+#include "exchange/exchange.h"
+
+#include "base/check.h"
+#include "exchange/conductor.h"
+
+static struct io *io_of(const struct exchange *x)
+{
+	return x->all->setup.io;
+}
+
+/* ---- bytes ------------------------------------------------------------------------ */
+
+static void send(struct exchange *x, struct slice bytes)
+{
+	x->bytes_out += bytes.len;
+	x->sent_at = io_now(io_of(x));
+	client_respond_data(x->client, bytes);
+}
+
+void relay_bytes(struct attempt *a, struct slice bytes)
+{
+	struct exchange *x = a->x;
+
+	must(x->state == EXCHANGE_STREAMING);
+	must(x->lead == a);
+	send(x, bytes);
+	if (client_pending(x->client) > CLIENT_PENDING_MAX)
+		attempt_pause(a, true, io_now(io_of(x)));
+}
+
+/* Nothing will be sent upstream again: a long stream need not hold its request. */
+static void forget(struct exchange *x)
+{
+	x->may_resume = false;
+	ledger_free(&x->ledger);
+	buf_free(&x->body);
+}
+
+void relay_note(struct attempt *a, struct arena *scratch, const struct event_facts *facts)
+{
+	struct exchange *x = a->x;
+
+	if (!x->may_resume)
+		return;
+	ledger_add(&x->ledger, scratch, facts);
+	if (x->ledger.lost)
+		forget(x);
+}
+
+void relay_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
+		 const struct event_facts *facts)
+{
+	relay_bytes(a, event->raw);
+	if (event->has_data)
+		relay_note(a, scratch, facts);
+}
+
+/* ---- the commit point ---------------------------------------------------------------- */
+
+static void keep_identity(struct exchange *x, struct slice data)
+{
+	struct event_identity *i = &x->identity;
+
+	x->dialect->read_identity(data, i);
+	i->id = arena_copy(x->arena, i->id);
+	i->created = arena_copy(x->arena, i->created);
+	i->model = arena_copy(x->arena, i->model);
+	i->fingerprint = arena_copy(x->arena, i->fingerprint);
+}
+
+void relay_begin(struct attempt *a, struct slice data, mono_ms now)
+{
+	struct exchange *x = a->x;
+
+	x->lead = a;
+	x->committed_at = now;
+	x->served_target = a->pick.target->name;
+	x->served_model = a->pick.model->name;
+	x->served_fallback = a->pick.is_fallback;
+	x->client_sse = (a->is_sse || a->answer_retold) && x->facts.stream;
+	x->may_resume = a->is_sse && x->facts.stream && x->model->resume && data.len &&
+			x->endpoint->may_retry &&
+			x->dialect->may_resume(x->endpoint, &x->facts, RESUME_AUTO) != RESUME_NONE;
+	if (!x->warmed)
+		answer_head(x, a);
+	if (x->may_resume)
+		keep_identity(x, data);
+	else
+		forget(x);
+}
+
+/* ---- endings ----------------------------------------------------------------------------- */
+
+void relay_end(struct exchange *x)
+{
+	client_respond_end(x->client);
+	x->client = NULL;
+	x->lead = NULL;
+	exchange_end(x, FAULT_NONE);
+}
+
+void relay_end_error(struct exchange *x, const struct error_answer *e)
+{
+	struct buf event = BUF_INIT(1024 * 1024);
+
+	x->dialect->write_error_event(x->endpoint, e, &event);
+	send(x, buf_slice(&event));
+	client_respond_end(x->client);
+	x->client = NULL;
+	buf_free(&event);
+}
+
+void relay_end_broken(struct exchange *x, enum fault why)
+{
+	struct error_answer e;
+
+	if (x->client_sse) {
+		answer_broken_error(x, why, &e);
+		relay_end_error(x, &e);
+	} else {
+		client_respond_break(x->client);
+	}
+	x->client = NULL;
+	exchange_end(x, why);
+}
+
+/* ---- keeping a connection warm ------------------------------------------------------------- */
+
+/* The status is fixed with the first comment: what goes wrong later can only be
+ * told as an error event. */
+static void send_early_head(struct exchange *x)
+{
+	struct h1_header headers[] = {
+		{ S("content-type"), S("text/event-stream; charset=utf-8") },
+		{ S("cache-control"), S("no-cache") },
+		{ S("x-request-id"), x->id },
+	};
+
+	x->warmed = true;
+	x->client_sse = true;
+	x->status_sent = 200;
+	client_respond_head(x->client, 200, headers, COUNT_OF(headers), CLIENT_LENGTH_UNKNOWN);
+}
+
+static void on_warm(struct io_timer *timer, mono_ms now)
+{
+	struct exchange *x = CONTAINER_OF(timer, struct exchange, warm);
+	mono_ms due = mono_after(x->sent_at, x->model->comments_ms);
+
+	if (due <= now) {
+		if (!x->warmed && !exchange_committed(x))
+			send_early_head(x);
+		/* A client that does not read gets no more to read. */
+		if (x->client_sse && client_pending(x->client) == 0)
+			send(x, S(": keep-alive\n\n"));
+		due = mono_after(now, x->model->comments_ms);
+	}
+	io_timer_set(io_of(x), &x->warm, due);
+}
+
+void relay_warm_start(struct exchange *x, mono_ms now)
+{
+	bool events = x->endpoint->kind == ENDPOINT_CHAT || x->endpoint->kind == ENDPOINT_COMPLETIONS ||
+		      x->endpoint->kind == ENDPOINT_RESPONSES;
+
+	x->sent_at = now;
+	x->warm.fire = on_warm;
+	if (x->facts.stream && events && x->model->comments_ms > 0)
+		io_timer_set(io_of(x), &x->warm, mono_after(now, x->model->comments_ms));
+}

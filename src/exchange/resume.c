@@ -1,0 +1,140 @@
+/* resume.c: going on with a broken stream on another target, so that the client
+ * sees one answer. */
+#include "exchange/attempt.h"
+
+#include "base/check.h"
+
+bool resume_is_possible(const struct exchange *x, enum fault why)
+{
+	enum fault_elsewhere elsewhere = fault_row(why)->elsewhere;
+
+	return x->may_resume && !x->ledger.lost &&
+	       (elsewhere == ELSEWHERE_YES || elsewhere == ELSEWHERE_RESUME);
+}
+
+static bool says_only_the_rest(enum resume_way way)
+{
+	return way != RESUME_NONE && way != RESUME_REPLAY;
+}
+
+enum resume_way resume_way_for(const struct exchange *x)
+{
+	enum resume_way way = (enum resume_way)x->pick.target->resume;
+
+	way = x->pick.target->backend->dialect->may_resume(x->endpoint, &x->facts, way);
+	/* Half a tool call, thinking, a refusal: only the same model can go on. */
+	if (says_only_the_rest(way) && ledger_plain_text(&x->ledger).len == 0)
+		way = RESUME_REPLAY;
+	return way;
+}
+
+const char *resume_way_name(enum resume_way way)
+{
+	static const char *const names[] = {
+		[RESUME_AUTO] = "auto", [RESUME_NONE] = "none", [RESUME_REPLAY] = "replay",
+		[RESUME_PREFILL] = "prefill", [RESUME_CONTINUE_FINAL] = "continue_final_message",
+		[RESUME_PREFIX] = "prefix", [RESUME_INSTRUCT] = "instruct",
+	};
+
+	return names[way];
+}
+
+void resume_spent(const struct exchange *x, int64_t *input, int64_t *output)
+{
+	*input = x->usage.input_tokens;
+	*output = x->usage.output_tokens + x->untold_tokens;
+}
+
+/* ---- telling ----------------------------------------------------------------------- */
+
+/* Gives an event's data to the client under the answer's first name; with
+ * `retold` only what the seam found new. False: the attempt has ended. */
+static bool tell(struct attempt *a, struct slice type, struct slice data, bool retold)
+{
+	struct exchange *x = a->x;
+	struct event_rewrite how = {
+		.identity = &x->identity,
+		.retold = retold,
+		.texts = a->seam->texts,
+		.text_count = a->seam->text_count,
+		.mute_finished = a->seam->mute_finished,
+	};
+	struct buf json = BUF_INIT(2 * EVENT_BYTES_MAX), event = BUF_INIT(2 * EVENT_BYTES_MAX);
+	bool told;
+
+	resume_spent(x, &how.add_input, &how.add_output);
+	told = x->dialect->rewrite_event(x->endpoint, data, &how, &json) &&
+	       sse_try_write(&event, type, buf_slice(&json));
+	if (told) {
+		if (a->state == ATTEMPT_HOLDING) {
+			attempt_enter(a, ATTEMPT_STREAMING);
+			exchange_on_resumed(a, io_now(x->all->setup.io));
+		}
+		relay_bytes(a, buf_slice(&event));
+	}
+	buf_free(&json);
+	buf_free(&event);
+	if (!told)
+		attempt_fail(a, FAULT_BAD_ANSWER, S("an event is larger than the limit"));
+	return told;
+}
+
+/* An event of our own, for text that no event of the backend stands for. */
+static struct slice blank_event(const struct exchange *x)
+{
+	return x->endpoint->kind == ENDPOINT_CHAT
+		? S("{\"id\":null,\"object\":\"chat.completion.chunk\",\"created\":null,\"model\":null}")
+		: S("{\"id\":null,\"object\":\"text_completion\",\"created\":null,\"model\":null}");
+}
+
+bool resume_finish(struct attempt *a)
+{
+	struct exchange *x = a->x;
+
+	if (x->dialect->judge_end(x->endpoint, &a->facts) != FAULT_NONE) {
+		attempt_fail(a, FAULT_BAD_ANSWER, S("the stream was done without an answer in it"));
+		return false;
+	}
+	seam_end(a->seam, &x->ledger);
+	if (a->seam->text_count && !tell(a, SLICE_NONE, blank_event(x), true))
+		return false;
+	if (!seam_caught_up(&x->ledger)) {
+		attempt_fail(a, FAULT_DIVERGED, S("it ended before it had told what was sent already"));
+		return false;
+	}
+	if (a->state == ATTEMPT_HOLDING) {
+		attempt_enter(a, ATTEMPT_STREAMING);
+		exchange_on_resumed(a, io_now(x->all->setup.io));
+	}
+	return true;
+}
+
+bool resume_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
+		  const struct event_facts *facts)
+{
+	if (!event->has_data) {
+		if (a->state == ATTEMPT_STREAMING)
+			relay_bytes(a, event->raw);
+		return true;
+	}
+	if (a->heard)
+		attempt_progress(a);
+	if (facts->is & EVENT_DONE) {
+		if (!resume_finish(a))
+			return false;
+		relay_bytes(a, event->raw);
+		return true;
+	}
+	switch (seam_feed(a->seam, &a->x->ledger, scratch, facts)) {
+	case SEAM_SWALLOW:
+		return true;
+	case SEAM_PASS:
+		return tell(a, event->type, event->data, false);
+	case SEAM_RETELL:
+		return tell(a, event->type, event->data, true);
+	case SEAM_DIFFERS:
+		break;
+	}
+	attempt_fail(a, FAULT_DIVERGED, S("it differs from what was sent already"));
+	return false;
+}
