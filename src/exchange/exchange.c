@@ -39,6 +39,7 @@ static void bury(struct io_grave *grave)
 
 	buf_free(&x->body);
 	ledger_free(&x->ledger);
+	explain_free(x);
 	config_give(x->config);
 	arena_free(x->arena);
 }
@@ -574,6 +575,7 @@ void exchange_begin(struct exchange *x, const struct model_policy *model, struct
 	x->answers = arena_array(x->arena, struct answer_facts, attempts_max(x));
 	x->error_bodies = arena_array(x->arena, struct slice, attempts_max(x));
 	x->plan = plan_create(x->arena, model, x->facts.model, star, deadline);
+	explain_plan(x);
 	x->deadline.fire = on_deadline;
 	x->pause.fire = on_pause_over;
 	ledger_init(&x->ledger, x->arena);

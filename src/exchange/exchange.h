@@ -6,6 +6,7 @@
  *   resume.c     going on after the commit point; the seam (ledger.c)
  *   relay.c      towards the client: commit point, bytes, honest endings
  *   attempt.c    one try of one target; its table of legal moves
+ *   explain.c    what a request needs of its target; why it went where it went
  *   request.c    what goes to a backend: target, headers, body
  *   answer.c     what goes to the client: headers, errors
  */
@@ -161,6 +162,9 @@ struct exchange {
 	const struct model_policy *model;
 
 	struct plan *plan;
+	uint64_t sticky;              /* hash of what ties it to a target; 0: nothing */
+	bool explains;                /* the client asked why, and may */
+	struct buf explained;         /* ... what it is told; see explain.c */
 	struct pick pick;             /* of the attempt begun last, or the one paused for */
 	struct attempt first, *second;        /* at most two run at once; the second by need, arena */
 	struct attempt *lead;         /* the one that gives to the client; NULL: none */
@@ -282,6 +286,19 @@ void exchange_stop_attempts(struct exchange *x, enum fault why, mono_ms now);
 unsigned exchange_running(const struct exchange *x);
 /* Past the commit point? Then the client's status is fixed. */
 bool exchange_committed(const struct exchange *x);
+
+/* ---- explain.c -------------------------------------------------------------------- */
+
+/* What of a request's head concerns the choice of a target (and whether its
+ * client may ask why). `x->who` and `x->facts` are known. */
+void explain_read(struct exchange *x, const struct h1_head *head, const struct model_policy *model);
+/* Tells the plan what the request needs, and to tell us what it decides. */
+void explain_plan(struct exchange *x);
+/* The text for x-backstay-explain; empty: nothing is to be told. */
+struct slice explain_text(struct exchange *x);
+void explain_free(struct exchange *x);
+/* An upstream's head has come: what it says of its rate limits is kept. */
+void explain_upstream_head(struct attempt *a, const struct h1_head *head);
 
 /* ---- request.c -------------------------------------------------------------------- */
 
