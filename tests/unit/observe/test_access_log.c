@@ -178,6 +178,7 @@ static void a_person_reads_a_short_story(void **state)
 	r.attempt_count = 1;
 	r.stream = r.usage_known = false;
 	r.duration_ms = 12345;
+	r.queued_ms = 0;
 	assert_terminal(&r, false, "14:05:01 200 chat <- b/m  12.3 s\n");
 	r.degraded = DEGRADED_FALLBACK;
 	assert_terminal(&r, true, "14:05:01 \033[32m200\033[0m chat <- b/m (fallback)  12.3 s\n");
