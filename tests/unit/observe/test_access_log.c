@@ -24,7 +24,7 @@ static struct exchange_record good(void)
 		.committed = true, .attempts = two_attempts, .attempt_count = 2, .usage_known = true,
 		.input_tokens = 9, .output_tokens = 24, .finish_reason = S("stop"),
 		.bytes_in = 77, .bytes_out = 7214, .wall_ms = WALL_MS, .first_token_ms = 123,
-		.duration_ms = 903, .priority = PRIORITY_LOW, .queued_ms = 250,
+		.duration_ms = 903, .priority = PRIORITY_LOW, .queued_ms = 50,
 	};
 }
 
@@ -69,7 +69,7 @@ static void a_good_answer_tells_its_story(void **state)
 		{ "attempts.1.took_ms", "900" }, { "attempts.1.first_token_ms", "120" },
 		{ "attempts.1.stale_replays", "1" }, { "tokens.input", "9" }, { "tokens.output", "24" },
 		{ "first_token_ms", "123" }, { "duration_ms", "903" }, { "bytes_in", "77" },
-		{ "bytes_out", "7214" }, { "priority", "\"low\"" }, { "queued_ms", "250" },
+		{ "bytes_out", "7214" }, { "priority", "\"low\"" }, { "queued_ms", "50" },
 		{ "shed", "null" },
 	};
 
@@ -172,14 +172,16 @@ static void a_person_reads_a_short_story(void **state)
 	struct exchange_record r = good();
 
 	(void)state;
-	assert_terminal(&r, false, "14:05:01 200 chat <- b/m  903 ms, first token 123 ms, queued 250 ms, 9+24 tokens"
+	assert_terminal(&r, false, "14:05:01 200 chat <- b/m  903 ms, first token 123 ms, 9+24 tokens"
 			"  [a/m: connect after 3 ms]\n");
 	r.attempts = &two_attempts[1];
 	r.attempt_count = 1;
 	r.stream = r.usage_known = false;
 	r.duration_ms = 12345;
-	r.queued_ms = 0;
 	assert_terminal(&r, false, "14:05:01 200 chat <- b/m  12.3 s\n");
+	r.queued_ms = 2500;
+	assert_terminal(&r, false, "14:05:01 200 chat <- b/m  12.3 s, queued 2500 ms\n");
+	r.queued_ms = 0;
 	r.degraded = DEGRADED_FALLBACK;
 	assert_terminal(&r, true, "14:05:01 \033[32m200\033[0m chat <- b/m (fallback)  12.3 s\n");
 }
