@@ -155,6 +155,16 @@ unsigned sim_proxy_in_flight(const struct sim_proxy *p)
 	return target_registry_in_flight(p->targets);
 }
 
+unsigned sim_proxy_waiting(const struct sim_proxy *p)
+{
+	return lobby_waiting(p->lobby);
+}
+
+uint64_t sim_proxy_body_bytes(const struct sim_proxy *p)
+{
+	return atomic_load(&p->counters.body_bytes);
+}
+
 uint64_t sim_proxy_busy_connections(const struct sim_proxy *p)
 {
 	uint64_t count = 0;

@@ -39,6 +39,9 @@ void sim_proxy_end_all(struct sim_proxy *p);
 /* Exchanges, places on targets, and upstream connections in use. */
 size_t sim_proxy_exchanges(const struct sim_proxy *p);
 unsigned sim_proxy_in_flight(const struct sim_proxy *p);
+/* Exchanges that wait for a place, and bytes of request bodies held. */
+unsigned sim_proxy_waiting(const struct sim_proxy *p);
+uint64_t sim_proxy_body_bytes(const struct sim_proxy *p);
 uint64_t sim_proxy_busy_connections(const struct sim_proxy *p);
 /* Idle upstream connections of the worker that has most of them. */
 uint64_t sim_proxy_idle_connections(const struct sim_proxy *p);
