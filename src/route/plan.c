@@ -542,6 +542,16 @@ static const struct stage *stage_of(const struct plan *p, size_t candidate)
 	return s;
 }
 
+bool plan_next_fellow(struct plan *p, mono_ms now, uint64_t random, struct pick *pick)
+{
+	bool saw_full = false;
+
+	if (p->over)
+		return false;
+	survey(p, p->stages, now, random);
+	return next_fresh(p, p->stages, USE_PROBE, now, random, &saw_full, pick);
+}
+
 bool plan_enter(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random)
 {
 	struct candidate *c = &p->candidates[pick->candidate];
