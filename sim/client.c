@@ -44,6 +44,7 @@ static void answer_free(struct sim_answer *a)
 	buf_free(&a->head);
 	buf_free(&a->body);
 	buf_free(&a->text);
+	buf_free(&a->comments);
 }
 
 /* The answer that bytes belong to: the first awaited one, else the last. */
@@ -74,6 +75,7 @@ static void await(struct sim_client *c, bool to_head)
 		.asked_at = io_now(c->io), .head_at = MONO_NEVER, .text_at = MONO_NEVER,
 		.ended_at = MONO_NEVER, .head = BUF_INIT(BODY_MAX), .body = BUF_INIT(BODY_MAX),
 		.text = BUF_INIT(BODY_MAX), .to_head = to_head,
+		.comments = BUF_INIT(BODY_MAX), .input_tokens = -1, .output_tokens = -1,
 	};
 	c->answers = realloc(c->answers, (c->asked + 1) * sizeof *c->answers);
 	must(c->answers != NULL);

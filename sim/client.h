@@ -32,6 +32,9 @@ struct sim_answer {
 	bool is_stream, done;         /* an event stream; [DONE] or its like was seen */
 	char finish_reason[32];       /* "" : none was seen */
 	char error_code[64], error_type[64];
+	char id[96];                  /* of a stream's chunks, raw: the same in all of them */
+	int64_t input_tokens, output_tokens;  /* as the answer told its usage; -1: it did not */
+	struct buf comments;          /* lines of comments between the events */
 	char broken[96];              /* how the connection broke */
 	unsigned events, error_events;
 	bool reused;                  /* on a connection that had carried an answer before */

@@ -113,6 +113,10 @@ static void write_backends(struct explorer *e)
 
 static void write_backend_config(struct explorer *e, unsigned i)
 {
+	static const char *const ways[] = {
+		"auto", "replay", "prefill", "prefix", "continue_final_message", "none",
+	};
+
 	buf_putf(e->out, "      %c: {dialect: openai, url: 'http://%c.test/v1'", 'a' + i, 'a' + i);
 	if (i != e->good && one_in(e, 4))
 		buf_putf(e->out, ", max_in_flight: %llu", some_ms(e, 1, 4));
@@ -120,7 +124,7 @@ static void write_backend_config(struct explorer *e, unsigned i)
 		buf_putf(e->out, ", idle_connections: %llu", some_ms(e, 0, 3));
 	if (one_in(e, 5))
 		buf_putf(e->out, ", keep_alive: %llums", some_ms(e, 0, 3000));
-	buf_puts(e->out, "}\n");
+	buf_putf(e->out, ", resume: %s}\n", ways[below(e, COUNT_OF(ways))]);
 }
 
 /* With a good backend there is time and there are attempts enough to reach it. */
@@ -135,6 +139,22 @@ static void write_limits(struct explorer *e)
 		 good ? 2ull * e->backends : some_ms(e, 1, 6), some_ms(e, 0, 4000));
 }
 
+/* What befalls streams on their way. */
+static void write_streams(struct explorer *e)
+{
+	if (one_in(e, 6))
+		buf_puts(e->out, "        resume: off\n");
+	if (one_in(e, 3))
+		buf_puts(e->out, "        stream_upstream: on\n");
+	if (one_in(e, 4))
+		buf_putf(e->out, "        hedge: {after: %llums, budget: %llu%%}\n", some_ms(e, 20, 600),
+			 some_ms(e, 0, 100));
+	else if (one_in(e, 8))
+		buf_puts(e->out, "        hedge: {after: p95}\n");
+	if (one_in(e, 4))
+		buf_putf(e->out, "        keep_alive_comments: %llums\n", some_ms(e, 50, 1500));
+}
+
 static void write_model(struct explorer *e, unsigned stage, const char *name, const char *fallback)
 {
 	buf_putf(e->out, "      %s:\n", name);
@@ -143,6 +163,7 @@ static void write_model(struct explorer *e, unsigned stage, const char *name, co
 	if (fallback)
 		buf_putf(e->out, "        fallbacks: [%s]\n", fallback);
 	write_limits(e);
+	write_streams(e);
 	buf_puts(e->out, "        targets:\n");
 	for (unsigned i = 0; i < e->backends; i++)
 		if (e->stages[i] == stage)

@@ -76,10 +76,40 @@ static void judge_response_event(struct sim_answer *a, struct slice data, struct
 	}
 }
 
+static void see_usage(struct sim_answer *a, struct slice usage)
+{
+	if (json_is_nothing(usage))
+		return;
+	json_i64(json_member(usage, S("prompt_tokens")), &a->input_tokens);
+	json_i64(json_member(usage, S("completion_tokens")), &a->output_tokens);
+}
+
+/* One answer has one id, whoever had a part in it. Azure's first chunk has none. */
+static void see_id(struct sim_answer *a, struct slice id)
+{
+	char text[sizeof a->id];
+
+	if (id.len <= 2)
+		return;
+	snprintf(text, sizeof text, "%.*s", SLICE_ARG(id));
+	if (!a->id[0])
+		snprintf(a->id, sizeof a->id, "%s", text);
+	else if (!slice_eq(slice_of(a->id), slice_of(text)))
+		judge_violation(a, "event %u has another id: %s after %s", a->events, text, a->id);
+}
+
 static void judge_chunk(struct sim_answer *a, struct slice data, mono_ms now)
 {
 	struct slice reason = json_path(data, S("choices.0.finish_reason"));
+	int64_t index;
 
+	see_usage(a, json_member(data, S("usage")));
+	see_id(a, json_member(data, S("id")));
+	/* Of several answers the first one is read. */
+	if (json_i64(json_path(data, S("choices.0.index")), &index) && index != 0)
+		return;
+	if (a->text_at != MONO_NEVER && json_path(data, S("choices.0.delta.role")).len)
+		judge_violation(a, "event %u tells the role behind the first words", a->events);
 	add_text(a, json_path(data, S("choices.0.delta.content")), now);
 	add_text(a, json_path(data, S("choices.0.delta.tool_calls.0.function.arguments")), now);
 	add_text(a, json_path(data, S("choices.0.text")), now);
@@ -91,6 +121,8 @@ void judge_event(struct sim_answer *a, const struct sse_event *ev, mono_ms now)
 {
 	struct slice error, type;
 
+	if (ev->has_comment)
+		buf_put(&a->comments, ev->raw);
 	if (!ev->has_data)
 		return;
 	a->events++;

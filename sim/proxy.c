@@ -203,6 +203,8 @@ size_t sim_proxy_queued_max(const struct sim_proxy *p)
 
 static void widen_model(const struct model_policy *m, struct sim_proxy_limits *limits)
 {
+	if (m->hedge.on)
+		limits->hedges = true;
 	if (m->retry.max_attempts > limits->max_attempts)
 		limits->max_attempts = m->retry.max_attempts;
 	if (m->timeouts.total_ms > limits->total_ms)

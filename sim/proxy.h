@@ -26,6 +26,7 @@ struct sim_proxy_limits {
 	unsigned max_attempts;        /* of any model */
 	size_t idle_connections;      /* of one worker to all backends */
 	int64_t total_ms;             /* of any exchange */
+	bool hedges;                  /* two attempts of one exchange may run at once */
 };
 
 /* Raises *limits to what the config in force allows. */

@@ -350,6 +350,7 @@ static const struct kept_attempt *keep_attempts(struct arena *arena, const struc
 			.target = arena_copy(arena, a->target), .text = arena_copy(arena, a->text),
 			.fault = a->fault, .start_ms = a->start_ms, .took_ms = a->took_ms,
 			.stale_replays = a->stale_replays,
+			.kind = arena_copy(arena, slice_of(a->kind ? a->kind : "")),
 		};
 	}
 	return kept;
@@ -366,6 +367,9 @@ static void keep_record(void *owner, const struct exchange_record *r)
 		.target = arena_copy(sc->arena, r->target),
 		.asked_model = arena_copy(sc->arena, r->asked_model),
 		.status = r->status, .fault = r->fault, .committed = r->committed,
+		.resumes = r->resumes, .hedged = r->hedged, .hedge_won = r->hedge_won,
+		.input_tokens = r->usage_known ? r->input_tokens : -1,
+		.output_tokens = r->usage_known ? r->output_tokens : -1,
 		.degraded = r->degraded, .attempts = keep_attempts(sc->arena, r),
 		.attempt_count = r->attempt_count, .duration_ms = r->duration_ms,
 		.ended_at = sim_now(sc->sim),

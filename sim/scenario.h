@@ -52,13 +52,16 @@
  *     (complete: every word that a healthy backend would have said)
  *   expect CLIENT header NAME VALUE | absent | present
  *   expect CLIENT body contains "..." | body is "..." | events [at least|at most] N
+ *   expect CLIENT input_tokens|output_tokens N | comments contain "..." | empty
  *   expect CLIENT ends complete | error [CODE] | broken | left | pending | unserved
  *     (unserved: pipelined behind an answer that closed the connection)
  *   expect CLIENT done|first-text|head before T | after T | at T   (since the beginning)
  *   expect CLIENT done|first-text|head within T | not within T (since it asked)
  *   expect CLIENT record fault NAME | status N | attempts N | target T
+ *   expect CLIENT record degraded WORD | resumes N | hedge none|won|lost
+ *                                  | input_tokens N | output_tokens N
  *   expect CLIENT record attempt N fault NAME | target T | starts MS | took MS
- *                                  | stale_replays N
+ *                                  | stale_replays N | kind WORD
  *   expect backend NAME requests|finished|broken|cancelled|in_flight|
  *                       connections|open|connects|faulty
  *                       [at least|at most] N

@@ -149,6 +149,8 @@ static void expect_attempt(struct scenario *sc, struct words *w, const struct ke
 		same(sc, w, "fault", slice_of(fault_row(r->attempts[n - 1].fault)->name), word);
 	else if (words_take(w, "target") && words_next(w, &word))
 		same(sc, w, "target", r->attempts[n - 1].target, word);
+	else if (words_take(w, "kind") && words_next(w, &word))
+		same(sc, w, "kind of attempt", r->attempts[n - 1].kind, word);
 	else if (words_take(w, "starts"))
 		number(sc, w, "start of the attempt", (uint64_t)r->attempts[n - 1].start_ms);
 	else if (words_take(w, "took"))
@@ -175,6 +177,16 @@ static void expect_record(struct scenario *sc, struct words *w, const struct act
 		number(sc, w, "recorded status", (uint64_t)r->status);
 	else if (words_take(w, "attempts"))
 		number(sc, w, "recorded attempts", r->attempt_count);
+	else if (words_take(w, "degraded") && words_next(w, &word))
+		same(sc, w, "degraded", slice_of(degraded_name(r->degraded)), word);
+	else if (words_take(w, "resumes"))
+		number(sc, w, "recorded resumes", r->resumes);
+	else if (words_take(w, "hedge") && words_next(w, &word))
+		same(sc, w, "hedge", !r->hedged ? S("none") : r->hedge_won ? S("won") : S("lost"), word);
+	else if (words_take(w, "input_tokens"))
+		number(sc, w, "recorded input tokens", (uint64_t)r->input_tokens);
+	else if (words_take(w, "output_tokens"))
+		number(sc, w, "recorded output tokens", (uint64_t)r->output_tokens);
 	else if (words_take(w, "attempt"))
 		expect_attempt(sc, w, r);
 	else
@@ -191,6 +203,21 @@ static void expect_body(struct scenario *sc, struct words *w, const struct sim_a
 				      SLICE_ARG(want), SLICE_ARG(shown(got)));
 	} else if (words_take(w, "is") && words_next(w, &want)) {
 		same(sc, w, "body", got, want);
+	} else {
+		bad(sc, w);
+	}
+}
+
+static void expect_comments(struct scenario *sc, struct words *w, const struct sim_answer *answer)
+{
+	struct slice got = buf_slice(&answer->comments), want;
+
+	if (words_take(w, "contain") && words_next(w, &want)) {
+		if (slice_find_slice(got, want) == SLICE_NOT_FOUND)
+			scenario_fail(sc, w->line, "'%.*s' is not in the comments '%.*s'",
+				      SLICE_ARG(want), SLICE_ARG(shown(got)));
+	} else if (words_take(w, "empty")) {
+		same(sc, w, "comments", got, SLICE_NONE);
 	} else {
 		bad(sc, w);
 	}
@@ -219,6 +246,12 @@ static void expect_answer(struct scenario *sc, struct words *w, struct actor *a,
 		expect_record(sc, w, a, answer);
 	else if (words_take(w, "events"))
 		number(sc, w, "events", answer->events);
+	else if (words_take(w, "input_tokens"))
+		number(sc, w, "input tokens", (uint64_t)answer->input_tokens);
+	else if (words_take(w, "output_tokens"))
+		number(sc, w, "output tokens", (uint64_t)answer->output_tokens);
+	else if (words_take(w, "comments"))
+		expect_comments(sc, w, answer);
 	else if (words_take(w, "finish_reason") && words_next(w, &word))
 		same(sc, w, "finish_reason", slice_of(answer->finish_reason), word);
 	else if (words_take(w, "reused"))

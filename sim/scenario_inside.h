@@ -62,7 +62,7 @@ struct actor {                                /* a client */
 
 /* What is kept of an attempt_record. */
 struct kept_attempt {
-	struct slice target, text;
+	struct slice target, text, kind;
 	enum fault fault;
 	int64_t start_ms, took_ms;
 	unsigned stale_replays;
@@ -75,6 +75,9 @@ struct kept_record {
 	enum fault fault;
 	bool committed;
 	enum degraded degraded;
+	unsigned resumes;
+	bool hedged, hedge_won;
+	int64_t input_tokens, output_tokens;
 	const struct kept_attempt *attempts;
 	size_t attempt_count;
 	int64_t duration_ms;

@@ -33,10 +33,11 @@ static void judge_attempts(struct scenario *sc, const struct kept_record *r)
 	for (size_t i = 0; i < r->attempt_count; i++) {
 		const struct kept_attempt *a = &r->attempts[i];
 
-		if (i + 1 < r->attempt_count && a->start_ms + a->took_ms > r->attempts[i + 1].start_ms)
+		if (i + 1 < r->attempt_count && !slice_eq(r->attempts[i + 1].kind, S("hedge")) &&
+		    a->start_ms + a->took_ms > r->attempts[i + 1].start_ms)
 			scenario_fail(sc, 0, "%.*s: attempt %zu began before attempt %zu had ended",
 				      SLICE_ARG(r->request_id), i + 2, i + 1);
-		if (i + 1 < r->attempt_count && a->fault == FAULT_NONE)
+		if (i + 1 < r->attempt_count && a->fault == FAULT_NONE && !r->hedged)
 			scenario_fail(sc, 0, "%.*s: an attempt follows the one that served",
 				      SLICE_ARG(r->request_id));
 		if (a->stale_replays > 1)
@@ -110,7 +111,7 @@ void scenario_judge_step(struct scenario *sc)
 
 	if (!sc->proxy || sc->failures)
 		return;
-	exchanges = sim_proxy_exchanges(sc->proxy);
+	exchanges = sim_proxy_exchanges(sc->proxy) * (sc->limits.hedges ? 2 : 1);
 	if (sim_proxy_in_flight(sc->proxy) > exchanges)
 		scenario_fail(sc, 0, "%u places on targets are taken by %zu exchanges",
 			      sim_proxy_in_flight(sc->proxy), exchanges);

@@ -17,18 +17,6 @@ static struct attempt *running(struct exchange *x)
 	return x->second && attempt_runs(x->second) ? x->second : NULL;
 }
 
-/* Another target of the same model that can be asked now. A fallback model is
- * not what a hedge is for: its answer would be a worse one. */
-static bool choose(struct exchange *x, mono_ms now, struct pick *pick)
-{
-	if (plan_next(x->plan, now, io_random(io_of(x)), pick) != PLAN_GO || pick->at > now)
-		return false;
-	if (!pick->is_fallback && !pick->probe && !pick->forced)
-		return true;
-	plan_done(x->plan, pick);
-	return false;
-}
-
 static void on_hedge(struct io_timer *timer, mono_ms now)
 {
 	struct exchange *x = CONTAINER_OF(timer, struct exchange, hedge);
@@ -38,13 +26,13 @@ static void on_hedge(struct io_timer *timer, mono_ms now)
 
 	if (x->state != EXCHANGE_TRYING || exchange_running(x) != 1 || a->heard ||
 	    x->attempts >= x->model->retry.max_attempts || !plan_has_other(x->plan, &a->pick, now))
-		return;
+		return;         /* a fallback model is not for hedges: its answer would be a worse one */
 	if (!model_take_hedge(x->model, policy->budget_milli, now)) {
 		log_line(x->all->setup.log, LOG_DEBUG, "hedge_refused", "id=%.*s model=%.*s",
 			 SLICE_ARG(x->id), SLICE_ARG(x->model->name));
 		return;
 	}
-	if (!choose(x, now, &pick))
+	if (!plan_next_fellow(x->plan, now, io_random(io_of(x)), &pick))
 		return;
 	x->pick = pick;
 	x->hedged = true;

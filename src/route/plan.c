@@ -550,6 +550,16 @@ uint64_t plan_full_places(const struct plan *p)
 	return p->full;
 }
 
+bool plan_next_fellow(struct plan *p, mono_ms now, uint64_t random, struct pick *pick)
+{
+	bool saw_full = false;
+
+	if (p->over)
+		return false;
+	survey(p, p->stages, now, random);
+	return next_fresh(p, p->stages, USE_PROBE, now, random, &saw_full, pick);
+}
+
 bool plan_enter(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random)
 {
 	struct candidate *c = &p->candidates[pick->candidate];

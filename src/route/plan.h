@@ -93,6 +93,10 @@ void plan_want(struct plan *p, const struct plan_wants *wants);
 enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct pick *pick);
 /* After PLAN_FULL: the places that were full (see target_places()). */
 uint64_t plan_full_places(const struct plan *p);
+/* An untried target of the asked model, in good standing, for a second attempt
+ * beside the one that runs; its place has been taken. False: there is none, and
+ * nothing else was touched. */
+bool plan_next_fellow(struct plan *p, mono_ms now, uint64_t random, struct pick *pick);
 /* Takes the place for a pick that had to wait; false: the target has become full
  * or has got into trouble meanwhile (plan_next() may know another). */
 bool plan_enter(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random);
