@@ -39,7 +39,7 @@ struct crowd {
 	struct buf expected;          /* the words of a right answer to CROWD_PROMPT */
 	struct asker *idle, *busy;
 	struct crowd_counts counts;
-	char first_bad[300];          /* what the first bad answer looked like */
+	char first_bad[600];          /* what the first bad answer looked like */
 };
 
 #define CROWD_PROMPT "hello there"
