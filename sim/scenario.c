@@ -271,6 +271,31 @@ static void read_config(struct reader *r, struct words *w)
 		r->sc->config = on_its_lines(r->sc, r->line, take_block(r));
 }
 
+/* The statement for each of many clients: `NAME N ...` becomes that for NAME1,
+ * NAME2 ... NAMEN; `every_ms` apart. */
+static void add_many(struct reader *r, struct words *w, int64_t at_ms, bool is_expect)
+{
+	struct scenario *sc = r->sc;
+	struct slice name = SLICE_NONE, rest;
+	uint64_t count = 0;
+	int64_t every_ms = 0;
+
+	if (!words_next(w, &name) || !words_number(w, &count) ||
+	    (words_take(w, "every") && !words_time(w, &every_ms))) {
+		scenario_fail(sc, w->line, "many clients are written: clients NAME COUNT [every T] ...");
+		return;
+	}
+	rest = words_rest(w);
+	for (uint64_t i = 1; i <= count; i++) {
+		struct words one = *w;
+
+		one.rest = arena_printf(sc->arena, "%s%.*s%llu %.*s", is_expect ? "" : "client ",
+					SLICE_ARG(name), (unsigned long long)i, SLICE_ARG(rest));
+		add_statement(r, &one, at_ms, is_expect);
+		at_ms += every_ms;
+	}
+}
+
 static void read_statement(struct reader *r, struct words *w)
 {
 	struct scenario *sc = r->sc;
@@ -280,11 +305,15 @@ static void read_statement(struct reader *r, struct words *w)
 	if (words_take(w, "at") && words_time(w, &ms)) {
 		bool reload = slice_eq(slice_trim(w->rest), S("reload"));
 
+		if (words_take(w, "clients")) {
+			add_many(r, w, ms, false);
+			return;
+		}
 		add_statement(r, w, ms, false);
 		if (reload)
 			sc->statements[sc->statement_count - 1].block = take_block(r);
 	} else if (words_take(w, "expect"))
-		add_statement(r, w, 0, true);
+		words_take(w, "clients") ? add_many(r, w, 0, true) : add_statement(r, w, 0, true);
 	else if (words_take(w, "backend"))
 		read_backend(r, w);
 	else if (words_take(w, "config"))

@@ -44,13 +44,15 @@
  *         `then` sends it behind a request whose answer has not ended
  *     client NAME sends [N answers] BYTES [times N]   bytes as they are (N: 1)
  *     client NAME leaves | resets | finishes | pauses | resumes
+ *     clients NAME COUNT [every T] STATEMENT   for the clients NAME1 .. NAMEcount,
+ *         so far apart: `at 0s clients c 30 every 2s chat "hello" stream`
  *     expect ...                   as below, at that time
  *
  *   expect ... where CLIENT is NAME for its last request, NAME.2 for its second:
  *   expect CLIENT status N | finish_reason WORD | reused | fresh
  *   expect CLIENT text complete | empty | is "..." | contains "..."
  *     (complete: every word that a healthy backend would have said)
- *   expect CLIENT header NAME VALUE | absent | present
+ *   expect CLIENT header NAME VALUE | contains "..." | absent | present
  *   expect CLIENT body contains "..." | body is "..." | events [at least|at most] N
  *   expect CLIENT input_tokens|output_tokens N | comments contain "..." | empty
  *   expect CLIENT ends complete | error [CODE] | broken | left | pending | unserved
@@ -69,6 +71,7 @@
  *   expect records N
  *   expect proxy queued|idle_connections [at least|at most] N
  *     (bytes queued at once in any one stream; pooled connections of one worker)
+ *   expect clients NAME COUNT ...    any of these for NAME1 .. NAMEcount
  *   expect everyone whole or honest
  *     (the right words from the first on, all of them where the answer is complete)
  *   expect CLIENT whole thanks to BACKEND

@@ -83,6 +83,10 @@ static void expect_header(struct scenario *sc, struct words *w, const struct sim
 	} else if (words_take(w, "present")) {
 		if (!got.at)
 			scenario_fail(sc, w->line, "%.*s is missing", SLICE_ARG(name));
+	} else if (words_take(w, "contains") && words_next(w, &want)) {
+		if (slice_find_slice(got, want) == SLICE_NOT_FOUND)
+			scenario_fail(sc, w->line, "'%.*s' is not in '%.*s'", SLICE_ARG(want),
+				      SLICE_ARG(got));
 	} else if (words_next(w, &want)) {
 		same(sc, w, "header", got, want);
 	} else {
