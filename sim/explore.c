@@ -101,6 +101,14 @@ static const char *some_behaviour(struct explorer *e)
 	return behaviours[below(e, COUNT_OF(behaviours))];
 }
 
+/* Megabytes byte by byte would be millions of steps of the same. */
+static const char *some_blow(struct explorer *e)
+{
+	const char *blow = blows[below(e, COUNT_OF(blows))];
+
+	return e->big && strcmp(blow, "cuts bytes") == 0 ? "cuts random" : blow;
+}
+
 static void write_backends(struct explorer *e)
 {
 	unsigned long long tokens = e->big ? some_ms(e, 1000, 3000) : some_ms(e, 5, 40);
@@ -327,8 +335,7 @@ static void write_misfortune(struct explorer *e)
 		break;
 	default:
 		buf_putf(e->out, "at %lldms network %c %s\n", at_ms, some_backend(e),
-			 e->good == NO_GOOD && one_in(e, 20) ? "local 1"
-							     : blows[below(e, COUNT_OF(blows))]);
+			 e->good == NO_GOOD && one_in(e, 20) ? "local 1" : some_blow(e));
 		break;
 	}
 }
