@@ -85,9 +85,10 @@ class Program:
         self.err = os.path.join(str(directory), name + ".err")
         self.process = None
 
-    def spawn(self, arguments, env=None):
+    def spawn(self, arguments, env=None, before=()):
+        """`before`: a command that starts ours, such as prlimit."""
         with open(self.out, "ab") as out, open(self.err, "ab") as err:
-            self.process = subprocess.Popen([BACKSTAY, *map(str, arguments)], stdout=out,
+            self.process = subprocess.Popen([*before, BACKSTAY, *map(str, arguments)], stdout=out,
                                             stderr=err, stdin=subprocess.DEVNULL,
                                             env=env or clean_environment())
 
@@ -232,8 +233,8 @@ class Proxy(Program):
             file.write(json.dumps(self.config, indent=1) + "\n" if text is None else text)
         os.replace(self.file + ".new", self.file)
 
-    def start(self, env=None):
-        self.spawn(["run", "-c", self.file], env)
+    def start(self, env=None, before=()):
+        self.spawn(["run", "-c", self.file], env, before)
         poll("the proxy", self.is_ready)
         return self
 

@@ -1,5 +1,6 @@
 """The processes: restarts, draining, reloads, and what the operator is told."""
 
+import http.client
 import json
 import os
 import re
@@ -9,8 +10,8 @@ import subprocess
 
 import pytest
 
-from harness import (BACKSTAY, PATIENCE_S, Proxy, backends_of, children_of, clean_environment, free_port,
-                     get, poll, targets_of)
+from harness import (BACKSTAY, PATIENCE_S, Proxy, backends_of, chat_body, children_of, clean_environment,
+                     compact, free_port, get, poll, targets_of)
 from load import Load
 
 
@@ -87,6 +88,78 @@ def test_a_mock_of_the_config_comes_back(start_proxy):
     os.kill(pid, signal.SIGKILL)
     poll("an answer of the new one",
          lambda: proxy.chat()[0] == 200 and proxy.status()["mocks"][0]["pid"] != pid)
+
+
+# ---- running out of things ------------------------------------------------------------------
+
+
+def test_descriptors_run_out(start_proxy, healthy, oracle):
+    """Nobody is blamed for it, and it passes."""
+    proxy = start_proxy(config_of(healthy), before=("prlimit", "--nofile=80:80"))
+    pid = proxy.serving_pid()
+    crowd = [socket.create_connection(("127.0.0.1", proxy.port), PATIENCE_S) for _ in range(120)]
+    for one in crowd:
+        one.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert sum(one.recv(12) == b"HTTP/1.1 200" for one in crowd[:20]) == 20
+    for one in crowd:
+        one.close()
+    poll("an answer", lambda: proxy.chat()[0] == 200)
+    for i in range(20):
+        status, _, got = proxy.chat("room %d" % i)
+        assert status == 200
+        assert got["choices"][0]["message"]["content"] == oracle.text("room %d" % i)
+    assert proxy.serving_pid() == pid
+    for model in proxy.status()["models"]:
+        assert [t["blamed"] for t in model["targets"]] == [0, 0, 0]
+
+
+def test_too_many_connections_are_told(start_proxy, healthy):
+    proxy = start_proxy(config_of(healthy, limits={"connections": 20}))
+    crowd = [socket.create_connection(("127.0.0.1", proxy.port), PATIENCE_S) for _ in range(20)]
+    poll("the crowd", lambda: proxy.status()["client_connections"] == 20)
+    status, _, got = proxy.chat()
+    assert status == 503 and got["error"]["message"]
+    crowd.pop().close()
+    poll("room", lambda: proxy.chat()[0] == 200)
+    for one in crowd:
+        one.close()
+
+
+def test_max_in_flight_holds_for_the_whole_process(start_proxy, healthy):
+    config = config_of(healthy)
+    config["backends"]["alpha"]["max_in_flight"] = 2
+    config["models"]["alone"] = ["alpha/m"]
+    proxy = start_proxy(config)
+    healthy[0].behave("gap 10ms tokens 100000")
+    held = []
+    for _ in range(2):
+        held.append(http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE_S))
+        held[-1].request("POST", "/v1/chat/completions",
+                         compact(chat_body("x", model="alone", stream=True)),
+                         {"content-type": "application/json"})
+        assert held[-1].getresponse().status == 200
+    for _ in range(5):            # whichever worker is asked
+        status, headers, got = proxy.chat(model="alone")
+        assert (status, headers["x-should-retry"]) == (503, "false")
+        assert int(headers["retry-after"]) >= 1 and "max_in_flight" in got["error"]["message"]
+        assert proxy.chat()[0] == 200
+    for one in held:
+        one.close()
+    healthy[0].behave("")
+    poll("a place", lambda: proxy.chat(model="alone")[0] == 200)
+
+
+def test_a_unix_socket(start_proxy, healthy, tmp_path):
+    path = str(tmp_path / "listen.sock")
+    config = config_of(healthy)
+    proxy = start_proxy(config)
+    both = start_proxy({**config, "listen": ["unix:" + path, "127.0.0.1:%d" % free_port()]})
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(path)
+        one.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: one.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200") and b'"chat"' in answer
+    assert both.stop() == 0 and proxy.alive()
 
 
 # ---- draining -------------------------------------------------------------------------------
