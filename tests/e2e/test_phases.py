@@ -175,6 +175,49 @@ def test_all_dead_then_one_comes_back(hasty, healthy, oracle):
     ask_stream(hasty, oracle)
 
 
+# ---- sizes ----------------------------------------------------------------------------------
+
+
+def test_an_event_of_megabytes_is_relayed(hasty, healthy):
+    healthy[0].behave("big-event 4m after 3")
+    got = hasty.stream(PROMPT, model="only-alpha")
+    assert got.complete and len(got.text) > 4 << 20
+
+
+def test_an_event_beyond_all_bounds_is_one_honest_error(hasty, healthy):
+    healthy[0].behave("big-event 20m after 3")
+    got = hasty.stream(PROMPT, model="only-alpha")
+    assert len(got.errors) == 1 and not got.done and 0 < len(got.text) < 1 << 20
+
+
+def test_an_answer_beyond_all_bounds_is_asked_elsewhere(hasty, healthy, oracle):
+    for mock in healthy[:2]:
+        mock.behave("big-body 70m")
+    ask_whole(hasty, oracle)
+
+
+def test_a_large_request_arrives_whole(hasty, healthy):
+    """Echoed, so that every byte is seen."""
+    prompt = "echo: " + "".join(chr(0x4e00 + i % 20000) for i in range(200000))
+    status, _, got = hasty.chat(prompt, model="only-alpha")
+    assert status == 200
+    assert got["choices"][0]["message"]["content"] == prompt.removeprefix("echo: ")
+
+
+def test_a_large_request_to_one_that_does_not_read(hasty, healthy, oracle):
+    """Given up for another one, with the whole body sent again."""
+    prompt = "x" * (8 << 20)
+    healthy[0].behave("early-response status 503")
+    healthy[1].behave("mute")
+    for _ in range(3):
+        status, _, got = hasty.chat(prompt)
+        assert status == 200
+        assert got["choices"][0]["message"]["content"] == oracle.text(prompt)
+
+
+# ---- at last ---------------------------------------------------------------------------------
+
+
 def test_all_places_are_free_again(hasty, healthy):
     """Whatever happened above."""
     poll("all to be over", lambda: hasty.status()["total"]["in_progress"] == 0)
