@@ -10,8 +10,8 @@ import subprocess
 
 import pytest
 
-from harness import (BACKSTAY, PATIENCE_S, Proxy, backends_of, chat_body, children_of, clean_environment,
-                     compact, free_port, get, poll, targets_of)
+from harness import (BACKSTAY, PATIENCE_S, Proxy, backends_of, chat_body, children_of,
+                     clean_environment, compact, free_port, get, poll, targets_of)
 from load import Load
 
 
