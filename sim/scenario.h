@@ -16,6 +16,7 @@
  *   backend NAME at HOST:PORT    a mock; HOST gets an address if it has none.
  *       tokens N | ttft T | gap T | key K | model M | echo | seed N
  *       behaviour SPEC           (indented lines) the mock's words, docs/mock.md
+ *   forward NAME at HOST:PORT [wants AUTHORIZATION]     an HTTP proxy with CONNECT
  *   config [workers see above]   followed by the indented YAML of the proxy's
  *                                config; `config default` is one model "chat"
  *                                with all backends as targets. Without any
@@ -26,7 +27,8 @@
  *     backend NAME next: SPEC      for the next requests
  *     backend NAME down | up       refuse and reset, as if killed; and back
  *     backend NAME close idle | reset all
- *     network WHERE SETTING...     WHERE: a backend, ADDR:PORT, or `all`
+ *     forward NAME refuses STATUS | works
+ *     network WHERE SETTING...     WHERE: a backend, a forward, ADDR:PORT, or `all`
  *         ok | refuse [N] | blackhole [N] | unreachable [N] | local [N]
  *         latency T | jitter T | window BYTES | rate BYTES_PER_S
  *         cuts whole|random|bytes | tls ok|fail|stall | idle-close T | give-up T
@@ -67,6 +69,7 @@
  *   expect backend NAME requests|finished|broken|cancelled|in_flight|
  *                       connections|open|connects|faulty
  *                       [at least|at most] N
+ *   expect forward NAME tunnels [at least|at most] N
  *   expect log contains "..." | lacks "..."
  *   expect records N
  *   expect proxy queued|idle_connections [at least|at most] N

@@ -318,6 +318,19 @@ static void expect_backend(struct scenario *sc, struct words *w)
 	bad(sc, w);
 }
 
+static void expect_forward(struct scenario *sc, struct words *w)
+{
+	struct slice name = SLICE_NONE;
+	struct forward_proxy *f;
+
+	words_next(w, &name);
+	f = scenario_forward(sc, name);
+	if (f && words_take(w, "tunnels"))
+		number(sc, w, "tunnels", forward_tunnels(f->forward));
+	else
+		bad(sc, w);
+}
+
 static void expect_log(struct scenario *sc, struct words *w)
 {
 	bool lacks = words_take(w, "lacks");
@@ -351,6 +364,8 @@ void scenario_expect(struct scenario *sc, struct words *w)
 	sc->expectations++;
 	if (words_take(w, "backend")) {
 		expect_backend(sc, w);
+	} else if (words_take(w, "forward")) {
+		expect_forward(sc, w);
 	} else if (words_take(w, "log")) {
 		expect_log(sc, w);
 	} else if (words_take(w, "proxy")) {
