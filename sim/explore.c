@@ -142,8 +142,7 @@ static void write_backend_config(struct explorer *e, unsigned i)
 	buf_putf(e->out, ", resume: %s", ways[below(e, COUNT_OF(ways))]);
 	if (i != e->good && behind_forward(e))
 		buf_puts(e->out, ", proxy: 'http://fwd.test:3128'");
-	buf_puts(e->out, "}
-");
+	buf_puts(e->out, "}\n");
 }
 
 /* With a good backend there is time and there are attempts enough to reach it. */
