@@ -15,7 +15,7 @@ all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -j $(JOBS) src/daemon/backstay
 
 $(BUILD)/build.ninja:
-	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@meson setup -Dtests=false $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log
 
 deps:
@@ -30,6 +30,7 @@ test:
 	@sh scripts/install-deps.sh run test
 	@sh scripts/install-deps.sh --optional sdk
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@meson configure $(BUILD) -Dtests=true
 	@ninja -C $(BUILD) -j $(JOBS)
 	@python3 scripts/run-tests.py --build $(BUILD) --jobs $(JOBS) --e2e
 

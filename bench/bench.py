@@ -334,8 +334,7 @@ def print_ratios(table, rows):
                 continue
             ratio = ours["median"] / theirs["median"]
             cells.append("%.2f" % (ratio if better == "more" else 1 / ratio))
-        print("| %s | %s |" % (title.split(",")[0] if "p50" not in title and "p99" not in title
-                               else title, " | ".join(cells)))
+        print("| %s | %s |" % (title.rsplit(",", 1)[0], " | ".join(cells)))
 
 
 def parse_options():
@@ -378,6 +377,8 @@ def main():
     print("%(cpu)s, %(cores)d cores, Linux %(kernel)s; %(nginx)s; %(haproxy)s" % machine)
     print("median (least–most) of %d; load average before: %.1f\n"
           % (options.repeat, machine["load_before"]))
+    if machine["load_before"] > 1:
+        print("The machine was busy with other work: CPU and memory hold, rates and times hardly do.\n")
     print_table(table, options.rows)
     if "backstay" in options.rows:
         print_ratios(table, options.rows)

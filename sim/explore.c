@@ -15,6 +15,8 @@
 
 struct explorer {
 	struct rng rng;
+	struct rng forward_rng;       /* of what came later, so that older seeds keep their worlds */
+	bool forward;                 /* some backends stand behind a proxy */
 	struct buf *out;
 	unsigned backends;
 	unsigned good;                /* the backend that nothing befalls; NO_GOOD: none */
@@ -87,6 +89,11 @@ static bool one_in(struct explorer *e, uint64_t n)
 	return below(e, n) == 0;
 }
 
+static bool behind_forward(struct explorer *e)
+{
+	return e->forward && rng_below(&e->forward_rng, 2) == 0;
+}
+
 static int64_t some_time(struct explorer *e)
 {
 	return (int64_t)below(e, (uint64_t)e->span_ms);
@@ -110,6 +117,14 @@ static const char *some_behaviour(struct explorer *e)
 	if (e->good == NO_GOOD && one_in(e, 20))
 		return verdicts[below(e, COUNT_OF(verdicts))];
 	return behaviours[below(e, COUNT_OF(behaviours))];
+}
+
+/* Megabytes byte by byte would be millions of steps of the same. */
+static const char *some_blow(struct explorer *e)
+{
+	const char *blow = blows[below(e, COUNT_OF(blows))];
+
+	return e->big && strcmp(blow, "cuts bytes") == 0 ? "cuts random" : blow;
 }
 
 static void write_backends(struct explorer *e)
@@ -142,7 +157,10 @@ static void write_backend_config(struct explorer *e, unsigned i)
 		buf_putf(e->out, ", idle_connections: %llu", some_ms(e, 0, 3));
 	if (one_in(e, 5))
 		buf_putf(e->out, ", keep_alive: %llums", some_ms(e, 0, 3000));
-	buf_putf(e->out, ", resume: %s}\n", ways[below(e, COUNT_OF(ways))]);
+	buf_putf(e->out, ", resume: %s", ways[below(e, COUNT_OF(ways))]);
+	if (i != e->good && behind_forward(e))
+		buf_puts(e->out, ", proxy: 'http://fwd.test:3128'");
+	buf_puts(e->out, "}\n");
 }
 
 /* With a good backend there is time and there are attempts enough to reach it. */
@@ -357,10 +375,26 @@ static void write_misfortune(struct explorer *e)
 		break;
 	default:
 		buf_putf(e->out, "at %lldms network %c %s\n", at_ms, some_backend(e),
-			 e->good == NO_GOOD && one_in(e, 20) ? "local 1"
-							     : blows[below(e, COUNT_OF(blows))]);
+			 e->good == NO_GOOD && one_in(e, 20) ? "local 1" : some_blow(e));
 		break;
 	}
+}
+
+static void write_forward_trouble(struct explorer *e)
+{
+	static const char *const troubles[] = {
+		"forward f refuses 403", "forward f refuses 502", "forward f works",
+		"network f reset", "network f cut", "network f vanish", "network f refuse 1",
+		"network f stall 2s", "network f blackhole 1",
+		"network f plan cut to client after 10 times 1",
+	};
+
+	if (!e->forward)
+		return;
+	for (uint64_t n = rng_below(&e->forward_rng, 6); n > 0; n--)
+		buf_putf(e->out, "at %llums %s\n",
+			 (unsigned long long)rng_below(&e->forward_rng, (uint64_t)e->span_ms),
+			 troubles[rng_below(&e->forward_rng, COUNT_OF(troubles))]);
 }
 
 /* ---- the world ------------------------------------------------------------------------ */
@@ -394,6 +428,8 @@ void explore_write(struct buf *out, uint64_t seed, unsigned clients)
 
 	must(clients <= EXPLORE_CLIENTS_MAX);
 	rng_seed(&e.rng, seed);
+	rng_seed(&e.forward_rng, ~seed);
+	e.forward = rng_below(&e.forward_rng, 8) == 0;
 	draw_world(&e);
 	misfortunes = (unsigned)below(&e, 25);
 	buf_putf(out, "seed %llu\nworkers %llu\nturns %llu\n", (unsigned long long)seed,
@@ -401,12 +437,15 @@ void explore_write(struct buf *out, uint64_t seed, unsigned clients)
 	if (one_in(&e, 2))
 		buf_puts(out, "link 127.0.0.1:8080 cuts random jitter 3ms\n");
 	write_backends(&e);
+	if (e.forward)
+		buf_puts(out, "forward f at fwd.test:3128\n");
 	buf_puts(out, "config\n");
 	write_yaml(&e);
 	for (unsigned i = 0; i < clients; i++)
 		write_client(&e, i + 1, &must_be_served[i]);
 	for (unsigned i = 0; i < misfortunes; i++)
 		write_misfortune(&e);
+	write_forward_trouble(&e);
 	write_end(&e);
 	buf_puts(out, "expect everyone whole or honest\n");
 	for (unsigned i = 0; i < clients; i++)

@@ -41,6 +41,15 @@ struct backend *scenario_backend(struct scenario *sc, struct slice name)
 	return NULL;
 }
 
+struct forward_proxy *scenario_forward(struct scenario *sc, struct slice name)
+{
+	for (unsigned i = 0; i < sc->forward_count; i++) {
+		if (slice_eq(sc->forwards[i].name, name))
+			return &sc->forwards[i];
+	}
+	return NULL;
+}
+
 struct actor *scenario_actor(struct scenario *sc, struct slice name)
 {
 	for (unsigned i = 0; i < sc->actor_count; i++) {
@@ -171,7 +180,7 @@ static struct io_addr backend_addr(struct scenario *sc, struct words *w, struct 
 	}
 	h = sim_host(sc->sim, arena_cstring(sc->arena, host));
 	if (!h->count) {
-		snprintf(text, sizeof text, "10.1.0.%u", sc->backend_count + 1);
+		snprintf(text, sizeof text, "10.1.%u.%u", sc->forward_count, sc->backend_count + 1);
 		sim_host_add(sc->sim, h->name, text);
 	}
 	a = h->addrs[0];
@@ -204,6 +213,22 @@ static void read_backend(struct reader *r, struct words *w)
 		if (!is_blank(line))
 			backend_option(sc, b, &(struct words){ sc->arena, slice_trim(line), r->line });
 	}
+}
+
+static void read_forward(struct scenario *sc, struct words *w)
+{
+	struct forward_proxy *f = &sc->forwards[sc->forward_count];
+	struct slice at = SLICE_NONE;
+
+	if (sc->forward_count == FORWARDS_MAX || !words_next(w, &f->name) || !words_take(w, "at") ||
+	    !words_next(w, &at)) {
+		scenario_fail(sc, w->line, "it is written: forward NAME at HOST:PORT");
+		return;
+	}
+	sc->forward_count++;
+	f->addr = backend_addr(sc, w, at);
+	if (words_take(w, "wants"))
+		words_next(w, &f->authorization);
 }
 
 static void read_host(struct scenario *sc, struct words *w)
@@ -271,6 +296,31 @@ static void read_config(struct reader *r, struct words *w)
 		r->sc->config = on_its_lines(r->sc, r->line, take_block(r));
 }
 
+/* The statement for each of many clients: `NAME N ...` becomes that for NAME1,
+ * NAME2 ... NAMEN; `every_ms` apart. */
+static void add_many(struct reader *r, struct words *w, int64_t at_ms, bool is_expect)
+{
+	struct scenario *sc = r->sc;
+	struct slice name = SLICE_NONE, rest;
+	uint64_t count = 0;
+	int64_t every_ms = 0;
+
+	if (!words_next(w, &name) || !words_number(w, &count) ||
+	    (words_take(w, "every") && !words_time(w, &every_ms))) {
+		scenario_fail(sc, w->line, "many clients are written: clients NAME COUNT [every T] ...");
+		return;
+	}
+	rest = words_rest(w);
+	for (uint64_t i = 1; i <= count; i++) {
+		struct words one = *w;
+
+		one.rest = arena_printf(sc->arena, "%s%.*s%llu %.*s", is_expect ? "" : "client ",
+					SLICE_ARG(name), (unsigned long long)i, SLICE_ARG(rest));
+		add_statement(r, &one, at_ms, is_expect);
+		at_ms += every_ms;
+	}
+}
+
 static void read_statement(struct reader *r, struct words *w)
 {
 	struct scenario *sc = r->sc;
@@ -280,13 +330,19 @@ static void read_statement(struct reader *r, struct words *w)
 	if (words_take(w, "at") && words_time(w, &ms)) {
 		bool reload = slice_eq(slice_trim(w->rest), S("reload"));
 
+		if (words_take(w, "clients")) {
+			add_many(r, w, ms, false);
+			return;
+		}
 		add_statement(r, w, ms, false);
 		if (reload)
 			sc->statements[sc->statement_count - 1].block = take_block(r);
 	} else if (words_take(w, "expect"))
-		add_statement(r, w, 0, true);
+		words_take(w, "clients") ? add_many(r, w, 0, true) : add_statement(r, w, 0, true);
 	else if (words_take(w, "backend"))
 		read_backend(r, w);
+	else if (words_take(w, "forward"))
+		read_forward(sc, w);
 	else if (words_take(w, "config"))
 		read_config(r, w);
 	else if (words_take(w, "link"))
@@ -389,6 +445,14 @@ static void start_backend(struct scenario *sc, struct backend *b)
 	must(mock_listen(b->mock, b->socket, NULL));
 	if (b->behaviour.len && !mock_set_behaviour(b->mock, b->behaviour, why, sizeof why))
 		scenario_fail(sc, b->line, "behaviour not understood: %s", why);
+}
+
+static void start_forward(struct scenario *sc, struct forward_proxy *f)
+{
+	struct io *io = sim_io_create(sc->sim, arena_cstring(sc->arena, f->name));
+
+	f->forward = forward_create(io, &f->addr);
+	forward_want(f->forward, f->authorization);
 }
 
 static struct slice default_config(struct scenario *sc)
@@ -509,6 +573,8 @@ static void take_down(struct scenario *sc)
 	}
 	for (unsigned i = 0; i < sc->backend_count; i++)
 		mock_free(sc->backends[i].mock);
+	for (unsigned i = 0; i < sc->forward_count; i++)
+		forward_free(sc->forwards[i].forward);
 	sim_run_for(sc->sim, 60000);
 	counts = sim_count(sc->sim, NULL);
 	if (!sim_counts_clean(&counts))
@@ -553,6 +619,8 @@ static void run_seed(struct scenario *sc, struct slice text, struct scenario_res
 	if (!sc->failures) {
 		for (unsigned i = 0; i < sc->backend_count; i++)
 			start_backend(sc, &sc->backends[i]);
+		for (unsigned i = 0; i < sc->forward_count; i++)
+			start_forward(sc, &sc->forwards[i]);
 		start_proxy(sc);
 		if (!sc->failures)
 			play(sc);

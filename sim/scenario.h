@@ -16,6 +16,7 @@
  *   backend NAME at HOST:PORT    a mock; HOST gets an address if it has none.
  *       tokens N | ttft T | gap T | key K | model M | echo | seed N
  *       behaviour SPEC           (indented lines) the mock's words, docs/mock.md
+ *   forward NAME at HOST:PORT [wants AUTHORIZATION]     an HTTP proxy with CONNECT
  *   config [workers see above]   followed by the indented YAML of the proxy's
  *                                config; `config default` is one model "chat"
  *                                with all backends as targets. Without any
@@ -26,7 +27,8 @@
  *     backend NAME next: SPEC      for the next requests
  *     backend NAME down | up       refuse and reset, as if killed; and back
  *     backend NAME close idle | reset all
- *     network WHERE SETTING...     WHERE: a backend, ADDR:PORT, or `all`
+ *     forward NAME refuses STATUS | works
+ *     network WHERE SETTING...     WHERE: a backend, a forward, ADDR:PORT, or `all`
  *         ok | refuse [N] | blackhole [N] | unreachable [N] | local [N]
  *         latency T | jitter T | window BYTES | rate BYTES_PER_S
  *         cuts whole|random|bytes | tls ok|fail|stall | idle-close T | give-up T
@@ -44,13 +46,15 @@
  *         `then` sends it behind a request whose answer has not ended
  *     client NAME sends [N answers] BYTES [times N]   bytes as they are (N: 1)
  *     client NAME leaves | resets | finishes | pauses | resumes
+ *     clients NAME COUNT [every T] STATEMENT   for the clients NAME1 .. NAMEcount,
+ *         so far apart: `at 0s clients c 30 every 2s chat "hello" stream`
  *     expect ...                   as below, at that time
  *
  *   expect ... where CLIENT is NAME for its last request, NAME.2 for its second:
  *   expect CLIENT status N | finish_reason WORD | reused | fresh
  *   expect CLIENT text complete | empty | is "..." | contains "..."
  *     (complete: every word that a healthy backend would have said)
- *   expect CLIENT header NAME VALUE | absent | present
+ *   expect CLIENT header NAME VALUE | contains "..." | absent | present
  *   expect CLIENT body contains "..." | body is "..." | events [at least|at most] N
  *   expect CLIENT input_tokens|output_tokens N | comments contain "..." | empty
  *   expect CLIENT ends complete | error [CODE] | broken | left | pending | unserved
@@ -65,10 +69,12 @@
  *   expect backend NAME requests|finished|broken|cancelled|in_flight|
  *                       connections|open|connects|faulty
  *                       [at least|at most] N
+ *   expect forward NAME tunnels [at least|at most] N
  *   expect log contains "..." | lacks "..."
  *   expect records N
  *   expect proxy queued|idle_connections [at least|at most] N
  *     (bytes queued at once in any one stream; pooled connections of one worker)
+ *   expect clients NAME COUNT ...    any of these for NAME1 .. NAMEcount
  *   expect everyone whole or honest
  *     (the right words from the first on, all of them where the answer is complete)
  *   expect CLIENT whole thanks to BACKEND

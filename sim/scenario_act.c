@@ -182,11 +182,14 @@ static bool blow(struct scenario *sc, struct words *w, const struct io_addr *add
 static bool where(struct scenario *sc, struct slice word, struct io_addr *addr, bool *all)
 {
 	struct backend *b = scenario_backend(sc, word);
+	struct forward_proxy *f = scenario_forward(sc, word);
 
 	*all = slice_eq(word, S("all"));
 	if (b)
 		*addr = b->addr;
-	return *all || b || io_addr_parse(word, addr);
+	else if (f)
+		*addr = f->addr;
+	return *all || b || f || io_addr_parse(word, addr);
 }
 
 void scenario_network(struct scenario *sc, struct words *w, bool strikes)
@@ -423,6 +426,22 @@ static void act_client(struct scenario *sc, struct words *w)
 
 /* ---- the rest ------------------------------------------------------------------------ */
 
+static void act_forward(struct scenario *sc, struct words *w)
+{
+	struct slice name = SLICE_NONE;
+	struct forward_proxy *f;
+	uint64_t status;
+
+	words_next(w, &name);
+	f = scenario_forward(sc, name);
+	if (f && words_take(w, "works"))
+		forward_refuse(f->forward, 200);
+	else if (f && words_take(w, "refuses") && words_number(w, &status))
+		forward_refuse(f->forward, (int)status);
+	else
+		no_such(sc, w, "forward proxy", name);
+}
+
 static void act_wall(struct scenario *sc, struct words *w)
 {
 	int64_t ms = 0;
@@ -471,6 +490,8 @@ void scenario_act(struct scenario *sc, struct statement *s)
 		act_client(sc, &w);
 	else if (words_take(&w, "network"))
 		scenario_network(sc, &w, true);
+	else if (words_take(&w, "forward"))
+		act_forward(sc, &w);
 	else if (words_take(&w, "dns"))
 		act_dns(sc, &w);
 	else if (words_take(&w, "wall"))

@@ -83,6 +83,10 @@ static void expect_header(struct scenario *sc, struct words *w, const struct sim
 	} else if (words_take(w, "present")) {
 		if (!got.at)
 			scenario_fail(sc, w->line, "%.*s is missing", SLICE_ARG(name));
+	} else if (words_take(w, "contains") && words_next(w, &want)) {
+		if (slice_find_slice(got, want) == SLICE_NOT_FOUND)
+			scenario_fail(sc, w->line, "'%.*s' is not in '%.*s'", SLICE_ARG(want),
+				      SLICE_ARG(got));
 	} else if (words_next(w, &want)) {
 		same(sc, w, "header", got, want);
 	} else {
@@ -314,6 +318,19 @@ static void expect_backend(struct scenario *sc, struct words *w)
 	bad(sc, w);
 }
 
+static void expect_forward(struct scenario *sc, struct words *w)
+{
+	struct slice name = SLICE_NONE;
+	struct forward_proxy *f;
+
+	words_next(w, &name);
+	f = scenario_forward(sc, name);
+	if (f && words_take(w, "tunnels"))
+		number(sc, w, "tunnels", forward_tunnels(f->forward));
+	else
+		bad(sc, w);
+}
+
 static void expect_log(struct scenario *sc, struct words *w)
 {
 	bool lacks = words_take(w, "lacks");
@@ -347,6 +364,8 @@ void scenario_expect(struct scenario *sc, struct words *w)
 	sc->expectations++;
 	if (words_take(w, "backend")) {
 		expect_backend(sc, w);
+	} else if (words_take(w, "forward")) {
+		expect_forward(sc, w);
 	} else if (words_take(w, "log")) {
 		expect_log(sc, w);
 	} else if (words_take(w, "proxy")) {

@@ -5,11 +5,13 @@
 #include "base/arena.h"
 #include "mock/mock.h"
 #include "sim/client.h"
+#include "sim/forward.h"
 #include "sim/proxy.h"
 #include "sim/scenario.h"
 #include "sim/sim.h"
 
 #define BACKENDS_MAX 16
+#define FORWARDS_MAX 4
 #define CLIENTS_MAX 200
 #define STATEMENTS_MAX 4000
 #define RECORDS_MAX 5000
@@ -44,6 +46,12 @@ struct backend {
 	struct slice behaviour;
 	unsigned line;
 	struct mock *mock;
+};
+
+struct forward_proxy {
+	struct slice name, authorization;
+	struct io_addr addr;
+	struct forward *forward;
 };
 
 /* What a client asked for; the Nth belongs to its Nth answer. */
@@ -105,6 +113,8 @@ struct scenario {
 	bool config_default;
 	struct backend backends[BACKENDS_MAX];
 	unsigned backend_count;
+	struct forward_proxy forwards[FORWARDS_MAX];
+	unsigned forward_count;
 	struct actor actors[CLIENTS_MAX];
 	unsigned actor_count;
 	struct statement *statements;
@@ -124,6 +134,7 @@ void scenario_fail(struct scenario *sc, unsigned line, const char *format, ...) 
 /* NULL if there is none of that name. */
 struct backend *scenario_backend(struct scenario *sc, struct slice name);
 struct actor *scenario_actor(struct scenario *sc, struct slice name);
+struct forward_proxy *scenario_forward(struct scenario *sc, struct slice name);
 /* Milliseconds since the beginning. */
 int64_t scenario_now(const struct scenario *sc);
 

@@ -1,6 +1,6 @@
 /* log.h: the operator's log: one event a line, logfmt.
  *
- *   2026-11-23T14:05:01.250Z warn target_fault target=openai/gpt-5-mini fault=silence
+ *   2026-11-23T14:05:01.250Z warn target_fault target=openai/gpt-6-luna fault=silence
  *
  * A log is a value handed down, never a global; where its lines go is the
  * sink's affair (the daemon's never blocks; the simulator's keeps them). No

@@ -140,7 +140,7 @@ static const struct field retry_fields[] = {
 	{ "budget", VALUE_PERCENT, AT(retry_policy, budget_milli), 0, 100000, "20%",
 	  .doc = "Retries on targets that are in doubt (the last answer there was a fault), as a share of "
 		 "the requests that end well. Ten are always there for small traffic and come back one "
-		 "in five seconds; a retry that ends well costs nothing. When the budget is spent, "
+		 "in ten seconds; a retry that ends well costs nothing. When the budget is spent, "
 		 "nothing is tried again there: an outage must not multiply traffic." },
 };
 const struct section section_retry = {

@@ -125,7 +125,7 @@ static void explain_beginning(void)
 	      "    models:\n"
 	      "      chat:\n"
 	      "        targets:\n"
-	      "          - {backend: one, model: gpt-5-mini}\n"
+	      "          - {backend: one, model: gpt-6-luna}\n"
 	      "          - {backend: two, model: qwen3-32b}\n"
 	      "\n"
 	      "To try it without any model: examples/demo.yaml starts three simulated ones.\n", stderr);

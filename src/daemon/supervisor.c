@@ -299,6 +299,22 @@ static void end_mocks(struct supervisor *v)
 
 /* ---- the beginning ------------------------------------------------------------------------ */
 
+static void say_where(const struct supervisor *v)
+{
+	char text[IO_ADDR_TEXT_MAX];
+	struct io_addr at;
+
+	for (size_t i = 0; i < v->sockets.per_worker; i++) {
+		at = sockets_addr(&v->sockets, i);
+		log_line(&v->log, LOG_INFO, "listening", "address=%s tls=%s", io_addr_text(&at, text),
+			 v->first->listen_tls ? "yes" : "no");
+	}
+	if (!v->sockets.admin)
+		return;
+	at = io_socket_addr(v->sockets.admin);
+	log_line(&v->log, LOG_INFO, "admin_listening", "address=%s", io_addr_text(&at, text));
+}
+
 static void greet(const struct supervisor *v)
 {
 	const char *no_colour = getenv("NO_COLOR");
@@ -308,6 +324,8 @@ static void greet(const struct supervisor *v)
 	if (terminal || v->first->mock_count)
 		banner_print(stderr, v->first, &v->sockets, v->shared,
 			     terminal && !(no_colour && *no_colour));
+	else
+		say_where(v);
 	for (size_t i = 0; i < v->first->note_count; i++)
 		log_line(&v->log, LOG_WARN, "config_note", "note=%s",
 			 log_quote(v->first->notes[i], text, sizeof text));

@@ -105,6 +105,7 @@ static void judge_response(struct arena *arena, const struct json_want *wants,
 			   struct answer_facts *out)
 {
 	struct slice status = json_string(arena, wants[TOP_STATUS].value);
+	struct slice items = wants[TOP_OUTPUT].value, first;
 
 	if (slice_eq(status, S("failed"))) {
 		out->fault = FAULT_SERVER_ERROR;
@@ -113,6 +114,8 @@ static void judge_response(struct arena *arena, const struct json_want *wants,
 	if (!wants[TOP_OUTPUT].found || wants[TOP_OUTPUT].type != JSON_ARRAY)
 		out->fault = slice_eq(status, S("queued")) || slice_eq(status, S("in_progress"))
 			? FAULT_NONE : FAULT_BAD_ANSWER;
+	else if (slice_eq(status, S("completed")) && !json_next(&items, NULL, &first))
+		out->fault = FAULT_BAD_ANSWER;
 	out->finish_reason = status;
 	if (slice_eq(status, S("incomplete")))
 		out->finish_reason = json_string(arena,

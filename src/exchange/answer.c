@@ -77,10 +77,11 @@ static void fix_content_type(const struct attempt *a, struct h1_header *headers,
 
 void answer_head(struct exchange *x, const struct attempt *a)
 {
-	size_t room = a->answer_header_count + ANSWER_OWN_HEADERS;
-	struct h1_header *headers = arena_array(x->arena, struct h1_header, room);
+	/* Not from the arena: it would stay there as long as the stream. */
+	struct h1_header headers[H1_HEADERS_MAX + ANSWER_OWN_HEADERS];
 	size_t n = 0;
 
+	must(a->answer_header_count <= H1_HEADERS_MAX);
 	for (size_t i = 0; i < a->answer_header_count; i++)
 		headers[n++] = a->answer_headers[i];
 	fix_content_type(a, headers, n);

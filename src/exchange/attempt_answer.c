@@ -297,6 +297,14 @@ static void on_raw_bytes(struct attempt *a, struct slice bytes)
 
 /* ---- an answer judged whole --------------------------------------------------------------- */
 
+/* Only such a body is what clients know how to read; other shapes are told anew
+ * with the sentence that was in them (S20). */
+static bool is_openai_error(struct slice body)
+{
+	return body.len <= ERROR_BODY_KEPT_MAX && json_validate(body, NULL) == JSON_OK &&
+	       json_type_of(json_path(body, S("error.message"))) == JSON_STRING;
+}
+
 static void keep_answer(struct attempt *a, const struct answer_facts *facts)
 {
 	struct arena *arena = a->x->arena;
@@ -307,8 +315,7 @@ static void keep_answer(struct attempt *a, const struct answer_facts *facts)
 	a->answer.code = arena_copy(arena, facts->code);
 	a->answer.param = arena_copy(arena, facts->param);
 	keep_usage(a, &facts->usage, facts->finish_reason);
-	if (facts->fault != FAULT_NONE && buf_len(&a->body) <= ERROR_BODY_KEPT_MAX &&
-	    json_validate(buf_slice(&a->body), NULL) == JSON_OK)
+	if (facts->fault != FAULT_NONE && is_openai_error(buf_slice(&a->body)))
 		a->error_body = arena_copy(arena, buf_slice(&a->body));
 }
 

@@ -9,6 +9,9 @@
 
 #include <stdlib.h>
 
+/* Most exchanges find room in one or two blocks; what is left of the last one is
+ * held as long as a stream lasts. */
+#define EXCHANGE_BLOCK_BYTES 1536
 #define SCRATCH_KEPT ((size_t)64 * 1024)
 
 struct exchanges *exchanges_create(const struct exchanges_setup *setup)
@@ -219,7 +222,7 @@ static void keep_request(struct exchange *x, const struct h1_head *head, struct 
 
 static struct exchange *exchange_new(struct exchanges *all, struct client_conn *c)
 {
-	struct arena *arena = arena_create(0);
+	struct arena *arena = arena_create(EXCHANGE_BLOCK_BYTES);
 	struct exchange *x = arena_new(arena, struct exchange);
 
 	x->magic = EXCHANGE_MAGIC;

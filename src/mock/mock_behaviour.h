@@ -84,6 +84,7 @@ struct mock_behaviour {
 	char location[MOCK_TEXT_MAX];
 
 	uint32_t informational;       /* 1xx heads before the answer */
+	char rate_limit[24], rate_left[24], rate_reset[24];  /* of requests; empty: plenty */
 	uint64_t header_bytes;        /* extra, in one header each KiB */
 	uint32_t http10;
 	uint32_t length;              /* enum mock_length */

@@ -272,10 +272,15 @@ static void write_head(struct mock *mock, const struct mock_answer *a, const str
 	buf_puts(out, "\r\nx-mock-name: ");
 	buf_put(out, slice_of(mock->name));
 	buf_putf(out, "\r\nopenai-version: 2020-10-01\r\nopenai-processing-ms: %" PRId64 "\r\n"
-		 "x-ratelimit-limit-requests: 10000\r\nx-ratelimit-limit-tokens: 2000000\r\n"
-		 "x-ratelimit-remaining-requests: %" PRId64 "\r\nx-ratelimit-remaining-tokens: 1999000\r\n"
-		 "x-ratelimit-reset-requests: 6ms\r\nx-ratelimit-reset-tokens: 30ms\r\n",
-		 12 + a->wait_ms, left);
+		 "x-ratelimit-limit-requests: %s\r\nx-ratelimit-limit-tokens: 2000000\r\n",
+		 12 + a->wait_ms, b->rate_limit[0] ? b->rate_limit : "10000");
+	if (b->rate_left[0])
+		buf_putf(out, "x-ratelimit-remaining-requests: %s\r\n", b->rate_left);
+	else
+		buf_putf(out, "x-ratelimit-remaining-requests: %" PRId64 "\r\n", left);
+	buf_putf(out, "x-ratelimit-remaining-tokens: 1999000\r\n"
+		 "x-ratelimit-reset-requests: %s\r\nx-ratelimit-reset-tokens: 30ms\r\n",
+		 b->rate_reset[0] ? b->rate_reset : "6ms");
 	if (a->extra[0])
 		buf_put(out, slice_of(a->extra));
 	if (!b->healthy)

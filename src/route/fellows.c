@@ -8,7 +8,7 @@
 
 /* Small traffic may retry now and then; large traffic by its successes. */
 #define RESERVE 10
-#define RESERVE_MS 5000
+#define RESERVE_MS 10000
 #define BUDGET_MOST 100
 #define HEDGE_RESERVE 2
 

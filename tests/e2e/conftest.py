@@ -43,10 +43,10 @@ def start_proxy(place):
     """Starts proxies that end with the module."""
     started = []
 
-    def start(config, env=None):
+    def start(config, env=None, before=()):
         proxy = Proxy(place, config, "proxy%d" % len(started))
         started.append(proxy)
-        return proxy.start(env)
+        return proxy.start(env, before)
 
     yield start
     for proxy in started:

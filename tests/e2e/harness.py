@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -84,9 +85,10 @@ class Program:
         self.err = os.path.join(str(directory), name + ".err")
         self.process = None
 
-    def spawn(self, arguments, env=None):
+    def spawn(self, arguments, env=None, before=()):
+        """`before`: a command that starts ours, such as prlimit."""
         with open(self.out, "ab") as out, open(self.err, "ab") as err:
-            self.process = subprocess.Popen([BACKSTAY, *map(str, arguments)], stdout=out,
+            self.process = subprocess.Popen([*before, BACKSTAY, *map(str, arguments)], stdout=out,
                                             stderr=err, stdin=subprocess.DEVNULL,
                                             env=env or clean_environment())
 
@@ -231,8 +233,8 @@ class Proxy(Program):
             file.write(json.dumps(self.config, indent=1) + "\n" if text is None else text)
         os.replace(self.file + ".new", self.file)
 
-    def start(self, env=None):
-        self.spawn(["run", "-c", self.file], env)
+    def start(self, env=None, before=()):
+        self.spawn(["run", "-c", self.file], env, before)
         poll("the proxy", self.is_ready)
         return self
 
@@ -335,6 +337,31 @@ class Stream:
             self.finish = choice.get("finish_reason") or self.finish
 
 
+LINE_END = re.compile(b"\r\n|\n|\r")
+
+
+class EventReader:
+    """data of server-sent events, as WHATWG has it: any line ending, several
+    data lines, comments."""
+
+    def __init__(self):
+        self.left, self.data = b"", []
+
+    def feed(self, data):
+        self.left += data
+        while True:
+            end = LINE_END.search(self.left)
+            # A CR at the end may be half of a CR LF.
+            if not end or (end.group() == b"\r" and end.end() == len(self.left)):
+                return
+            line, self.left = self.left[:end.start()], self.left[end.end():]
+            if line.startswith(b"data:"):
+                self.data.append(line[5:].removeprefix(b" ").decode("utf-8"))
+            elif not line and self.data:
+                yield "\n".join(self.data)
+                self.data = []
+
+
 def read_stream(port, body, headers=None, on_event=None):
     """Asks and reads to the end; on_event(stream) after each event."""
     got = Stream()
@@ -348,13 +375,16 @@ def read_stream(port, body, headers=None, on_event=None):
         if got.status != 200:
             got.errors.append(json.loads(answer.read())["error"])
             return got
-        for line in answer:
-            if not line.startswith(b"data:"):
-                continue
-            got.take(line[5:].strip().decode("utf-8"))
-            if on_event:
-                on_event(got)
-        got.clean = True
+        events = EventReader()
+        while True:
+            data = answer.read1(65536)
+            for event in events.feed(data or b"\n"):      # at the end: a CR may be kept
+                got.take(event)
+                if on_event:
+                    on_event(got)
+            if not data:
+                break
+        got.clean = answer.isclosed()
     except (OSError, http.client.HTTPException) as error:
         got.broken = repr(error)
     finally:

@@ -1,10 +1,12 @@
 /* Explores: runs made-up scenarios until so many steps have been made.
  *
  *   explore [--steps N] [--seed FROM] [--clients N]     seeds FROM, FROM+1, ...
+ *   explore --seeds FILE ...                            first the seeds of a file
  *   explore --seed N --print                            shows the scenario
  *   explore --seed N --trace                            runs it, showing all
  *
- * A seed that fails is a regression test in the making: print it to a .scn. */
+ * A seed that fails is a regression test in the making: print it to a .scn, cut
+ * it down to the story, and write the seed into seeds.txt. */
 #include "sim/explore.h"
 #include "sim/scenario.h"
 
@@ -18,6 +20,7 @@
 struct settings {
 	uint64_t steps, seed;
 	unsigned clients;
+	const char *seeds;
 	bool print, trace;
 };
 
@@ -34,6 +37,8 @@ static bool read_settings(int argc, char **argv, struct settings *s)
 			s->steps = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--seed") == 0 && more)
 			s->seed = strtoull(argv[++i], NULL, 10);
+		else if (strcmp(argv[i], "--seeds") == 0 && more)
+			s->seeds = argv[++i];
 		else if (strcmp(argv[i], "--clients") == 0 && more)
 			s->clients = (unsigned)strtoul(argv[++i], NULL, 10);
 		else
@@ -67,6 +72,27 @@ static bool explore_one(const struct settings *s, uint64_t seed, struct scenario
 	return good;
 }
 
+/* Replays the seeds of a file: lines of a number and what it once found; '#'
+ * begins a comment. False if it cannot be read. */
+static bool replay(const struct settings *s, struct scenario_result *total)
+{
+	FILE *f = fopen(s->seeds, "r");
+	char line[512], *end;
+
+	if (!f) {
+		fprintf(stderr, "%s: cannot be read\n", s->seeds);
+		return false;
+	}
+	while (fgets(line, sizeof line, f)) {
+		uint64_t seed = strtoull(line, &end, 10);
+
+		if (end != line && !explore_one(s, seed, total))
+			fprintf(stderr, "this seed once found:%s", end);
+	}
+	fclose(f);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings s = { .steps = 300000, .seed = 1, .clients = 12 };
@@ -75,8 +101,8 @@ int main(int argc, char **argv)
 	uint64_t seed;
 
 	if (!read_settings(argc, argv, &s)) {
-		fprintf(stderr, "usage: explore [--steps N] [--seed N] [--clients 1..200] "
-				"[--print] [--trace]\n");
+		fprintf(stderr, "usage: explore [--steps N] [--seed N] [--seeds FILE] "
+				"[--clients 1..200] [--print] [--trace]\n");
 		return 2;
 	}
 	if (s.print) {
@@ -87,6 +113,8 @@ int main(int argc, char **argv)
 	}
 	if (s.trace)
 		return !explore_one(&s, s.seed, &total);
+	if (s.seeds && !replay(&s, &total))
+		return 2;
 	for (seed = s.seed; total.steps < s.steps && total.failed_runs < FAILURES_MAX; seed++)
 		explore_one(&s, seed, &total);
 	printf("explored %u worlds (seeds %llu..%llu), %llu steps: %u failed\n", total.runs,

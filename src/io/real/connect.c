@@ -49,7 +49,7 @@ static void fail_connect(struct io_stream *s, const struct io_addr *to, int erro
 {
 	if (error == EADDRNOTAVAIL && to->family != IO_UNIX && no_way_there(to))
 		error = EHOSTUNREACH;
-	stream_fail_errno(s, error, "connecting");
+	stream_fail_errno(s, error, "");
 	stream_owe(s);
 }
 
@@ -103,7 +103,7 @@ void stream_on_connected(struct io_stream *s)
 	if (!error && s->loopback && connected_to_itself(s->watch.fd))
 		error = ECONNREFUSED;
 	if (error) {
-		stream_fail_errno(s, error, "connecting");
+		stream_fail_errno(s, error, "");
 		stream_tell_broken(s);
 		return;
 	}

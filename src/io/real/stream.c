@@ -143,7 +143,8 @@ void stream_fail_errno(struct io_stream *s, int error, const char *doing)
 {
 	char text[160];
 
-	snprintf(text, sizeof text, "%s: %s", doing, strerror(error));
+	/* What the caller asked for needs no saying; he names it himself. */
+	snprintf(text, sizeof text, "%s%s%s", doing, *doing ? ": " : "", strerror(error));
 	stream_fail_copy(s, broken_from_errno(error), text);
 }
 

@@ -239,6 +239,8 @@ static const struct {
 	{ RESPONSES, "{\"status\":\"failed\",\"error\":null,\"output\":[]}", FAULT_SERVER_ERROR,
 	  "failed without a word" },
 	{ RESPONSES, "{\"status\":\"completed\"}", FAULT_BAD_ANSWER, "S25: no output" },
+	{ RESPONSES, "{\"status\":\"completed\",\"output\":[]}", FAULT_BAD_ANSWER,
+	  "S25: completed without an item" },
 	{ RESPONSES, "{}", FAULT_BAD_ANSWER, "S25: nothing" },
 	{ EMBEDDINGS, "{\"data\":[{\"embedding\":[0.1]}]}", FAULT_NONE, "a vector" },
 	{ EMBEDDINGS, "{\"data\":[{\"embedding\":\"AAAA\"}]}", FAULT_NONE, "a vector in base64" },

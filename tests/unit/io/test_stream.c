@@ -2,6 +2,7 @@
 
 #include "io/real/loop.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>

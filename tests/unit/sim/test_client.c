@@ -147,9 +147,56 @@ static void each_answer(void **state)
 	}
 }
 
+/* Three requests are sent at once; the server answers all to the first. */
+static void pipelined(const char *answers, enum sim_answer_end first, enum sim_answer_end second,
+		      enum sim_answer_end third)
+{
+	struct row row = { .answer = answers };
+	struct canned canned = { .row = &row, .got = BUF_INIT(4096) };
+	const enum sim_answer_end ends[] = { first, second, third };
+	struct sim_client *client;
+	struct pair w;
+
+	pair_begin(&w, 1);
+	io_listener_close(w.listener);
+	w.listener = io_listen(w.server_io, w.socket, NULL, canned_accept, &canned);
+	client = sim_client_create(w.client_io, &w.at);
+	for (unsigned i = 0; i < COUNT_OF(ends); i++)
+		sim_client_ask(client, &(struct sim_client_request){ .method = S("GET"),
+								     .path = S("/") });
+	sim_run_for(w.sim, 100);
+	assert_int_equal(sim_client_asked(client), COUNT_OF(ends));
+	for (unsigned i = 0; i < COUNT_OF(ends); i++) {
+		assert_int_equal(sim_client_answer_at(client, i)->end, ends[i]);
+		if (ends[i] != ANSWER_BROKEN)
+			assert_string_equal(sim_client_answer_at(client, i)->violation, "");
+	}
+	sim_client_free(client);
+	if (canned.s)
+		io_close(canned.s, IO_CLOSE_NOW);
+	buf_free(&canned.got);
+	pair_end(&w);
+}
+
+#define NOTHING_MORE "Content-Length: 2\r\n\r\n{}"
+#define ONE "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" NOTHING_MORE
+#define CLOSING "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n" NOTHING_MORE
+
+static void answers_come_in_order(void **state)
+{
+	(void)state;
+	pipelined(ONE ONE ONE, ANSWER_COMPLETE, ANSWER_COMPLETE, ANSWER_COMPLETE);
+	pipelined(ONE, ANSWER_COMPLETE, ANSWER_PENDING, ANSWER_PENDING);
+	pipelined(ONE CLOSING, ANSWER_COMPLETE, ANSWER_COMPLETE, ANSWER_UNSERVED);
+	pipelined(ONE "HTTP/1.1 junk\r\n\r\n", ANSWER_COMPLETE, ANSWER_BROKEN, ANSWER_UNSERVED);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(each_answer) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_answer),
+		cmocka_unit_test(answers_come_in_order),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
