@@ -44,24 +44,6 @@ static const char *const behaviours[] = {
 	"choices empty", "done-only", "json-for-stream", "sse-for-json",
 };
 
-/* Those after which no request has a whole answer, or the start of one. */
-static const char *const failures[] = {
-	"status 500", "status 503", "status 502", "status 529", "overloaded", "cut first",
-	"reset first", "stall first for 30s", "error first", "error first shape vllm", "html 502",
-	"no-answer", "hang-up", "empty", "truncated-head", "reset-on-accept", "close-on-accept", "mute",
-	"junk ssh", "html 200", "headers-then-nothing", "choices empty",
-};
-
-const char *explore_behaviour(uint64_t random)
-{
-	return behaviours[random % COUNT_OF(behaviours)];
-}
-
-const char *explore_failure(uint64_t random)
-{
-	return failures[random % COUNT_OF(failures)];
-}
-
 /* Only behind the last line of a world without a good backend: they blame the
  * request, or the proxy's own machine. */
 static const char *const verdicts[] = { "context-length", "content-filter", "status 400", "status 422" };

@@ -14,9 +14,4 @@
  * maximum must allow 1 MiB. */
 void explore_write(struct buf *out, uint64_t seed, unsigned clients);
 
-/* One of the behaviours (mock.h) that scenarios are made of, healthy ones among
- * them; and one of those that leave no request whole. Static. */
-const char *explore_behaviour(uint64_t random);
-const char *explore_failure(uint64_t random);
-
 #endif

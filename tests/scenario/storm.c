@@ -11,8 +11,6 @@
  * as many tries as there are requests. After any storm nothing is left over. */
 #include "crowd.h"
 
-#include "sim/explore.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,12 +57,33 @@ static struct slice write_config(struct storm *s, struct buf *out)
 	return buf_slice(out);
 }
 
+/* Every kind of fault a backend can have, and some oddities that are none. */
+static const char *const behaviours[] = {
+	"ok", "ok", "ttft 400ms", "gap 80ms", "crlf", "comments 100ms ttft 900ms", "stay-open",
+	"close-after", "no-done", "gzip", "drip 7 3ms", "json-for-stream", "sse-for-json", "1xx 3",
+	"status 404", "model-not-found", "bad-key", "insufficient-quota", "status 402",
+	"status 429 retry-after 1", "status 429", "percent 30 status 500", "percent 50 cut after 3",
+	"cut after 1", "cut after 3", "reset after 4", "cut at-byte 40", "reset at-byte 200",
+	"cut mid-event after 2", "stall after 3 for 40s", "error after 4", "bad-json after 3",
+	"error after 5 shape openrouter", "end after 3", "no-ending", "bad-chunk after 3",
+	"content-length +50", "two-lengths", "gzip cut", "truncated", "stale", "hang-up",
+	"idle-close 300ms", "idle-reset 300ms", "idle-junk 300ms", "status 500 times 3 then ok",
+};
+
+/* Those after which no request has a whole answer. */
+static const char *const failures[] = {
+	"status 500", "status 503", "status 502", "status 529", "overloaded", "cut first",
+	"reset first", "stall first for 30s", "error first", "error first shape vllm", "html 502",
+	"no-answer", "empty", "truncated-head", "reset-on-accept", "close-on-accept", "mute", "junk ssh",
+	"html 200", "headers-then-nothing", "choices empty", "done-only",
+};
+
 /* ---- weather --------------------------------------------------------------------- */
 
 static void behave(struct storm *s, unsigned backend)
 {
-	const char *spec = s->kind == OUTAGE ? explore_failure(below(s, UINT32_MAX))
-					     : explore_behaviour(below(s, UINT32_MAX));
+	size_t some = below(s, COUNT_OF(behaviours)), worse = below(s, COUNT_OF(failures));
+	const char *spec = s->kind == OUTAGE || below(s, 3) == 0 ? failures[worse] : behaviours[some];
 	char why[256];
 
 	must(mock_set_behaviour(s->crowd.backends[backend].mock, slice_of(spec), why, sizeof why));
