@@ -3,6 +3,8 @@
 #include "base/check.h"
 
 #define HOLD_SHARE 16                 /* one end moves the average by a 16th of the difference */
+#define LOST_SHARE 64
+#define LOST_MANY (65536 / 32)         /* three in a hundred */
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
 
@@ -58,6 +60,18 @@ int64_t waiting_room_retry_ms(const struct waiting_room *r, mono_ms now, uint64_
 
 	ms += (int64_t)(random % (uint64_t)(ms / 2 + 1));
 	return ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
+}
+
+void waiting_room_kept(struct waiting_room *r)
+{
+	r->lost -= r->lost / LOST_SHARE;
+}
+
+void waiting_room_lost(struct waiting_room *r, int64_t age_ms)
+{
+	r->lost += (65536 - r->lost) / LOST_SHARE;
+	r->patience_ms = r->patience_ms ? r->patience_ms + (age_ms - r->patience_ms) / HOLD_SHARE
+					: age_ms;
 }
 
 /* ---- the order ------------------------------------------------------------------- */
@@ -165,10 +179,13 @@ static struct waiter *least(const struct waiting_room *r, const struct waiter *w
 static bool is_too_late(const struct waiting_room *r, const struct waiter *w, mono_ms now)
 {
 	int64_t wait = waiting_room_wait_ms(r, ahead_of(r, w), now);
+	int64_t all = wait + wait / 4 + waiting_room_hold_ms(r, now);
 
 	if (wait > w->wait_max_ms || w->deadline <= now)
 		return true;
-	return w->deadline != MONO_NEVER && wait + waiting_room_hold_ms(r, now) > w->deadline - now;
+	if (r->lost > LOST_MANY && all > r->patience_ms)
+		return true;
+	return w->deadline != MONO_NEVER && all > w->deadline - now;
 }
 
 enum room_verdict waiting_room_enter(struct waiting_room *r, struct waiter *w, unsigned length,

@@ -14,6 +14,11 @@
  * than the average corrects it at once, so that a slow-down shows before the
  * first slow request has ended.
  *
+ * The estimate is a guess, and a full queue lives at its edge: a quarter is
+ * added. Clients that do not say how long they wait show it: where many leave
+ * without a word of an answer, nobody is let in who would wait longer than they
+ * did.
+ *
  * Pure: reads no clock, takes no lock, allocates nothing. Finding the next one
  * looks at every waiter: a room is small (ROOM_LENGTH_MAX). */
 #ifndef BACKSTAY_ADMIT_WAITING_ROOM_H
@@ -50,6 +55,8 @@ struct waiting_room {
 	int64_t started_sum;          /* of their starts */
 	int64_t hold_ms;              /* how long one runs: moving average; valid if any ended */
 	bool any_ended;
+	int64_t patience_ms;          /* of those that left without a word of an answer: moving average */
+	uint32_t lost;                /* their recent share of all, in 65536ths */
 };
 
 /* Makes an empty room; it must not be moved in memory afterwards. */
@@ -61,6 +68,10 @@ void waiting_room_init(struct waiting_room *r);
  * by one end with the same `started_at`. */
 void waiting_room_began(struct waiting_room *r, mono_ms started_at);
 void waiting_room_ended(struct waiting_room *r, mono_ms started_at, mono_ms now);
+/* A request got an answer, or its client left without a word of one after
+ * `age_ms`, whether it waited or ran. */
+void waiting_room_kept(struct waiting_room *r);
+void waiting_room_lost(struct waiting_room *r, int64_t age_ms);
 /* How long one request runs, as far as is known; 0: nothing is known. */
 int64_t waiting_room_hold_ms(const struct waiting_room *r, mono_ms now);
 /* How long one more waiter would wait with `ahead` before it; 0 where nothing

@@ -276,6 +276,16 @@ void lobby_ended(struct lobby_room *room, mono_ms started_at, mono_ms now)
 	lock_give(&room->lock);
 }
 
+void lobby_answered(struct lobby_room *room, int64_t lost_age_ms)
+{
+	lock_take(&room->lock);
+	if (lost_age_ms < 0)
+		waiting_room_kept(&room->waiting);
+	else
+		waiting_room_lost(&room->waiting, lost_age_ms);
+	lock_give(&room->lock);
+}
+
 int64_t lobby_retry_ms(struct lobby_room *room, mono_ms now, uint64_t random)
 {
 	int64_t ms;

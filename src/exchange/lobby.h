@@ -74,6 +74,8 @@ bool lobby_is_behind(struct lobby_room *room, const struct lobby_guest *g);
 /* A request of the model begins to run, and ends (see waiting_room_began()). */
 void lobby_began(struct lobby_room *room, mono_ms started_at);
 void lobby_ended(struct lobby_room *room, mono_ms started_at, mono_ms now);
+/* See waiting_room_kept() and waiting_room_lost(); lost_age_ms -1: it was kept. */
+void lobby_answered(struct lobby_room *room, int64_t lost_age_ms);
 /* See waiting_room_retry_ms(). */
 int64_t lobby_retry_ms(struct lobby_room *room, mono_ms now, uint64_t random);
 

@@ -171,4 +171,10 @@ void queue_end(struct exchange *x, mono_ms now)
 {
 	leave(x, false, now);
 	stop_running(x, now);
+	if (!x->model || !x->model->room)
+		return;
+	if (x->committed_at != MONO_NEVER)
+		lobby_answered(x->model->room, -1);
+	else if (x->fault == FAULT_CLIENT_GONE)
+		lobby_answered(x->model->room, now - x->started_at);
 }

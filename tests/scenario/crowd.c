@@ -175,6 +175,20 @@ static void count(struct crowd *c, const struct sim_answer *a)
 		note_bad(c, a);
 }
 
+void asker_done(struct crowd *c, struct asker *a)
+{
+	struct asker **at = &c->busy;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	must(asker_answer(a)->end != ANSWER_PENDING);
+	count(c, asker_answer(a));
+	a->done = true;
+	a->next = c->idle;
+	c->idle = a;
+}
+
 static void harvest(struct crowd *c, bool all)
 {
 	struct asker *a = c->busy, *next;

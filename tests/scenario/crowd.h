@@ -55,6 +55,8 @@ struct asker *crowd_ask(struct crowd *c, bool stream, struct slice headers);
 const struct sim_answer *asker_answer(const struct asker *a);
 /* The client goes away; NULL is fine, and so is one that has its answer. */
 void asker_leave(struct asker *a);
+/* Counts its answer and lets its client be used again; it must have ended. */
+void asker_done(struct crowd *c, struct asker *a);
 /* Counts answers that have ended; their clients ask again later. */
 void crowd_harvest(struct crowd *c);
 /* Lets what runs end, takes everything down. False, with a line on stderr: the
