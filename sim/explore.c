@@ -129,7 +129,7 @@ static void write_backends(struct explorer *e)
 static void write_backend_config(struct explorer *e, unsigned i)
 {
 	static const char *const ways[] = {
-		"auto", "replay", "prefill", "prefix", "continue_final_message", "none",
+		"auto", "replay", "prefill", "prefix", "continue_final_message", "instruct", "none",
 	};
 
 	buf_putf(e->out, "      %c: {dialect: openai, url: 'http://%c.test/v1'", 'a' + i, 'a' + i);

@@ -86,14 +86,17 @@ static void on_request(void *owner, struct client_conn *c, const struct h1_head 
 		answer_ready(a, c);
 	} else if (slice_eq(path, S("/metrics"))) {
 		answer_document(a, c, S("text/plain; version=0.0.4; charset=utf-8"),
-				admin_write_metrics(a->state, &a->document));
+				admin_write_metrics(a->state, io_now(a->io), &a->document));
 	} else if (slice_eq(path, S("/status"))) {
 		answer_document(a, c, S("application/json"),
 				admin_write_status(a->state, io_now(a->io), &a->document));
+	} else if (slice_eq(path, S("/admin/targets"))) {
+		answer_document(a, c, S("application/json"),
+				admin_write_targets(a->state, io_now(a->io), &a->document));
 	} else if (slice_eq(path, S("/"))) {
 		answer(c, 200, S("text/html; charset=utf-8"), status_page);
 	} else {
-		answer_text(c, 404, S("there are /, /status, /metrics, /healthz and /readyz\n"));
+		answer_text(c, 404, S("there are /, /status, /admin/targets, /metrics, /healthz and /readyz\n"));
 	}
 }
 

@@ -2,35 +2,13 @@
 #include "daemon/admin.h"
 
 #include "base/check.h"
-#include "base/map.h"
 #include "daemon/limits.h"
 #include "exchange/lobby.h"
-#include "route/target.h"
 
 static bool one(struct buf *out, const char *name, const char *type, const char *help, double number)
 {
 	return metrics_write_head(out, name, type, help) &&
 	       metrics_write_sample(out, name, NULL, SLICE_NONE, number);
-}
-
-static bool write_in_flight(const struct config *c, struct buf *out)
-{
-	static const char name[] = "backstay_target_in_flight";
-	struct map *told = map_create(0);
-	bool ok = metrics_write_head(out, name, "gauge", "Requests on a target, now.");
-	char mark;
-
-	for (size_t i = 0; i < c->model_count; i++)
-		for (size_t j = 0; j < c->models[i].target_count && ok; j++) {
-			const struct target_policy *t = &c->models[i].targets[j];
-
-			/* Several models may share a target. */
-			if (!map_set(told, t->name, &mark))
-				ok = metrics_write_sample(out, name, "target", t->name,
-							  target_in_flight(t->state));
-		}
-	map_free(told);
-	return ok;
 }
 
 static bool write_queues(const struct config *c, struct buf *out)
@@ -93,10 +71,11 @@ static bool write_process(const struct admin_state *s, struct buf *out)
 		   (double)s->started_wall_ms / 1000);
 }
 
-bool admin_write_metrics(const struct admin_state *s, struct buf *out)
+bool admin_write_metrics(const struct admin_state *s, mono_ms now, struct buf *out)
 {
 	return metrics_write_head(out, "backstay_build_info", "gauge", "The version, as a label.") &&
 	       metrics_write_sample(out, "backstay_build_info", "version", S(BACKSTAY_VERSION), 1) &&
-	       metrics_write(s->metrics, out) && write_in_flight(s->config, out) && write_queues(s->config, out) &&
+	       metrics_write(s->metrics, out) && admin_write_target_metrics(s->config, now, out) &&
+	       write_queues(s->config, out) &&
 	       write_clients(s->clients, out) && write_process(s, out);
 }

@@ -13,28 +13,33 @@ static bool put_text(struct buf *out, const char *name, struct slice value)
 	return buf_printf(out, "\"%s\":", name) && json_try_write_string(out, value);
 }
 
-static bool put_target(const struct admin_state *s, const struct target_policy *t, struct buf *out)
+static bool put_target(const struct admin_state *s, const struct model_policy *m,
+		       const struct target_policy *t, mono_ms now, struct buf *out)
 {
 	struct metrics_target n = metrics_target_sum(s->metrics, t->name);
+	struct target_view v;
 
+	target_view(t->state, m, now, &v);
 	return buf_append(out, S("{")) && put_text(out, "name", t->name) &&
 	       buf_append(out, S(",")) && put_text(out, "url", t->origin->authority) &&
 	       buf_printf(out, ",\"priority\":%u,\"weight\":%u,\"in_flight\":%u,\"attempts\":%llu,"
 			  "\"good\":%llu,\"blamed\":%llu,", t->priority, t->weight,
-			  target_in_flight(t->state), (unsigned long long)n.attempts,
+			  v.in_flight, (unsigned long long)n.attempts,
 			  (unsigned long long)n.good, (unsigned long long)n.blamed) &&
+	       put_text(out, "state", slice_of(v.state)) && buf_append(out, S(",")) &&
 	       put_text(out, "last_fault", n.last_fault_wall_ms
 				? slice_of(fault_row(n.last_fault)->name) : SLICE_NONE) &&
 	       buf_printf(out, ",\"last_fault_ms\":%lld}", (long long)n.last_fault_wall_ms);
 }
 
-static bool put_model(const struct admin_state *s, const struct model_policy *m, struct buf *out)
+static bool put_model(const struct admin_state *s, const struct model_policy *m, mono_ms now,
+		      struct buf *out)
 {
 	bool ok = buf_append(out, S("{")) && put_text(out, "name", m->name) &&
 		  buf_append(out, S(",\"targets\":["));
 
 	for (size_t i = 0; i < m->target_count && ok; i++)
-		ok = (i == 0 || buf_append(out, S(","))) && put_target(s, &m->targets[i], out);
+		ok = (i == 0 || buf_append(out, S(","))) && put_target(s, m, &m->targets[i], now, out);
 	ok = ok && buf_append(out, S("],\"fallbacks\":["));
 	for (size_t i = 0; i < m->fallback_count && ok; i++)
 		ok = (i == 0 || buf_append(out, S(","))) &&
@@ -42,13 +47,13 @@ static bool put_model(const struct admin_state *s, const struct model_policy *m,
 	return ok && buf_append(out, S("]}"));
 }
 
-static bool put_models(const struct admin_state *s, struct buf *out)
+static bool put_models(const struct admin_state *s, mono_ms now, struct buf *out)
 {
 	bool ok = buf_append(out, S("\"models\":["));
 
 	for (size_t i = 0; i < s->config->model_count && ok; i++)
 		ok = (i == 0 || buf_append(out, S(","))) &&
-		     put_model(s, &s->config->models[i], out);
+		     put_model(s, &s->config->models[i], now, out);
 	return ok && buf_append(out, S("]"));
 }
 
@@ -113,7 +118,7 @@ static bool put_total(const struct admin_state *s, struct buf *out)
 bool admin_write_status(const struct admin_state *s, mono_ms now, struct buf *out)
 {
 	if (!buf_append(out, S("{")) || !put_process(s, now, out) || !put_config(s, out) ||
-	    !put_total(s, out) || !put_models(s, out) || !buf_append(out, S(",")) ||
+	    !put_total(s, out) || !put_models(s, now, out) || !buf_append(out, S(",")) ||
 	    !put_mocks(s, out) || !buf_append(out, S(",\"recent\":[")))
 		return false;
 	recent_write(s->recent, out);

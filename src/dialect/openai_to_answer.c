@@ -1,8 +1,9 @@
 /* openai_to_answer.c: a whole complete stream retold as one answer (catalogue
  * E35).
  *
- * What deltas say is joined by member: strings one behind another, tool calls
- * by their index, of all else the last value stands. Strings are joined as they
+ * What deltas say is joined by member: strings and lists (annotations, token
+ * probabilities) one behind another, tool calls by their index, of all else the
+ * last value stands. Strings are joined as they
  * are spelled, so nothing is decoded, and a surrogate pair that was cut between
  * two deltas is whole again. */
 #include "dialect/openai.h"
@@ -23,8 +24,8 @@ struct member {
 	struct member *next;
 	struct slice key;            /* raw */
 	struct slice value;          /* raw; the last one, where it is no string */
-	struct piece *pieces, **end; /* of a string */
-	bool is_string;
+	struct piece *pieces, **end; /* of a string, or of a list */
+	bool is_string, is_list;
 	struct joined *object;       /* of an object (a call's function) */
 	struct joined *elements;     /* of tool_calls */
 };
@@ -84,14 +85,28 @@ static int64_t index_of(struct slice object, int64_t position)
 	return json_i64(json_member(object, S("index")), &index) && index >= 0 ? index : position;
 }
 
-static void join_string(struct arena *arena, struct member *m, struct slice raw)
+static void add_piece(struct arena *arena, struct member *m, struct slice text)
 {
 	struct piece *piece = arena_new(arena, struct piece);
 
-	piece->text = slice_sub(raw, 1, raw.len - 1);
+	piece->text = text;
 	*m->end = piece;
 	m->end = &piece->next;
+}
+
+static void join_string(struct arena *arena, struct member *m, struct slice raw)
+{
+	add_piece(arena, m, slice_sub(raw, 1, raw.len - 1));
 	m->is_string = true;
+}
+
+static void join_list(struct arena *arena, struct member *m, struct slice raw)
+{
+	struct slice inside = slice_trim(slice_sub(raw, 1, raw.len - 1));
+
+	if (inside.len)
+		add_piece(arena, m, inside);
+	m->is_list = true;
 }
 
 /* Of these the first one stands; the rest of the strings grow. */
@@ -113,6 +128,8 @@ static void join_leaf(struct arena *arena, struct member *m, struct slice value)
 	if (json_type_of(value) == JSON_STRING) {
 		if (!(is_name(m->key) && m->is_string))
 			join_string(arena, m, value);
+	} else if (json_type_of(value) == JSON_ARRAY && !m->is_string) {
+		join_list(arena, m, value);
 	} else if (!json_is_nothing(value)) {
 		m->value = value;
 	}
@@ -194,6 +211,10 @@ static void join_choice(struct answer *a, struct joined *into, struct slice choi
 			if (!m->object)
 				m->object = arena_new(a->arena, struct joined);
 			join_delta(a, m->object, value);
+		} else if (slice_eq(key, S("\"logprobs\"")) && json_type_of(value) == JSON_OBJECT) {
+			if (!m->object)
+				m->object = arena_new(a->arena, struct joined);
+			join_flat(a->arena, m->object, value);
 		} else if (slice_eq(key, S("\"finish_reason\""))) {
 			if (!json_is_nothing(value) && value.len > 2)
 				m->value = value;
@@ -257,6 +278,17 @@ static void put_elements(struct json_out *o, const struct joined *elements)
 	json_out_puts(o, "]");
 }
 
+static void put_list(struct json_out *o, const struct piece *pieces)
+{
+	json_out_puts(o, "[");
+	for (const struct piece *p = pieces; p; p = p->next) {
+		if (p != pieces)
+			json_out_puts(o, ",");
+		json_out_raw(o, p->text);
+	}
+	json_out_puts(o, "]");
+}
+
 static void put_value(struct json_out *o, const struct member *m)
 {
 	if (m->elements) {
@@ -268,6 +300,8 @@ static void put_value(struct json_out *o, const struct member *m)
 		for (const struct piece *p = m->pieces; p; p = p->next)
 			json_out_put(o, p->text);
 		json_out_puts(o, "\"");
+	} else if (m->is_list) {
+		put_list(o, m->pieces);
 	} else {
 		json_out_raw(o, m->value.len ? m->value : S("null"));
 	}

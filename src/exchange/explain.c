@@ -89,6 +89,7 @@ static enum log_level level_of(enum plan_event_kind kind)
 	case PLAN_EVENT_CHOSEN:
 	case PLAN_EVENT_SKIPPED:
 	case PLAN_EVENT_PAUSED:
+	case PLAN_EVENT_FAILED:
 	case PLAN_EVENT_BUDGET_SPENT:
 	case PLAN_EVENT_PACED:
 		return LOG_DEBUG;

@@ -36,6 +36,7 @@ static void forget(struct exchange *x)
 	x->may_resume = false;
 	ledger_free(&x->ledger);
 	buf_free(&x->body);
+	client_body_freed(x->client);
 }
 
 void relay_note(struct attempt *a, struct arena *scratch, const struct event_facts *facts)
@@ -81,7 +82,7 @@ void relay_begin(struct attempt *a, struct slice data, mono_ms now)
 	x->served_fallback = a->pick.is_fallback;
 	x->client_sse = (a->is_sse || a->answer_retold) && x->facts.stream;
 	x->may_resume = a->is_sse && x->facts.stream && x->model->resume && data.len &&
-			x->endpoint->may_retry &&
+			x->endpoint->may_retry && x->attempts < x->model->retry.max_attempts &&
 			x->dialect->may_resume(x->endpoint, &x->facts, RESUME_AUTO) != RESUME_NONE;
 	if (!x->warmed)
 		answer_head(x, a);

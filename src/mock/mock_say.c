@@ -40,12 +40,23 @@ static struct slice content_text(struct mock *mock, struct slice content)
 	return text;
 }
 
+/* The words with which a proxy asks for the rest of an answer. */
+static bool asks_for_the_rest(struct slice message)
+{
+	struct slice content = json_member(message, S("content"));
+
+	return json_type_of(content) == JSON_STRING &&
+	       slice_starts(content, S("\"Your last message was interrupted."));
+}
+
 static void read_messages(struct mock *mock, struct slice messages, bool texts, struct talk *t)
 {
 	struct slice message, last = SLICE_NONE, user = SLICE_NONE;
 	uint64_t before_last = t->hash;
 
 	while (json_next(&messages, NULL, &message)) {
+		if (last.len && json_type_of(message) == JSON_OBJECT && asks_for_the_rest(message))
+			break;
 		before_last = t->hash;
 		t->hash = slice_hash(message, t->hash);
 		last = message;

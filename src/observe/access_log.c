@@ -87,6 +87,7 @@ static void put_attempt(struct buf *out, const struct attempt_record *a)
 	put_number(out, S("took_ms"), a->took_ms);
 	put_maybe(out, S("first_token_ms"), a->first_token_ms >= 0, a->first_token_ms);
 	put_number(out, S("stale_replays"), a->stale_replays);
+	put_text(out, S("kind"), slice_of(a->kind ? a->kind : ""), FIELD_MAX);
 	put_text(out, S("text"), a->text, TEXT_MAX);
 	buf_puts(out, "}");
 }
@@ -146,6 +147,8 @@ static void put_outcome(struct buf *out, const struct exchange_record *r)
 	put_fault(out, r->fault);
 	put_bool(out, S("committed"), r->committed);
 	put_text(out, S("degraded"), slice_of(degraded_name(r->degraded)), FIELD_MAX);
+	put_number(out, S("resumes"), r->resumes);
+	put_text(out, S("hedge"), !r->hedged ? SLICE_NONE : r->hedge_won ? S("won") : S("lost"), FIELD_MAX);
 	put_text(out, S("finish_reason"), r->finish_reason, FIELD_MAX);
 }
 

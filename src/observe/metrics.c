@@ -204,8 +204,15 @@ void metrics_count(struct metrics_sheet *s, struct slice model, const struct exc
 	add(&b->requests[class][r->fault], 1);
 	if (r->degraded == DEGRADED_FALLBACK)
 		add(&b->fallbacks, 1);
-	if (r->attempt_count > 1)
+	if (r->attempt_count > (r->hedged ? 2 : 1))
 		add(&b->retried, 1);
+	add(&b->resumes, r->resumes);
+	if (r->resumes && r->fault == FAULT_NONE)
+		add(&b->resumed_whole, 1);
+	if (r->hedged)
+		add(&b->hedges, 1);
+	if (r->hedge_won)
+		add(&b->hedges_won, 1);
 	if (r->shed != SHED_NOT)
 		add(&b->shed[r->priority][r->shed], 1);
 	if (r->queued_ms > 0)

@@ -26,7 +26,7 @@ struct metrics_histogram {
 
 struct metrics_model_block {
 	metrics_number requests[METRICS_CLASSES][FAULT_COUNT];
-	metrics_number fallbacks, retried;
+	metrics_number fallbacks, retried, resumes, resumed_whole, hedges, hedges_won;
 	metrics_number tokens[METRICS_TOKENS];
 	metrics_number shed[PRIORITY_COUNT][SHED_COUNT];
 	struct metrics_histogram duration, first_token, queued;

@@ -293,6 +293,25 @@ static void write_pool(struct writer *w)
 	}
 }
 
+/* What befell streams and slow attempts. */
+static void write_rescues(struct writer *w, size_t models)
+{
+	static const struct { const char *name, *help; size_t offset; } rows[] = {
+		{ "backstay_resumes_total", "Times that a broken stream went on with another attempt.",
+		  offsetof(struct metrics_model_block, resumes) },
+		{ "backstay_resumed_whole_total", "Streams that broke, went on and came to their end.",
+		  offsetof(struct metrics_model_block, resumed_whole) },
+		{ "backstay_hedges_total",
+		  "Requests for which a second attempt was begun while the first kept silent.",
+		  offsetof(struct metrics_model_block, hedges) },
+		{ "backstay_hedges_won_total", "Of these, those that the second attempt served.",
+		  offsetof(struct metrics_model_block, hedges_won) },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		write_model_counter(w, models, rows[i].name, rows[i].help, rows[i].offset);
+}
+
 bool metrics_write(struct metrics *m, struct buf *out)
 {
 	struct writer w = { .m = m, .out = out, .ok = true };
@@ -305,6 +324,7 @@ bool metrics_write(struct metrics *m, struct buf *out)
 	write_model_counter(&w, models, "backstay_fallbacks_total",
 			    "Requests answered by a fallback model.",
 			    offsetof(struct metrics_model_block, fallbacks));
+	write_rescues(&w, models);
 	write_tokens(&w, models);
 	write_shed(&w, models);
 	write_attempts(&w, targets);

@@ -630,6 +630,7 @@ void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t 
 	const struct target_outcome outcome = { .fault = fault, .took_ms = took_ms,
 						.hint_ms = hint_ms };
 
+	tell_decision(p, PLAN_EVENT_FAILED, c, "", fault, MONO_NEVER);
 	leave(p, pick, now, random, &outcome);
 	c->paid = false;
 	c->fault = fault;

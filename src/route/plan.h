@@ -34,6 +34,7 @@ struct pick {
 	X(CHOSEN,          "chosen")            /* to be tried */                   \
 	X(SKIPPED,         "skipped")           /* not to be tried now */           \
 	X(PAUSED,          "paused")            /* to be tried at `at` */           \
+	X(FAILED,          "failed")            /* a try has ended with a fault */  \
 	X(BUDGET_SPENT,    "budget_spent")      /* no retry is left for it */       \
 	X(BREAKER_OPEN,    "breaker_open")                                          \
 	X(BREAKER_PROBE,   "breaker_probe")                                         \
@@ -68,8 +69,8 @@ struct plan_wants {
 	int64_t tokens;                       /* about how many its input has; 0: unknown */
 	uint64_t prefix;                      /* hash of the conversation's beginning; 0: none */
 	uint64_t sticky;                      /* hash of what ties requests to a target; 0: nothing */
-	/* Told of changes of a target's state always, of CHOSEN, SKIPPED and PAUSED
-	 * only where `tell_all`. Must not call the plan. May be NULL. */
+	/* Told of changes of a target's state always, of the decisions (down to
+	 * BUDGET_SPENT) only where `tell_all`. Must not call the plan. May be NULL. */
 	void (*on_event)(void *owner, const struct plan_event *e);
 	void *owner;
 	bool tell_all;

@@ -143,6 +143,13 @@ static const struct { const char *path, *stream, *body, *says; } answers[] = {
 	  "\"index\":0,\"finish_reason\":\"length\"}]}\n\n",
 	  "{\"object\":\"text_completion\",\"choices\":[{\"index\":0,\"text\":\"ab\",\"finish_reason\":\"length\"}]}",
 	  "a completion" },
+	{ CHAT, "data: {\"choices\":[{\"delta\":{\"content\":\"a\",\"annotations\":[1]},\"logprobs\":{\"content\":[{}],"
+	  "\"refusal\":null}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"b\",\"annotations\":[]},\"logprobs\":"
+	  "{\"content\":[{\"x\":1},2]}}]}\n\ndata: {\"choices\":[{\"delta\":{\"annotations\":[2]},"
+	  "\"finish_reason\":\"stop\"}]}\n\n",
+	  "{\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"logprobs\":{\"content\":[{},{\"x\":1},2],"
+	  "\"refusal\":null},\"message\":{\"role\":\"assistant\",\"content\":\"ab\",\"annotations\":[1,2]},"
+	  "\"finish_reason\":\"stop\"}]}", "lists grow" },
 	{ CHAT, "data: {\"choices\":[{\"del\n\n", NULL, "E33: broken" },
 	{ CHAT, "data: [DONE]\n\n", NULL, "nothing" },
 	{ EMBEDDINGS, "data: {}\n\n", NULL, "no such stream" },

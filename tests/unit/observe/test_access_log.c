@@ -104,6 +104,27 @@ static void a_degraded_answer_says_so(void **state)
 	assert_json(&r, rows, 1);
 }
 
+static void a_rescued_answer_tells_how(void **state)
+{
+	static const struct attempt_record attempts[] = {
+		{ .target = S_INIT("a/m"), .fault = FAULT_CUT, .first_token_ms = -1 },
+		{ .target = S_INIT("b/m"), .kind = "replay", .first_token_ms = -1 },
+	};
+	static const struct row rows[] = {
+		{ "degraded", "\"resumed\"" }, { "resumes", "1" }, { "hedge", "\"lost\"" },
+		{ "attempts.0.kind", "null" }, { "attempts.1.kind", "\"replay\"" },
+	};
+	struct exchange_record r = good();
+
+	(void)state;
+	r.degraded = DEGRADED_RESUMED;
+	r.resumes = 1;
+	r.hedged = true;
+	r.attempts = attempts;
+	r.attempt_count = COUNT_OF(attempts);
+	assert_json(&r, rows, COUNT_OF(rows));
+}
+
 static void text_from_outside_cannot_break_the_line(void **state)
 {
 	struct exchange_record r = good();
@@ -217,6 +238,7 @@ int main(void)
 		cmocka_unit_test(a_good_answer_tells_its_story),
 		cmocka_unit_test(what_is_not_known_is_null),
 		cmocka_unit_test(a_degraded_answer_says_so),
+		cmocka_unit_test(a_rescued_answer_tells_how),
 		cmocka_unit_test(text_from_outside_cannot_break_the_line),
 		cmocka_unit_test(the_longest_line_fits),
 		cmocka_unit_test(a_cut_never_splits_a_letter),

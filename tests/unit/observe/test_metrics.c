@@ -69,8 +69,12 @@ static void an_exchange_counts_everywhere(void **state)
 	static const char *const lines[] = {
 		"backstay_requests_total{model=\"chat\",status=\"2xx\",fault=\"none\"} 2",
 		"backstay_requests_total{model=\"chat\",status=\"5xx\",fault=\"silence\"} 1",
-		"backstay_retried_requests_total{model=\"chat\"} 3",
+		"backstay_retried_requests_total{model=\"chat\"} 2",
 		"backstay_fallbacks_total{model=\"chat\"} 1",
+		"backstay_resumes_total{model=\"chat\"} 6",
+		"backstay_resumed_whole_total{model=\"chat\"} 2",
+		"backstay_hedges_total{model=\"chat\"} 1",
+		"backstay_hedges_won_total{model=\"chat\"} 0",
 		"backstay_tokens_total{model=\"chat\",kind=\"input\"} 27",
 		"backstay_tokens_total{model=\"chat\",kind=\"output\"} 72",
 		"backstay_tokens_total{model=\"chat\",kind=\"reasoning\"} 12",
@@ -90,12 +94,14 @@ static void an_exchange_counts_everywhere(void **state)
 	struct exchange_record r = good();
 
 	(void)state;
+	r.resumes = 2;
 	metrics_count(one, S("chat"), &r);
 	r.degraded = DEGRADED_FALLBACK;
 	metrics_count(two, S("chat"), &r);
 	r.degraded = DEGRADED_NO;
 	r.status = 504;
 	r.fault = FAULT_SILENCE;
+	r.hedged = true;
 	metrics_count(two, S("chat"), &r);
 	for (size_t i = 0; i < COUNT_OF(lines); i++)
 		assert_line(m, lines[i]);

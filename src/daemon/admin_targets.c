@@ -1,0 +1,152 @@
+/* /admin/targets: how each target is doing, why, since when, and when it is
+ * tried next, as JSON. /metrics has the same as numbers. */
+#include "daemon/admin.h"
+
+#include "base/check.h"
+#include "base/map.h"
+#include "route/target.h"
+#include "wire/json.h"
+
+/* ---- JSON ------------------------------------------------------------------------ */
+
+static bool put_text(struct buf *out, const char *name, struct slice value)
+{
+	return buf_printf(out, "\"%s\":", name) && json_try_write_string(out, value);
+}
+
+/* Milliseconds, or null where there are none. */
+static bool put_ms(struct buf *out, const char *name, bool known, int64_t ms)
+{
+	return known ? buf_printf(out, "\"%s\":%lld,", name, (long long)ms)
+		     : buf_printf(out, "\"%s\":null,", name);
+}
+
+static bool put_number(struct buf *out, const char *name, bool known, double number)
+{
+	return known ? buf_printf(out, "\"%s\":%.1f,", name, number)
+		     : buf_printf(out, "\"%s\":null,", name);
+}
+
+static bool put_health(const struct target_view *v, mono_ms now, struct buf *out)
+{
+	bool waits = v->next_at != MONO_NEVER;
+
+	return put_text(out, "state", slice_of(v->state)) &&
+	       buf_append(out, S(",")) &&
+	       put_text(out, "use", slice_of(target_use_name(v->use))) &&
+	       buf_append(out, S(",")) &&
+	       put_text(out, "why", v->why == FAULT_NONE ? SLICE_NONE : slice_of(fault_row(v->why)->name)) &&
+	       buf_append(out, S(",")) &&
+	       put_ms(out, "since_ms", v->since > 0, now - v->since) &&
+	       put_ms(out, "next_try_in_ms", waits, v->next_at > now ? v->next_at - now : 0) &&
+	       put_text(out, "machine", slice_of(v->machine)) && buf_append(out, S(",")) &&
+	       put_text(out, "credential", slice_of(v->credential)) && buf_append(out, S(",")) &&
+	       put_text(out, "model_there", slice_of(v->model)) && buf_append(out, S(","));
+}
+
+static bool put_speed(const struct target_view *v, struct buf *out)
+{
+	return put_number(out, "first_token_ms", v->first_token_ms > 0, v->first_token_ms) &&
+	       put_ms(out, "first_token_p95_ms", v->first_token_p95_ms >= 0, v->first_token_p95_ms) &&
+	       put_number(out, "tokens_per_s", v->tokens_per_s > 0, v->tokens_per_s) &&
+	       put_number(out, "rate_requests_left", v->requests_left >= 0, v->requests_left) &&
+	       put_number(out, "rate_tokens_left", v->tokens_left >= 0, v->tokens_left);
+}
+
+static bool put_target(const struct model_policy *m, const struct target_policy *t, mono_ms now,
+		       struct buf *out)
+{
+	struct target_view v;
+
+	target_view(t->state, m, now, &v);
+	return buf_append(out, S("{")) && put_text(out, "name", t->name) && buf_append(out, S(",")) &&
+	       put_text(out, "backend", t->backend->name) && buf_append(out, S(",")) &&
+	       put_text(out, "url", t->origin->authority) &&
+	       buf_printf(out, ",\"priority\":%u,\"weight\":%u,", t->priority, t->weight) &&
+	       put_health(&v, now, out) && put_speed(&v, out) &&
+	       buf_printf(out, "\"in_flight\":%u,\"opened_total\":%llu,\"ejected_total\":%llu,"
+			  "\"paced_total\":%llu,\"off_total\":%llu}", v.in_flight,
+			  (unsigned long long)v.opened_total, (unsigned long long)v.ejected_total,
+			  (unsigned long long)v.paced_total, (unsigned long long)v.off_total);
+}
+
+static bool put_model(const struct model_policy *m, mono_ms now, struct buf *out)
+{
+	bool ok = buf_append(out, S("{")) && put_text(out, "name", m->name) &&
+		  buf_printf(out, ",\"retries_left\":%.1f,\"targets\":[", model_retries_left(m, now));
+
+	for (size_t i = 0; i < m->target_count && ok; i++)
+		ok = (i == 0 || buf_append(out, S(","))) && put_target(m, &m->targets[i], now, out);
+	return ok && buf_append(out, S("]}"));
+}
+
+bool admin_write_targets(const struct admin_state *s, mono_ms now, struct buf *out)
+{
+	bool ok = buf_append(out, S("{\"models\":["));
+
+	for (size_t i = 0; i < s->config->model_count && ok; i++)
+		ok = (i == 0 || buf_append(out, S(","))) && put_model(&s->config->models[i], now, out);
+	return ok && buf_append(out, S("]}\n"));
+}
+
+/* ---- Prometheus ----------------------------------------------------------------------- */
+
+struct metric {
+	const char *name, *type, *help;
+	double (*read)(const struct target_view *v);
+};
+
+static double read_use(const struct target_view *v) { return (double)v->use; }
+static double read_opened(const struct target_view *v) { return (double)v->opened_total; }
+static double read_ejected(const struct target_view *v) { return (double)v->ejected_total; }
+static double read_paced(const struct target_view *v) { return (double)v->paced_total; }
+static double read_off(const struct target_view *v) { return (double)v->off_total; }
+static double read_in_flight(const struct target_view *v) { return (double)v->in_flight; }
+
+static const struct metric per_target[] = {
+	{ "backstay_target_in_flight", "gauge", "Requests on a target, now.", read_in_flight },
+	{ "backstay_target_use", "gauge",
+	  "What may be done with a target: 0 good, 1 a trial is due, 2 ejected, 3 ramping up, 4 paced, "
+	  "5 open, 6 off.", read_use },
+	{ "backstay_target_breaker_opened_total", "counter",
+	  "Times that a target's breaker, or its machine's, has opened.", read_opened },
+	{ "backstay_target_ejected_total", "counter",
+	  "Times that a target was left out for being far slower than the others.", read_ejected },
+	{ "backstay_target_paced_total", "counter", "Times that a target asked for a pause.", read_paced },
+	{ "backstay_target_off_total", "counter",
+	  "Times that a target's credential or model turned out to be of no use.", read_off },
+};
+
+static bool write_metric(const struct config *c, const struct metric *m, mono_ms now, struct buf *out)
+{
+	struct map *told = map_create(0);
+	bool ok = metrics_write_head(out, m->name, m->type, m->help);
+	char mark;
+
+	for (size_t i = 0; i < c->model_count; i++)
+		for (size_t j = 0; j < c->models[i].target_count && ok; j++) {
+			const struct target_policy *t = &c->models[i].targets[j];
+			struct target_view v;
+
+			if (map_set(told, t->name, &mark))
+				continue;             /* several models may share a target */
+			target_view(t->state, &c->models[i], now, &v);
+			ok = metrics_write_sample(out, m->name, "target", t->name, m->read(&v));
+		}
+	map_free(told);
+	return ok;
+}
+
+bool admin_write_target_metrics(const struct config *c, mono_ms now, struct buf *out)
+{
+	static const char left[] = "backstay_model_retries_left";
+	bool ok = true;
+
+	for (size_t i = 0; i < COUNT_OF(per_target) && ok; i++)
+		ok = write_metric(c, &per_target[i], now, out);
+	ok = ok && metrics_write_head(out, left, "gauge", "What is left of a model's retry budget.");
+	for (size_t i = 0; i < c->model_count && ok; i++)
+		ok = metrics_write_sample(out, left, "model", c->models[i].name,
+					  model_retries_left(&c->models[i], now));
+	return ok;
+}
