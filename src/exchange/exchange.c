@@ -495,7 +495,8 @@ void exchange_cancel_attempt(struct attempt *a, enum fault why, struct slice tex
 		plan_report(a->x->plan, &a->pick, now, io_random(io_of(a->x)), FAULT_SILENCE,
 			    now - a->started_at, -1, false);
 	else
-		plan_done(a->x->plan, &a->pick);
+		plan_cancelled(a->x->plan, &a->pick, now,
+			       a->heard || a->first_token_at != MONO_NEVER ? 0 : now - a->started_at);
 	attempt_free(a);
 }
 

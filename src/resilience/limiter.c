@@ -8,7 +8,7 @@
 #define GROW_MS 1000
 #define SLOW_FACTOR 3
 #define SLOW_MIN_MS 250               /* a shorter delay is no queue */
-#define HABIT_SHARE 16
+#define HABIT_SHARE 64                /* a slower batch moves the habit by a 64th of the difference */
 
 static uint32_t floor_of(const struct limiter_policy *policy)
 {
@@ -27,47 +27,87 @@ uint32_t limiter_limit(const struct limiter *l, const struct limiter_policy *pol
 	return l->limit < ceiling ? l->limit : ceiling;
 }
 
-static void cut(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
-		mono_ms started_at, uint32_t in_flight, uint32_t keep_eighths)
+/* What was asked before the last cut took effect tells nothing new. */
+static bool is_old_news(const struct limiter *l, mono_ms now, mono_ms started_at)
 {
-	uint32_t limit;
+	return l->limit && started_at < l->settled_at && now - l->cut_at < FORGET_MS;
+}
 
-	/* What was asked before the last cut took effect tells nothing new. */
-	if (l->limit && started_at < l->settled_at && now - l->cut_at < FORGET_MS)
-		return;
-	limit = limiter_limit(l, policy, now);
+/* To `keep` 64ths of what was running. */
+static void cut(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
+		uint32_t in_flight, uint32_t keep)
+{
+	uint32_t limit = limiter_limit(l, policy, now);
+
 	if (in_flight < limit)
 		limit = in_flight;
-	limit = (uint32_t)((uint64_t)limit * keep_eighths / 8);
+	limit = (uint32_t)((uint64_t)limit * keep / 64);
 	l->limit = limit < floor_of(policy) ? floor_of(policy) : limit;
 	l->cut_at = l->settled_at = l->grown_at = now;
+	l->batch = 0;
 }
 
 void limiter_overload(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
 		      mono_ms started_at, uint32_t in_flight)
 {
-	cut(l, policy, now, started_at, in_flight, 6);
+	if (is_old_news(l, now, started_at))
+		return;
+	cut(l, policy, now, in_flight, 48);
 }
 
-/* True where a batch is full and all of it was slow. */
-static bool batch_is_slow(struct limiter *l, int64_t first_token_ms)
+/* The batch is full: what it says of the habit, and whether it is far from it. */
+static bool judge_batch(struct limiter *l, const struct limiter_policy *policy, uint32_t in_flight)
 {
-	int64_t fastest;
-	bool slow;
+	int64_t fastest = l->batch_min_ms;
+	bool slow = l->habit_ms && fastest > l->habit_ms * SLOW_FACTOR &&
+		    fastest - l->habit_ms > SLOW_MIN_MS;
 
-	if (!l->batch || first_token_ms < l->batch_min_ms)
-		l->batch_min_ms = first_token_ms;
-	if (++l->batch < LIMITER_BATCH)
-		return false;
 	l->batch = 0;
-	fastest = l->batch_min_ms;
-	slow = l->habit_ms && fastest > l->habit_ms * SLOW_FACTOR &&
-	       fastest - l->habit_ms > SLOW_MIN_MS;
+	if (!slow)
+		l->cut_from = 0;
+	if (slow && l->cut_from && !l->batch_is_bound && fastest > l->cut_ms - l->cut_ms / 5 &&
+	    (in_flight <= l->cut_from / 4 || l->limit <= floor_of(policy))) {
+		l->habit_ms = fastest;        /* fewer at once did not help */
+		l->cut_from = 0;
+		return false;
+	}
+	if (l->batch_is_bound && !slow)
+		return false;
 	if (!l->habit_ms || fastest < l->habit_ms)
 		l->habit_ms = fastest ? fastest : 1;
-	else
+	else if (!l->limit || in_flight < l->limit / 2)
 		l->habit_ms += (fastest - l->habit_ms) / HABIT_SHARE;
+	/* Else: what a target does under as much as it may have is no habit. */
 	return slow;
+}
+
+static void sample(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
+		   uint32_t in_flight, int64_t ms, bool is_bound)
+{
+	int64_t keep;
+
+	if (!l->batch || ms < l->batch_min_ms) {
+		l->batch_min_ms = ms;
+		l->batch_is_bound = is_bound;
+	}
+	if (++l->batch < LIMITER_BATCH || !judge_batch(l, policy, in_flight))
+		return;
+	keep = 64 * 2 * l->habit_ms / l->batch_min_ms;
+	if (!l->cut_from) {
+		l->cut_ms = l->batch_min_ms;
+		l->cut_from = in_flight;
+	}
+	cut(l, policy, now, in_flight, (uint32_t)(keep < 16 ? 16 : keep > 56 ? 56 : keep));
+}
+
+void limiter_silent(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
+		    mono_ms started_at, uint32_t in_flight)
+{
+	int64_t ms = now - started_at;
+
+	/* Who leaves early says nothing of the target. */
+	if (!is_old_news(l, now, started_at) && l->habit_ms && ms > l->habit_ms * SLOW_FACTOR)
+		sample(l, policy, now, in_flight, ms, true);
 }
 
 static void grow(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
@@ -89,8 +129,9 @@ void limiter_good(struct limiter *l, const struct limiter_policy *policy, mono_m
 {
 	if (l->limit && now - l->cut_at >= FORGET_MS)
 		l->limit = 0;
-	if (first_token_ms >= 0 && started_at >= l->settled_at && batch_is_slow(l, first_token_ms))
-		cut(l, policy, now, started_at, in_flight, 7);
-	else
-		grow(l, policy, now, started_at, in_flight);
+	if (is_old_news(l, now, started_at))
+		return;
+	if (first_token_ms >= 0)
+		sample(l, policy, now, in_flight, first_token_ms, false);
+	grow(l, policy, now, started_at, in_flight);
 }

@@ -7,7 +7,10 @@
  *  - it gets slow: the fastest first token of LIMITER_BATCH answers in a row took
  *    three times as long as it does by habit. The fastest, since prompts differ
  *    and one long one proves nothing, while a queue makes every answer late.
- *    The limit becomes seven eighths of what was running.
+ *    Clients that leave before the first token count with the time they waited.
+ *    The limit becomes what would halve the delay at least if it were a queue's,
+ *    a quarter of what was running at the least. Where a quarter of the requests,
+ *    or the floor, are as slow as all were, it was no queue: that is the new habit.
  * While half of the limit is used and answers are good it grows by an eighth in
  * each second (or time to first token, where that is longer). After a minute
  * without a reason for it there is none again. */
@@ -15,6 +18,8 @@
 #define BACKSTAY_RESILIENCE_LIMITER_H
 
 #include "base/mono.h"
+
+#include <stdbool.h>
 
 #define LIMITER_BATCH 16
 #define LIMITER_NONE UINT32_MAX
@@ -29,6 +34,9 @@ struct limiter {
 	uint32_t limit;               /* 0: none */
 	uint32_t batch;               /* answers in the batch so far */
 	int64_t batch_min_ms, habit_ms;       /* 0: nothing known */
+	bool batch_is_bound;          /* its fastest is only a lower bound */
+	int64_t cut_ms;               /* the fastest when it got slow, and ... */
+	uint32_t cut_from;            /* ... how many were running; 0: it is not slow */
 	mono_ms cut_at, settled_at;   /* the last cut; what began before settled_at tells of older times */
 	mono_ms grown_at;
 };
@@ -40,6 +48,10 @@ uint32_t limiter_limit(const struct limiter *l, const struct limiter_policy *pol
  * when it was asked. */
 void limiter_good(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
 		  mono_ms started_at, uint32_t in_flight, int64_t first_token_ms);
+/* Somebody stopped waiting for the first token of what was asked at
+ * `started_at`; likewise. */
+void limiter_silent(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
+		    mono_ms started_at, uint32_t in_flight);
 /* The target was overloaded or silent; likewise. */
 void limiter_overload(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
 		      mono_ms started_at, uint32_t in_flight);

@@ -59,10 +59,12 @@ static void learn(struct target *t, const struct backend_policy *backend, mono_m
 	const struct limiter_policy limits = limits_of(backend);
 	mono_ms started_at = now - o->took_ms;
 
-	if (o->neutral || !adapts(backend))
+	if (!adapts(backend) || (o->neutral && o->silent_ms <= 0))
 		return;
 	lock_take(&t->host->lock);
-	if (o->fault == FAULT_NONE)
+	if (o->neutral)
+		limiter_silent(&t->limiter, &limits, now, now - o->silent_ms, t->in_flight);
+	else if (o->fault == FAULT_NONE)
 		limiter_good(&t->limiter, &limits, now, started_at, t->in_flight, -1);
 	else if (o->fault == FAULT_OVERLOADED || o->fault == FAULT_SILENCE)
 		limiter_overload(&t->limiter, &limits, now, started_at, t->in_flight);

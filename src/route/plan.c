@@ -646,6 +646,14 @@ void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t 
 		p->over = true;
 }
 
+void plan_cancelled(struct plan *p, const struct pick *pick, mono_ms now, int64_t silent_ms)
+{
+	const struct target_outcome outcome = { .neutral = true, .silent_ms = silent_ms,
+						.took_ms = -1, .hint_ms = -1 };
+
+	leave(p, pick, now, 0, &outcome);
+}
+
 void plan_done(struct plan *p, const struct pick *pick)
 {
 	const struct target_outcome outcome = { .neutral = true, .took_ms = -1, .hint_ms = -1 };

@@ -112,6 +112,10 @@ void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t 
 		 enum fault fault, int64_t took_ms, int64_t hint_ms, bool never_again);
 /* The try was cancelled, or ended by something that says nothing of its target. */
 void plan_done(struct plan *p, const struct pick *pick);
+/* It was cancelled after `silent_ms` without any content (0: there was some): no
+ * fault, but a target that keeps clients waiting longer than its habit may have
+ * too much to do. */
+void plan_cancelled(struct plan *p, const struct pick *pick, mono_ms now, int64_t silent_ms);
 /* The try ended well: it took so long, streamed (or came whole), at so many
  * tokens a second (0: unknown). Gives the place back. */
 void plan_served(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random,

@@ -110,6 +110,7 @@ unsigned target_first_token(struct target *t, const struct model_policy *model,
 /* How a visit ended. */
 struct target_outcome {
 	bool neutral;                 /* says nothing about the target: cancelled, our own trouble */
+	int64_t silent_ms;            /* neutral: so long no content had come; 0: some had, or unknown */
 	enum fault fault;             /* FAULT_NONE: well */
 	int64_t took_ms;
 	int64_t hint_ms;              /* an upstream's wish when to come back; -1: none */

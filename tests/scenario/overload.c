@@ -55,7 +55,7 @@ static const struct story stories[] = {
 	  0.65, 0.70, false },
 	{ "the same, clients say how long they wait", ", max_in_flight: 10", "", 40, 1, 0,
 	  "x-request-timeout: 5\r\n", 0.85, 0.85, false },
-	{ "the same, nothing configured", "", "", 40, 1, 0, "", 0.0, 0.50, false },
+	{ "the same, nothing configured", "", "", 40, 1, 0, "", 0.0, 0.60, false },
 };
 
 struct world {

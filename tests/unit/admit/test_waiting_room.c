@@ -232,12 +232,12 @@ static const struct time_row time_rows[] = {
 	{ 10, 0, 1000, 0, 5000, 5000, 100, ROOM_WAIT, "ten that take a second free a place every 100 ms" },
 	{ 10, 0, 1000, 9, 5000, 5000, 1000, ROOM_WAIT, "the tenth waits a second" },
 	{ 10, 0, 1000, 9, 5000, 900, 1000, ROOM_TOO_LATE, "which is more than it may" },
-	{ 10, 0, 1000, 9, 2000, 5000, 1000, ROOM_WAIT, "a second to wait and one to run: just in time" },
-	{ 10, 0, 1000, 9, 1999, 5000, 1000, ROOM_TOO_LATE, "one millisecond short of it" },
+	{ 10, 0, 1000, 9, 2250, 5000, 1000, ROOM_WAIT, "a second to wait, a quarter to be sure, one to run: just in time" },
+	{ 10, 0, 1000, 9, 2249, 5000, 1000, ROOM_TOO_LATE, "one millisecond short of it" },
 	{ 10, 0, 1000, 9, MONO_NEVER, 5000, 1000, ROOM_WAIT, "no deadline at all" },
 	{ 10, 8000, 1000, 0, 60000, 5000, 800, ROOM_WAIT, "those that run take longer than ever before" },
 	{ 10, 8000, 1000, 9, 60000, 5000, 8000, ROOM_TOO_LATE, "which shows before the first has ended" },
-	{ 1, 0, 30000, 0, 60000, 30000, 30000, ROOM_WAIT, "one place, half a minute each" },
+	{ 1, 0, 30000, 0, 90000, 30000, 30000, ROOM_WAIT, "one place, half a minute each" },
 	{ 1, 0, 30000, 1, 90000, 30000, 60000, ROOM_TOO_LATE, "the second in line would wait a whole one" },
 };
 
@@ -290,6 +290,34 @@ static void who_is_refused_comes_back_when_the_room_is_empty_or_later(void **sta
 	assert_int_equal(waiting_room_retry_ms(&r, 100000000, 0), 60000);
 }
 
+static enum room_verdict enter_with(struct waiting_room *r, struct waiter *w)
+{
+	struct waiter *shed;
+
+	*w = (struct waiter){ .deadline = MONO_NEVER, .wait_max_ms = 60000, .places = ALL };
+	return waiting_room_enter(r, w, 100, 10000, &shed);
+}
+
+static void clients_show_how_long_they_wait(void **state)
+{
+	struct waiter w[3] = { 0 };
+	struct waiting_room r;
+
+	(void)state;
+	waiting_room_init(&r);
+	waiting_room_began(&r, 6000);          /* one place, four seconds so far */
+	for (unsigned i = 0; i < 100; i++)
+		waiting_room_kept(&r);
+	waiting_room_lost(&r, 5000);
+	assert_int_equal(enter_with(&r, &w[0]), ROOM_WAIT);     /* one in a hundred means nothing */
+	for (unsigned i = 0; i < 10; i++)
+		waiting_room_lost(&r, 5000);
+	assert_int_equal(enter_with(&r, &w[1]), ROOM_TOO_LATE); /* but ten more do */
+	for (unsigned i = 0; i < 300; i++)
+		waiting_room_kept(&r);
+	assert_int_equal(enter_with(&r, &w[1]), ROOM_WAIT);     /* and are forgotten again */
+}
+
 static void the_average_follows_what_ends(void **state)
 {
 	struct waiting_room r;
@@ -317,6 +345,7 @@ int main(void)
 		cmocka_unit_test(without_a_length_nobody_waits),
 		cmocka_unit_test(nobody_waits_in_vain),
 		cmocka_unit_test(who_is_refused_comes_back_when_the_room_is_empty_or_later),
+		cmocka_unit_test(clients_show_how_long_they_wait),
 		cmocka_unit_test(the_average_follows_what_ends),
 	};
 

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "resilience/limiter.h"
 
-enum step { GOOD, SLOW_BATCH, FAST_BATCH, OVERLOAD, LIMIT };
+enum step { GOOD, SLOW_BATCH, FAST_BATCH, LEAVE_BATCH, OVERLOAD, LIMIT };
 
 struct row {
 	mono_ms at;
@@ -39,6 +39,10 @@ static void play(const struct limiter_policy *policy, const struct row *rows, si
 			break;
 		case SLOW_BATCH:
 			batch(&l, policy, r, 2000);
+			break;
+		case LEAVE_BATCH:
+			for (unsigned n = 0; n < LIMITER_BATCH; n++)
+				limiter_silent(&l, policy, r->at, r->started_at, r->in_flight);
 			break;
 		case OVERLOAD:
 			limiter_overload(&l, policy, r->at, r->started_at, r->in_flight);
@@ -110,11 +114,31 @@ static const struct row slowness_is_overload_unsaid[] = {
 	{ 2000, FAST_BATCH, 0,  80, 0, "" },
 	{ 2000, LIMIT,      0,  0, LIMITER_NONE, "" },
 	{ 3000, SLOW_BATCH, 0,  80, 0, "ten times slower, all of them" },
-	{ 3000, LIMIT,      0,  0, 70, "seven eighths of what was running" },
+	{ 3000, LIMIT,      0,  0, 20, "a tenth would do, but a quarter of what was running is the least" },
 	{ 3500, SLOW_BATCH, 0,  70, 0, "these were asked before" },
-	{ 3500, LIMIT,      0,  0, 70, "" },
-	{ 5000, SLOW_BATCH, 3100, 70, 0, "these were not" },
-	{ 5000, LIMIT,      0,  0, 61, "" },
+	{ 3500, LIMIT,      0,  0, 20, "" },
+	{ 5000, FAST_BATCH, 3100, 20, 0, "these were not, and all is well" },
+	{ 5000, LIMIT,      0,  0, 22, "an eighth more" },
+	{ 7000, SLOW_BATCH, 5100, 22, 0, "too much again" },
+	{ 7000, LIMIT,      0,  0, 5, "" },
+};
+
+static const struct row slowness_that_no_limit_cures[] = {
+	{ 1000, FAST_BATCH, 0,  80, 0, "fast by habit" },
+	{ 3000, SLOW_BATCH, 0,  80, 0, "slow, all of a sudden" },
+	{ 3000, LIMIT,      0,  0, 20, "" },
+	{ 6000, SLOW_BATCH, 3100, 20, 0, "and as slow with a quarter of it" },
+	{ 6000, LIMIT,      0,  0, 22, "that is its habit now: it grows again" },
+	{ 8000, SLOW_BATCH, 6100, 22, 0, "" },
+	{ 8000, LIMIT,      0,  0, 24, "once in the time a first token takes" },
+};
+
+static const struct row leaving_is_a_sign[] = {
+	{ 1000, FAST_BATCH, 0,  80, 0, "" },
+	{ 2000, LEAVE_BATCH, 1700, 80, 0, "clients leave soon after asking: that is their affair" },
+	{ 2000, LIMIT,      0,  0, LIMITER_NONE, "" },
+	{ 9000, LEAVE_BATCH, 4000, 80, 0, "all leave without a word after five seconds" },
+	{ 9000, LIMIT,      0,  0, 20, "" },
 };
 
 static const struct row a_small_ceiling_is_below_the_floor[] = {
@@ -144,6 +168,8 @@ static void a_slow_one_gets_less(void **state)
 {
 	(void)state;
 	PLAY(&open_end, slowness_is_overload_unsaid);
+	PLAY(&open_end, slowness_that_no_limit_cures);
+	PLAY(&open_end, leaving_is_a_sign);
 }
 
 static void prompts_of_every_length_are_no_slowness(void **state)
