@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures Backstay beside nginx, HAProxy and a bare relay, all in one run.
 
-    bench/bench.py [--build DIR] [--quick] [--only ROW,...] [--json FILE]
+    bench/bench.py [--build DIR] [--quick] [--only ROW,...] [--json FILE] [--brownout]
 
 Every proxy has one worker, pinned to one core; the backend and the load are on
 the other one. The proxies take turns within each repetition, so that whatever
@@ -24,6 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import brownout
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOFILE = 20000
@@ -168,8 +170,11 @@ class Bench:
                 sys.stderr.write(f.read()[-2000:])
             raise
 
+    def backstay(self):
+        return os.path.join(self.options.build, "src", "daemon", "backstay")
+
     def config(self, template, name, port, **more):
-        values = {"PORT": port, "BACKEND": self.port["direct"], "DIR": self.dir,
+        values = {"PORT": port, "BACKEND": self.port.get("direct", ""), "DIR": self.dir,
                   "NOFILE": soft_limit(), "CONNECTIONS": min(CONNECTIONS, soft_limit() // 2 - 100),
                   "USER": "user root;" if os.geteuid() == 0 else "", **more}
         with open(os.path.join(HERE, template)) as f:
@@ -182,7 +187,6 @@ class Bench:
         return path
 
     def command(self, name, port):
-        backstay = os.path.join(self.options.build, "src", "daemon", "backstay")
         if name == "relay":
             return [self.tool("relay"), str(port), str(self.port["direct"])]
         if name == "nginx":
@@ -190,10 +194,9 @@ class Bench:
         if name == "haproxy":
             return ["haproxy", "-db", "-f", self.config("haproxy.cfg.in", name, port)]
         access = "off" if name == "backstay" else os.path.join(self.dir, "access.log")
-        return [backstay, "run", "-c", self.config("backstay.yaml.in", name, port, ACCESS=access)]
+        return [self.backstay(), "run", "-c", self.config("backstay.yaml.in", name, port, ACCESS=access)]
 
     def start_all(self, rows):
-        os.environ["PATH"] += ":/usr/sbin:/sbin"
         port = free_port()
         self.start("direct", [self.tool("backend"), str(port)], self.load_core, port)
         for name in rows:
@@ -201,7 +204,7 @@ class Bench:
                 port = free_port()
                 self.start(name, self.command(name, port), self.proxy_core, port)
 
-    def stop_all(self):
+    def stop_processes(self):
         for process in reversed(self.processes):
             process.terminate()
         for process in self.processes:
@@ -210,6 +213,10 @@ class Bench:
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
+        self.processes = []
+
+    def stop_all(self):
+        self.stop_processes()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def load_command(self, name, mode, settings):
@@ -342,6 +349,8 @@ def parse_options():
     parser.add_argument("--build", default="build")
     parser.add_argument("--quick", action="store_true", default=bool(os.environ.get("BENCH_QUICK")))
     parser.add_argument("--only", help="rows, with commas: " + ", ".join(ROWS))
+    parser.add_argument("--brownout", action="store_true",
+                        help="instead: what clients notice when one of three backends has trouble")
     parser.add_argument("--repeat", type=int)
     parser.add_argument("--json", default=os.path.join(HERE, "results.json"))
     options = parser.parse_args()
@@ -351,10 +360,23 @@ def parse_options():
     return options
 
 
+def main_brownout(bench, options):
+    rows = [r for r in brownout.ROWS if not options.only or r in options.only.split(",")]
+    try:
+        brownout.main(bench, free_port, rows, options.quick)
+    finally:
+        bench.stop_all()
+
+
 def main():
     options = parse_options()
     bench = Bench(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if options.brownout:
+        main_brownout(bench, options)
+        return
+    print(subprocess.run([bench.tool("engine")], check=True, stdout=subprocess.PIPE).stdout.decode())
     machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)),
                "kernel": platform.release(), "nginx": first_line(["/usr/sbin/nginx", "-v"]),
                "haproxy": first_line(["/usr/sbin/haproxy", "-v"]),

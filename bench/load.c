@@ -28,12 +28,13 @@
 #define REQUEST_BYTES  4096
 #define OPENING_MAX    100       /* streams of `hold` that wait for their first event */
 #define MARK           "\"content\":\""
+#define STREAM_END     "data: [DONE]"
 
 enum mode { MODE_CLOSED, MODE_OPEN, MODE_HOLD };
 
 struct conn {
 	int fd;
-	bool busy, had_event;
+	bool busy, had_event, ended;
 	struct frame frame;
 	uint64_t due_ns;
 	size_t carry_len;
@@ -70,7 +71,7 @@ static void conn_ask(struct load *l, struct conn *c, uint64_t due_ns)
 {
 	memset(&c->frame, 0, sizeof c->frame);
 	c->busy = true;
-	c->had_event = false;
+	c->had_event = c->ended = false;
 	c->carry_len = 0;
 	c->due_ns = due_ns;
 	l->asked++;
@@ -118,7 +119,7 @@ static void conn_done(struct load *l, struct conn *c, uint64_t now)
 {
 	bool closes = c->frame.closes;
 
-	if (c->frame.status != 200) {
+	if (c->frame.status != 200 || (l->stream && !c->ended)) {
 		conn_fail(l, c);
 		return;
 	}
@@ -137,6 +138,8 @@ static void on_event(struct load *l, struct conn *c, const char *at, size_t len)
 	const char *mark = memmem(at, len, MARK, sizeof MARK - 1);
 	uint64_t sent = mark ? strtoull(mark + sizeof MARK - 1, NULL, 10) : 0, now;
 
+	c->ended |= len >= sizeof STREAM_END - 1 &&
+		memcmp(at + len - (sizeof STREAM_END - 1), STREAM_END, sizeof STREAM_END - 1) == 0;
 	if (!sent)
 		return;
 	now = plain_now_ns();

@@ -1,8 +1,6 @@
 /* models.c: models, their targets for each URL, and what they fall back to. */
 #include "config/inside.h"
 
-#include "route/known_models.h"
-
 #include <string.h>
 
 #define TARGETS_MAX 256               /* as written; several URLs give more */
@@ -129,28 +127,15 @@ static void check_twice(struct model_reading *m, const struct target_draft *draf
 	}
 }
 
-/* The nearest word counts: the target's, the backend's, what is generally known
- * of a model of that name. */
-static unsigned what_lacks(const struct target_draft *d)
+/* The target's word counts, else the backend's; where neither is said, route/
+ * knows some models by their names. */
+static void say_abilities(const struct target_draft *d, struct target_policy *t)
 {
-	const struct known_model *known = known_model_find(d->model);
+	const struct backend_policy *b = d->backend;
 
-	if (d->lacks_said)
-		return d->lacks;
-	if (d->backend->lacks_said)
-		return d->backend->lacks;
-	return known ? known->lacks : 0;
-}
-
-static int64_t window_of(const struct target_draft *d)
-{
-	const struct known_model *known = known_model_find(d->model);
-
-	if (d->context_window)
-		return d->context_window;
-	if (d->backend->context_window)
-		return d->backend->context_window;
-	return known ? known->context_window : 0;
+	t->lacks_said = d->lacks_said || b->lacks_said;
+	t->lacks = d->lacks_said ? d->lacks : b->lacks_said ? b->lacks : 0;
+	t->context_window = d->context_window ? d->context_window : b->context_window;
 }
 
 /* One target for each URL of each draft's backend. */
@@ -171,7 +156,7 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 
 			const struct origin *o = &d->backend->origins[u];
 
-			targets[at++] = (struct target_policy){
+			targets[at] = (struct target_policy){
 				.name = arena_printf(m->r->arena, "%.*s%.*s/%.*s", SLICE_ARG(name),
 						     SLICE_ARG(number), SLICE_ARG(d->model)),
 				.backend = d->backend,
@@ -184,9 +169,8 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 				.weight = d->weight,
 				.priority = d->priority,
 				.resume = streams_resume(d->resume, d->backend->resume, o),
-				.lacks = what_lacks(d),
-				.context_window = window_of(d),
 			};
+			say_abilities(d, &targets[at++]);
 		}
 	}
 	m->out->targets = targets;

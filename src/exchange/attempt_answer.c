@@ -40,12 +40,13 @@ static struct h1_head *keep_head(struct attempt *a, const struct h1_head *head)
 
 /* What is passed on unread is not known to be an answer at all. Where JSON is due
  * it is looked at first: a page of a CDN, or half a document, is none (S02, S22).
- * Downloads are not looked at: they may be anything, and of any size. */
+ * Downloads are not looked at: they may be anything, and of any size. Of what a
+ * HEAD asks for there is only the head (RFC 9110 9.3.2). */
 static bool is_passed_on(const struct attempt *a, const struct h1_head *head)
 {
 	if (a->x->endpoint->kind != ENDPOINT_PASS)
 		return false;
-	return !dialect_json_is_due(head) || a->x->facts.stream ||
+	return !dialect_json_is_due(head) || a->x->facts.stream || slice_eq(a->x->method, S("HEAD")) ||
 	       slice_ends(a->x->path, S("/content"));
 }
 

@@ -60,8 +60,9 @@ struct target_policy {
 	struct slice model;           /* upstream name; a '*' at its end: what the pattern's star stood for */
 	unsigned weight;              /* 1 .. 1000 */
 	unsigned priority;            /* 1 is tried before 2 */
+	bool lacks_said;              /* the next one is the config's word, not ours (known_models.h) */
 	unsigned lacks;               /* bits of enum capability that it cannot do; 0: everything goes */
-	int64_t context_window;       /* tokens; 0: unknown */
+	int64_t context_window;       /* tokens; 0: unknown. What the config leaves open, binding fills in */
 	int resume;                   /* enum resume_way: how it goes on with a broken answer */
 	struct target *state;         /* bound by target_registry_bind() */
 };

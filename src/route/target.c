@@ -1,4 +1,5 @@
 /* target.c: places on targets, and what is kept of them over reloads. */
+#include "route/known_models.h"
 #include "route/state.h"
 
 #include "base/check.h"
@@ -111,6 +112,19 @@ static struct model_state *model_find(struct target_registry *r, struct slice na
 	return m;
 }
 
+/* What the config leaves open, and is generally known of a model of that name. */
+static void fill_in_known(struct target_policy *t)
+{
+	const struct known_model *known = known_model_find(t->model);
+
+	if (!known)
+		return;
+	if (!t->lacks_said)
+		t->lacks = known->lacks;
+	if (!t->context_window)
+		t->context_window = known->context_window;
+}
+
 void target_registry_bind(struct target_registry *r, struct arena *arena,
 			  struct model_policy *models, size_t model_count)
 {
@@ -123,8 +137,10 @@ void target_registry_bind(struct target_registry *r, struct arena *arena,
 					      model->target_count * sizeof(int64_t));
 		lock_init(&model->rotation->lock);
 		model->state = model_find(r, model->name);
-		for (size_t i = 0; i < model->target_count; i++)
+		for (size_t i = 0; i < model->target_count; i++) {
 			model->targets[i].state = target_find(r, scratch, &model->targets[i]);
+			fill_in_known(&model->targets[i]);
+		}
 	}
 	arena_free(scratch);
 }

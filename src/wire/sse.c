@@ -246,10 +246,11 @@ struct slice sse_rest(const struct sse *p)
 /* Cuts the first line off *rest; false behind the last one. */
 static bool next_line(struct slice *rest, struct slice *line)
 {
-	const char *end = rest->at + rest->len, *at;
+	const char *end, *at;
 
 	if (!rest->at)
 		return false;
+	end = rest->at + rest->len;
 	at = scan_newline(rest->at, end);
 	*line = (struct slice){ rest->at, (size_t)(at - rest->at) };
 	if (at == end) {

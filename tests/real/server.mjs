@@ -2,6 +2,9 @@
 //
 //   node server.mjs --packages DIR --model FILE.gguf --port N [--name NAME] [--at-once N]
 //
+// A conversation that ends in the assistant's own words is gone on with, from their
+// last character (also for who asks for it with continue_final_message).
+//
 // It answers GET /health, GET /stats, GET /v1/models and POST
 // /v1/chat/completions (plain and streaming, with usage). Each request gets a
 // llama context of its own with one thread and an empty memory, and one context
@@ -41,7 +44,7 @@ const model = await llama.loadModel({modelPath: options.model});
 // The contexts that nobody uses, and the requests that wait for one.
 const idle = [];
 const waiting = [];
-const stats = {running: 0, finished: 0, cancelled: 0};
+const stats = {running: 0, finished: 0, cancelled: 0, continued: 0, tokens: 0};
 for (let i = 0; i < Number(options["at-once"]); i++) {
 	const context = await model.createContext({
 		contextSize: CONTEXT_TOKENS, sequences: 1, threads: {ideal: 1, min: 1},
@@ -86,19 +89,25 @@ function textOf(content) {
 	return "";
 }
 
-// ChatML, the language the model was trained on.
-function promptTokens(messages) {
+// ChatML, the language the model was trained on. Gives the tokens, and whether
+// they end in a beginning of the answer.
+function readPrompt({messages, continue_final_message, add_generation_prompt}) {
 	if (!Array.isArray(messages) || messages.length === 0)
 		throw new Refusal(400, "messages: a list with at least one message is needed");
 	const all = messages[0].role === "system"
-		? messages : [{role: "system", content: DEFAULT_SYSTEM}, ...messages];
+		? [...messages] : [{role: "system", content: DEFAULT_SYSTEM}, ...messages];
+	const continues = all.at(-1).role === "assistant";
+	if (continue_final_message && (!continues || add_generation_prompt !== false))
+		throw new Refusal(400, "continue_final_message: needs an assistant's message at the end, " +
+			"and add_generation_prompt false");
+	const begun = continues ? textOf(all.pop().content) : "";
 	const text = all
 		.map(({role, content}) => `<|im_start|>${role}\n${textOf(content)}<|im_end|>\n`)
 		.join("");
-	const tokens = model.tokenize(`${text}<|im_start|>assistant\n`, true);
+	const tokens = model.tokenize(`${text}<|im_start|>assistant\n${begun}`, true);
 	if (tokens.length >= CONTEXT_TOKENS / 2)
 		throw new Refusal(400, `the prompt is ${tokens.length} tokens, too long for this server`);
-	return tokens;
+	return {tokens, continues};
 }
 
 // Yields pieces of text that are whole characters; returns why it ended.
@@ -106,7 +115,7 @@ async function* generate(sequence, prompt, request, usage, gone) {
 	const limit = Math.min(request.max_completion_tokens ?? request.max_tokens ?? DEFAULT_MAX_TOKENS,
 		CONTEXT_TOKENS - prompt.length - 1);
 	const pending = [];
-	const told = [];
+	const told = prompt.slice(-8);
 	await sequence.clearHistory();
 	const tokens = sequence.evaluate(prompt, {
 		temperature: request.temperature ?? 1, seed: request.seed,
@@ -117,6 +126,7 @@ async function* generate(sequence, prompt, request, usage, gone) {
 			if (gone.aborted)
 				return "cancelled";
 			usage.completion_tokens++;
+			stats.tokens++;
 			pending.push(step.value);
 			const text = model.detokenize(pending, false, told.slice(-8));
 			if (!text.endsWith("\uFFFD")) {
@@ -196,12 +206,13 @@ async function readBody(incoming) {
 
 async function chat(incoming, response) {
 	const request = await readBody(incoming);
-	const prompt = promptTokens(request.messages);
+	const {tokens: prompt, continues} = readPrompt(request);
 	const usage = {prompt_tokens: prompt.length, completion_tokens: 0};
 	const gone = {aborted: false};
 	response.on("close", () => { gone.aborted = !response.writableFinished; });
 	const sequence = await takeSequence();
 	stats.running++;
+	stats.continued += continues ? 1 : 0;
 	try {
 		if (gone.aborted)
 			return;

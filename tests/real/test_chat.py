@@ -5,7 +5,7 @@ import asyncio
 import openai
 import pytest
 
-from world import LONG, SHORT, WORDS, ask_body, target_server, wait_for
+from world import LONG, SHORT, TALE, WORDS, ask_body, target_server, wait_for
 
 
 def join(chunks):
@@ -113,11 +113,24 @@ def test_the_log_counts_the_models_tokens(world, client):
     assert record["tokens"]["output"] == usage.completion_tokens
 
 
+def test_the_model_goes_on_with_its_own_words(world):
+    """What prefill and continue_final_message rest on: the servers themselves,
+    given any beginning of their answer, say exactly the rest of it."""
+    truth = world.truth(LONG, TALE)
+    client = world.client(world.servers["left"].port)
+    pieces = [chunk.choices[0].delta.content for chunk in client.chat.completions.create(
+        **ask_body(LONG, max_tokens=TALE), stream=True) if chunk.choices[0].delta.content]
+    assert "".join(pieces) == truth
+    for cut in (1, 8, 24):
+        body = ask_body(LONG, max_tokens=len(pieces) - cut)
+        body["messages"].append({"role": "assistant", "content": "".join(pieces[:cut])})
+        rest = client.chat.completions.create(**body)
+        assert "".join(pieces[:cut]) + rest.choices[0].message.content == truth
+
+
 @pytest.mark.parametrize("stream", [True, False], ids=["streaming", "whole"])
 def test_a_client_that_leaves_stops_the_model(world, client, stream):
-    def count(kind):
-        return sum(server.stats()[kind] for server in world.servers.values())
-    before = count("cancelled")
+    before = world.count("cancelled")
     if stream:
         answer = client.chat.completions.create(**ask_body(LONG, max_tokens=600), stream=True)
         next(iter(answer))
@@ -127,10 +140,10 @@ def test_a_client_that_leaves_stops_the_model(world, client, stream):
             async with world.client(kind=openai.AsyncOpenAI) as leaving:
                 asked = asyncio.create_task(leaving.chat.completions.create(
                     **ask_body(LONG, max_tokens=600)))
-                while not count("running"):
+                while not world.count("running"):
                     await asyncio.sleep(0.05)
                 asked.cancel()
                 await asyncio.gather(asked, return_exceptions=True)
         asyncio.run(leave())
-    wait_for("the generation to be cancelled", lambda: count("cancelled") == before + 1)
-    wait_for("nothing to run", lambda: count("running") == 0)
+    wait_for("the generation to be cancelled", lambda: world.count("cancelled") == before + 1)
+    wait_for("nothing to run", lambda: world.count("running") == 0)

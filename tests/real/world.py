@@ -22,6 +22,7 @@ SHORT = [
     "Write one sentence about the sea.",
 ]
 WORDS = 16                      # max_tokens of short answers
+TALE = 32                       # and of those that break off
 
 CONFIG = """
 listen: 127.0.0.1:{port}
@@ -32,14 +33,23 @@ log: {{access: {access_log}}}
 # A busy test machine may be slow; slowness is not what is tested here.
 defaults:
   timeouts: {{first_token: 90s, idle: 60s, answer: 2m, total: 4m}}
+  # A server that was killed is up again in seconds: what it is asked by then counts.
+  breaker: {{open: 200ms, open_max: 1s, ramp: 1s}}
 backends:
   left:  {{url: "http://127.0.0.1:{left}/v1"}}
   right: {{url: "http://127.0.0.1:{right}/v1"}}
 models:
-  chat:
-    targets:
-      - {{backend: left, model: {model}}}
-      - {{backend: right, model: {model}}}
+  chat: [left/{model}, right/{model}]
+  # The other ways to go on with an answer that broke off, and none.
+  chat-prefill:
+    - {{backend: left, model: {model}, resume: prefill}}
+    - {{backend: right, model: {model}, resume: prefill}}
+  chat-continue:
+    - {{backend: left, model: {model}, resume: continue_final_message}}
+    - {{backend: right, model: {model}, resume: continue_final_message}}
+  chat-off: {{targets: [left/{model}, right/{model}], resume: off}}
+  # Whole answers are asked for as streams, so that they can go on as well.
+  chat-as-stream: {{targets: [left/{model}, right/{model}], stream_upstream: on}}
 """
 
 
@@ -187,9 +197,13 @@ class World:
             self.known[prompt, max_tokens] = answer.choices[0].message.content
         return self.known[prompt, max_tokens]
 
+    def count(self, kind):
+        """A number of the servers' /stats, over those that are alive."""
+        return sum(server.stats().get(kind, 0) for server in self.servers.values())
+
     def is_true_beginning(self, prompt, text):
         """Is `text`, of an answer that was cut, what the model would have said?"""
-        truth = self.truth(prompt, 4 * WORDS)
+        truth = self.truth(prompt, TALE)
         return bool(text) and truth[:len(text)] == text[:len(truth)]
 
     def records(self, request_id):

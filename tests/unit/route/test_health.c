@@ -197,6 +197,25 @@ static void only_what_is_known_is_held_against_a_model(void **state)
 	}
 }
 
+static void what_the_config_says_of_a_model_wins(void **state)
+{
+	struct town t;
+
+	(void)state;
+	town_open(&t);
+	t.am->model = S("gpt-4");
+	t.an->model = S("gpt-4");
+	t.an->lacks_said = true;
+	t.an->context_window = 9000;
+	house_bind(&t.h);
+	assert_int_equal(t.am->lacks, CAN_IMAGES | CAN_AUDIO | CAN_SCHEMA);
+	assert_int_equal(t.am->context_window, 8192);
+	assert_int_equal(t.an->lacks, 0);
+	assert_int_equal(t.an->context_window, 9000);
+	assert_int_equal(t.bm->context_window, 0);
+	house_close(&t.h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +225,7 @@ int main(void)
 		cmocka_unit_test(hints_are_obeyed_within_reason),
 		cmocka_unit_test(one_probe_for_the_whole_process),
 		cmocka_unit_test(only_what_is_known_is_held_against_a_model),
+		cmocka_unit_test(what_the_config_says_of_a_model_wins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
