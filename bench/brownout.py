@@ -15,9 +15,9 @@ RATE = 100                      # requests a second
 SECONDS = 6
 BEFORE = 1.5                    # of them until the trouble begins
 LIMIT_S = 2                     # each proxy's longest wait for a backend's answer
-USUAL = "delay 50ms"            # how a server answers when all is well
+USUAL = "delay 100ms"           # how a server answers when all is well
 STREAM = "gap 5ms tokens 24"
-TENTH = "delay 500ms"
+TENTH = "delay 1s"
 
 # name: what happens; the server's behaviour from then on (None: killed); streams?
 TROUBLES = {
@@ -77,9 +77,10 @@ def cell(result):
     answered, failed = result["requests"], result["errors"]
     latency = result["latency"]
     share = 100 * failed / max(1, answered + failed)
-    return "%.1f | %s %% | %s | %s | %s" % (
+    return "%.1f | %s %% | %s | %s | %s | %s" % (
         answered / SECONDS, "0" if not failed else "%.2f" % share,
-        *("{:,.0f}".format(latency[key] / 1000) for key in ("p50_us", "p99_us", "max_us")))
+        *("{:,.0f}".format(latency[key] / 1000)
+          for key in ("p50_us", "p90_us", "p99_us", "max_us")))
 
 
 def main(bench, free_port, rows, quick):
@@ -89,8 +90,9 @@ def main(bench, free_port, rows, quick):
         for row in rows:
             results.setdefault(trouble, {})[row] = run(bench, row, trouble, free_port)
     print("%d requests/s for %d s; trouble after %.1f s\n" % (RATE, SECONDS, BEFORE))
-    print("| of three backends | proxy | right answers/s | failed | p50, ms | p99, ms | longest, ms |")
-    print("|---|---|---:|---:|---:|---:|---:|")
+    print("| of three backends | proxy | right answers/s | failed | p50, ms | p90, ms | p99, ms | "
+          "longest, ms |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|")
     for trouble, of_rows in results.items():
         for row, result in of_rows.items():
             print("| %s | %s | %s |" % (TROUBLES[trouble][0], TITLES[row], cell(result)))

