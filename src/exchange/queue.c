@@ -13,9 +13,10 @@ static struct io *io_of(const struct exchange *x)
 	return x->all->setup.io;
 }
 
+/* As far as its own thread knows: it may have been shed since, and will be told. */
 static bool waits(const struct exchange *x)
 {
-	return waiter_waits(&x->guest.waiter);
+	return x->queued_at != MONO_NEVER;
 }
 
 /* ---- giving up ------------------------------------------------------------------ */
