@@ -172,7 +172,9 @@ uint64_t sim_proxy_busy_connections(const struct sim_proxy *p)
 	for (unsigned i = 0; i < p->worker_count; i++) {
 		const struct upstream_counters *c = upstream_pool_counters(p->workers[i].pool);
 
-		count += c->open - c->idle;
+		uint64_t busy = c->open - c->idle, looks = exchanges_looks(p->workers[i].exchanges);
+
+		count += busy > looks ? busy - looks : 0;
 	}
 	return count;
 }

@@ -37,7 +37,7 @@ struct io_addr sim_proxy_addr(const struct sim_proxy *p);
 void sim_proxy_drain(struct sim_proxy *p);
 /* Ends what still runs, honestly. */
 void sim_proxy_end_all(struct sim_proxy *p);
-/* Exchanges, places on targets, and upstream connections in use. */
+/* Exchanges, places on targets, and upstream connections in use by exchanges. */
 size_t sim_proxy_exchanges(const struct sim_proxy *p);
 unsigned sim_proxy_in_flight(const struct sim_proxy *p);
 /* Exchanges that wait for a place, and bytes of request bodies held. */

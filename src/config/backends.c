@@ -118,6 +118,34 @@ unsigned read_capabilities(struct reader *r, const struct node *n)
 	return CAN_ALL & ~can;
 }
 
+/* ---- probes --------------------------------------------------------------------------- */
+
+static void read_probe(struct backend_reading *b)
+{
+	struct raw_probe raw = { .kind = -1 };
+	struct node *n = b->raw.probe;
+	bool http;
+
+	if (!n)
+		return;
+	section_defaults(&section_probe, &raw);
+	raw.kind = -1;
+	if (!section_read(b->r, &section_probe, n, &raw))
+		return;
+	http = raw.kind == PROBE_HTTP || (raw.kind < 0 && raw.path.len);
+	if (http && (!raw.path.len || raw.path.at[0] != '/' || !is_visible(raw.path)))
+		complain_at(b->r, n, "an http probe needs a \"path\" that starts with a slash; write "
+			    "probe: {path: /health}");
+	if (!http && raw.path.len)
+		complain_at(b->r, n, "only an http probe has a \"path\"; remove one of the two");
+	b->out->probe = (struct probe_policy){
+		.kind = http ? PROBE_HTTP : raw.kind < 0 ? PROBE_TCP : (enum probe_kind)raw.kind,
+		.path = raw.path,
+		.every_ms = raw.every_ms,
+		.timeout_ms = raw.timeout_ms,
+	};
+}
+
 /* ---- headers and query --------------------------------------------------------------- */
 
 static bool is_token(struct slice s)
@@ -479,6 +507,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	out->min_in_flight = b.raw.min_in_flight;
 	out->resume = b.raw.resume;
 	read_dialect(&b);
+	read_probe(&b);
 	read_key(&b);
 	read_headers(&b);
 	read_query(&b);

@@ -233,11 +233,17 @@ struct raw_top {
 
 struct raw_backend {
 	int resume;                   /* enum resume_way */
-	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities;
+	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
 	int64_t connect_ms, idle_ms;
 	unsigned idle_max;
+};
+
+struct raw_probe {
+	int kind;                     /* enum probe_kind; -1: not said */
+	struct slice path;
+	int64_t every_ms, timeout_ms;
 };
 
 struct raw_tls {
@@ -282,7 +288,7 @@ extern const struct section section_top, section_listen_tls, section_admin, sect
 	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
 	section_hedge,
 	section_breaker, section_ejection,
-	section_backend, section_backend_tls, section_model, section_target, section_timeouts,
+	section_backend, section_backend_tls, section_probe, section_model, section_target, section_timeouts,
 	section_mock;
 
 /* ---- server.c, backends.c, models.c, proxy.c ------------------------------------- */

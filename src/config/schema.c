@@ -273,6 +273,30 @@ const struct section section_backend_tls = {
 	backend_tls_fields, COUNT_OF(backend_tls_fields), NULL,
 };
 
+static const struct choice probe_kinds[] = {
+	{ "tcp", PROBE_TCP }, { "http", PROBE_HTTP }, { "models", PROBE_MODELS },
+	{ "completion", PROBE_COMPLETION }, { NULL, 0 },
+};
+static const struct field probe_fields[] = {
+	{ "kind", VALUE_CHOICE, AT(raw_probe, kind), .choices = probe_kinds,
+	  .doc = "`tcp`: it accepts a connection, and TLS. `http`: a path answers with 2xx. `models`: its "
+		 "`/models` answers. `completion`: the model answers a tiny question, which may cost "
+		 "money. Without it: `http` where a path is given, else `tcp`." },
+	{ "path", VALUE_TEXT, AT(raw_probe, path), .shape = "path, such as `/health`",
+	  .doc = "For `http`, from the root of the server." },
+	{ "every", VALUE_DURATION, AT(raw_probe, every_ms), 100, 1 * HOUR, "10s",
+	  .doc = "So long without any request to a target before it is looked at, and again after it." },
+	{ "timeout", VALUE_DURATION, AT(raw_probe, timeout_ms), 10, 10 * MINUTE, "5s",
+	  .doc = "Longest wait for the answer." },
+};
+const struct section section_probe = {
+	"backends.NAME.probe", "probe",
+	"A look at the backend's targets while no request tells how they are doing; off unless it "
+	"stands there. One that goes well lets an open breaker try a request at once; three bad ones "
+	"in a row open a closed one. What requests tell wins.",
+	probe_fields, COUNT_OF(probe_fields), NULL,
+};
+
 static const struct field backend_fields[] = {
 	{ "dialect", VALUE_NODE, AT(raw_backend, dialect), .fallback = "openai", .shape = "`openai`",
 	  .doc = "The API language spoken there." },
@@ -308,6 +332,8 @@ static const struct field backend_fields[] = {
 	{ "context_window", VALUE_COUNT, AT(raw_backend, context_window), 0, 100000000, "0",
 	  .doc = "Tokens that go into the models there; 0: as known, or unknown. A request that is longer "
 		 "by estimate goes elsewhere if it can." },
+	{ "probe", VALUE_NODE, AT(raw_backend, probe), .section = &section_probe, .shape = "mapping",
+	  .doc = "Looks at it from outside." },
 	{ "proxy", VALUE_NODE, AT(raw_backend, proxy), .fallback = "from the environment",
 	  .shape = "URL or `none`",
 	  .doc = "HTTP forward proxy (`http://[user:password@]host:port`, used with CONNECT)." },

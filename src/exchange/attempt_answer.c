@@ -69,8 +69,12 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 		return;
 	}
 	if (a->is_raw) {
-		if (head->body == H1_BODY_LENGTH && !h1_get(head, S("content-encoding")).at)
+		if (h1_get(head, S("content-encoding")).at)
+			a->answer_length = CLIENT_LENGTH_UNKNOWN;
+		else if (head->body == H1_BODY_LENGTH)
 			a->answer_length = head->content_length;
+		else if (slice_eq(a->x->method, S("HEAD")))     /* that of the GET it stands for */
+			slice_to_u64(h1_get(head, S("content-length")), &a->answer_length);
 		attempt_enter(a, ATTEMPT_HOLDING);
 		return;
 	}

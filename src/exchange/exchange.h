@@ -34,6 +34,7 @@ struct exchanges {
 	struct config *config;
 	struct list running;
 	struct lobby_desk *desk;      /* NULL without a lobby */
+	struct prober *prober;        /* looks at targets from outside; see probe.c */
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
 	uint64_t id_prefix, id_next;  /* of request ids */
 };
@@ -300,11 +301,24 @@ void explain_free(struct exchange *x);
 /* An upstream's head has come: what it says of its rate limits is kept. */
 void explain_upstream_head(struct attempt *a, const struct h1_head *head);
 
+/* ---- probe.c ------------------------------------------------------------------------- */
+
+/* Looks at targets of backends that have `probe`, one worker's share of them. */
+struct prober *prober_create(struct exchanges *all);
+/* Looks under way. */
+size_t prober_count(const struct prober *p);
+/* The config has changed. */
+void prober_update(struct prober *p);
+/* Looks under way are dropped; NULL is fine. */
+void prober_free(struct prober *p);
+
 /* ---- request.c -------------------------------------------------------------------- */
 
 /* Copies of the client's headers that may go to a backend: no hop-by-hop ones,
  * no credentials, nothing that tells of the client's network or of ours. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head);
+/* Appends the header line that carries the backend's key, if it has one. */
+void request_credential(struct buf *b, const struct backend_policy *backend);
 /* Fills in a->request for its pick and way. False: it cannot be asked that way. */
 MUST_USE bool request_build(struct attempt *a);
 /* Is the whole answer the client wants better asked for as a stream here? */

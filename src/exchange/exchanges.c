@@ -25,6 +25,7 @@ struct exchanges *exchanges_create(const struct exchanges_setup *setup)
 	list_init(&all->running);
 	if (setup->lobby)
 		all->desk = lobby_desk_create(setup->lobby, setup->io);
+	all->prober = prober_create(all);
 	return all;
 }
 
@@ -34,11 +35,17 @@ void exchanges_set_config(struct exchanges *all, struct config *config)
 
 	all->config = config_take(config);
 	config_give(old);
+	prober_update(all->prober);
 }
 
 size_t exchanges_count(const struct exchanges *all)
 {
 	return all->running.count;
+}
+
+size_t exchanges_looks(const struct exchanges *all)
+{
+	return prober_count(all->prober);
 }
 
 void exchanges_end_all(struct exchanges *all)
@@ -52,6 +59,7 @@ void exchanges_free(struct exchanges *all)
 	if (!all)
 		return;
 	must(list_empty(&all->running));
+	prober_free(all->prober);
 	config_give(all->config);
 	arena_free(all->scratch);
 	free(all);

@@ -12,7 +12,7 @@ static struct io *io_of(const struct exchange *x)
 
 /* ---- bytes ------------------------------------------------------------------------ */
 
-static void send(struct exchange *x, struct slice bytes)
+static void give(struct exchange *x, struct slice bytes)
 {
 	x->bytes_out += bytes.len;
 	x->sent_at = io_now(io_of(x));
@@ -25,7 +25,7 @@ void relay_bytes(struct attempt *a, struct slice bytes)
 
 	must(x->state == EXCHANGE_STREAMING);
 	must(x->lead == a);
-	send(x, bytes);
+	give(x, bytes);
 	if (client_pending(x->client) > CLIENT_PENDING_MAX)
 		attempt_pause(a, true, io_now(io_of(x)));
 }
@@ -107,7 +107,7 @@ void relay_end_error(struct exchange *x, const struct error_answer *e)
 	struct buf event = BUF_INIT(1024 * 1024);
 
 	x->dialect->write_error_event(x->endpoint, e, &event);
-	send(x, buf_slice(&event));
+	give(x, buf_slice(&event));
 	client_respond_end(x->client);
 	x->client = NULL;
 	buf_free(&event);
@@ -155,7 +155,7 @@ static void on_warm(struct io_timer *timer, mono_ms now)
 			send_early_head(x);
 		/* A client that does not read gets no more to read. */
 		if (x->client_sse && client_pending(x->client) == 0)
-			send(x, S(": keep-alive\n\n"));
+			give(x, S(": keep-alive\n\n"));
 		due = mono_after(now, x->model->comments_ms);
 	}
 	io_timer_set(io_of(x), &x->warm, due);

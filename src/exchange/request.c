@@ -56,7 +56,7 @@ static bool backend_sets(const struct backend_policy *backend, struct slice name
 	return false;
 }
 
-static void write_credential(struct buf *b, const struct backend_policy *backend)
+void request_credential(struct buf *b, const struct backend_policy *backend)
 {
 	if (!backend->key.len)
 		return;
@@ -89,7 +89,7 @@ static void write_headers(struct attempt *a)
 	for (size_t i = 0; i < backend->header_count; i++)
 		h1_write_header(&a->headers, backend->headers[i].name, backend->headers[i].value);
 	h1_write_header(&a->headers, S("x-request-id"), x->id);
-	write_credential(&a->headers, backend);
+	request_credential(&a->headers, backend);
 }
 
 /* ---- target ----------------------------------------------------------------------- */

@@ -177,6 +177,7 @@ static bool pass_target(struct target *t, const struct model_policy *model, mono
 		ok = false;
 	}
 	if (ok) {
+		t->heard_at = now;
 		headroom_take(&t->requests, now, 1);
 		headroom_take(&t->tokens, now, (double)tokens);
 	}
@@ -344,6 +345,8 @@ static unsigned report_target(struct target *t, const struct model_policy *model
 	unsigned news = 0;
 
 	lock_take(&t->lock);
+	if (!o->neutral)
+		t->heard_at = now;
 	own = breaker_state_at(&t->own, now);
 	gone = breaker_state_at(&t->model, now);
 	breaker_report(&t->own, &model->breaker, now, random, &v->own, verdict->own);

@@ -18,6 +18,21 @@ struct header_policy {
 	struct slice name, value;     /* value may be a secret */
 };
 
+/* A look from outside, where no request tells how a target is doing. */
+enum probe_kind {
+	PROBE_TCP,                    /* does it accept a connection (and TLS)? */
+	PROBE_HTTP,                   /* does a path answer with 2xx? */
+	PROBE_MODELS,                 /* does /models answer? */
+	PROBE_COMPLETION,             /* does the model answer a tiny question? */
+};
+
+struct probe_policy {
+	enum probe_kind kind;
+	struct slice path;            /* of PROBE_HTTP, from the root of the server */
+	int64_t every_ms;             /* 0: no probes */
+	int64_t timeout_ms;
+};
+
 /* One upstream endpoint: URLs, dialect, credential, limits. */
 struct backend_policy {
 	struct slice name;
@@ -30,6 +45,7 @@ struct backend_policy {
 	size_t header_count;
 	struct slice query;           /* added to every target, "api-version=…"; may be empty */
 	unsigned max_in_flight;       /* per URL and process; 0: no limit */
+	struct probe_policy probe;
 	bool lacks_said;              /* the next one is the config's word */
 	unsigned lacks;               /* see target_policy */
 	int64_t context_window;       /* tokens; 0: not said */

@@ -46,6 +46,9 @@ struct target {
 	mono_ms ejected_at, ejected_until;
 	unsigned ejections;                   /* in a row */
 	uint64_t ejected_total, paced_total, off_total;
+	mono_ms heard_at;                     /* a request began or told something; 0: never */
+	mono_ms probe_at;                     /* the next look from outside, not before */
+	unsigned probes_bad;                  /* in a row */
 };
 
 /* What the targets of one model share. */

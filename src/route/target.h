@@ -123,6 +123,17 @@ unsigned target_end(struct target *t, const struct target_policy *policy,
 		    const struct model_policy *model, struct target_visit *v, mono_ms now,
 		    uint64_t random, const struct target_outcome *outcome, mono_ms *at);
 
+/* Is a look from outside due? True for one caller in `every_ms`, and only while
+ * no request has told of the target for so long: looks cost nothing while traffic
+ * flows. Any thread. */
+bool target_probe_due(struct target *t, mono_ms now, int64_t every_ms);
+/* What the look begun at `began_at` has shown: FAULT_NONE, a fault that blames the
+ * target, or one that says nothing. An open breaker becomes half-open at once where
+ * it went well; a closed one opens after three bad ones in a row. Nothing is
+ * changed where a request has told of the target meanwhile. Gives NEWS_ bits. */
+unsigned target_probe_seen(struct target *t, const struct model_policy *model, mono_ms now,
+			   uint64_t random, mono_ms began_at, enum fault fault);
+
 /* What an answer's headers said about how much more the target will take: -1
  * where they said nothing. `full_in_ms`: until all of it is there again. */
 struct rate_headroom {

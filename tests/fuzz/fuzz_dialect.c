@@ -47,6 +47,31 @@ static void write_error_from(const struct endpoint *e, enum fault fault, struct 
 	buf_free(&out);
 }
 
+/* Whatever is changed, the request stays one, and says the new name. */
+static void change_request(struct arena *arena, const struct endpoint *e, struct slice body,
+			   const struct request_facts *f, enum resume_way way)
+{
+	const struct request_changes c = { .model = S("another/model"), .as_stream = way == RESUME_NONE,
+					   .way = way, .sent = S("so \"far\"\n"), .tokens_sent = 3 };
+	struct buf room = BUF_INIT(OUT_BYTES_MAX), all = BUF_INIT(OUT_BYTES_MAX);
+	struct slice parts[DIALECT_CHANGED_PARTS], why, param;
+	size_t count = dialect_openai.change_request(f, body, &c, &room, parts);
+	struct request_facts again;
+
+	must(count <= DIALECT_CHANGED_PARTS);
+	for (size_t i = 0; i < count; i++)
+		buf_put(&all, parts[i]);
+	if (count) {
+		must(json_validate(buf_slice(&all), NULL) == JSON_OK);
+		must(dialect_openai.read_request(arena, e, S("application/json"), e->path,
+						 buf_slice(&all), &again, &why, &param) == FAULT_NONE);
+		must(!f->model.len || slice_eq(again.model, c.model));
+		must(!c.as_stream || again.stream == e->may_stream);
+	}
+	buf_free(&room);
+	buf_free(&all);
+}
+
 static void read_request(struct arena *arena, const struct endpoint *e, struct slice type,
 			 struct slice body)
 {
@@ -71,6 +96,9 @@ static void read_request(struct arena *arena, const struct endpoint *e, struct s
 			must(total == body.len);
 	}
 	must(!f.stream || e->may_stream);
+	if (f.model_place == MODEL_IN_JSON)
+		for (int way = RESUME_NONE; way <= RESUME_INSTRUCT; way++)
+			change_request(arena, e, body, &f, (enum resume_way)way);
 }
 
 static void judge_answer(struct arena *arena, const struct endpoint *e, struct slice status,
@@ -90,6 +118,34 @@ static void judge_answer(struct arena *arena, const struct endpoint *e, struct s
 	write_error_from(e, out.fault, out.message, out.type, out.code, NULL);
 }
 
+/* An event as a continuation shows it is JSON on one line. */
+static void rewrite_event(struct arena *arena, const struct endpoint *e, struct slice data,
+			  const struct event_facts *facts)
+{
+	struct event_text texts[EVENT_PIECES_MAX];
+	struct event_identity identity;
+	struct event_rewrite how = { .identity = &identity, .add_input = 5, .add_output = 7,
+				     .texts = texts, .text_count = facts->piece_count };
+	struct buf out = BUF_INIT(OUT_BYTES_MAX);
+
+	for (unsigned i = 0; i < facts->piece_count; i++) {
+		const struct event_piece *p = &facts->pieces[i];
+
+		must_be_inside(p->raw, data);
+		texts[i] = (struct event_text){ p->choice, p->call, p->name, json_string(arena, p->raw) };
+	}
+	dialect_openai.read_identity(data, &identity);
+	for (int retold = 0; retold < 2; retold++) {
+		how.retold = retold;
+		buf_clear(&out);
+		if (!dialect_openai.rewrite_event(e, data, &how, &out))
+			continue;
+		must(json_validate(buf_slice(&out), NULL) == JSON_OK);
+		must(slice_find(buf_slice(&out), '\n') == SLICE_NOT_FOUND);
+	}
+	buf_free(&out);
+}
+
 static void judge_event(struct arena *arena, const struct endpoint *e, struct slice data,
 			struct stream_facts *so_far)
 {
@@ -105,6 +161,9 @@ static void judge_event(struct arena *arena, const struct endpoint *e, struct sl
 	must(!(out.is & (EVENT_ERROR | EVENT_BROKEN)) == (out.fault == FAULT_NONE));
 	if (out.is & EVENT_ERROR)
 		write_error_from(e, out.fault, out.message, out.type, out.code, so_far);
+	if (!(out.is & (EVENT_ERROR | EVENT_BROKEN | EVENT_DONE)) &&
+	    json_validate(data, NULL) == JSON_OK && json_type_of(data) == JSON_OBJECT)
+		rewrite_event(arena, e, data, &out);
 }
 
 static void judge_stream(struct arena *arena, const struct endpoint *e, struct slice text)

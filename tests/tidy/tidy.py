@@ -57,6 +57,8 @@ def tree_from_disk(root):
         dirs[:] = sorted(d for d in dirs if d not in SKIPPED_DIRS
                          and not d.startswith(SKIPPED_DIR_PREFIXES))
         for name in names:
+            if name == ".git":
+                continue                # a work tree of its own: no text of ours
             path = os.path.join(folder, name)
             try:
                 with open(path, encoding="utf-8") as file:

@@ -176,6 +176,10 @@ static const struct row value_rows[] = {
 	  "3:30: \"share\": \"200%\" is above 100%; write a smaller number" },
 	{ "backends: {o: {url: http://h/v1, capabilities: [tools, pictures]}}\n" M,
 	  "1:56: unknown capabilities \"pictures\"; write one of: tools, images, audio, json_schema, stream" },
+	{ "backends: {o: {url: http://h/v1, probe: {path: health}}}\n" M,
+	  "1:41: an http probe needs a \"path\" that starts with a slash; write probe: {path: /health}" },
+	{ "backends: {o: {url: http://h/v1, probe: {kind: tcp, path: /health}}}\n" M,
+	  "1:41: only an http probe has a \"path\"; remove one of the two" },
 	{ "backends: {o: {url: http://h/v1, capabilities: tools}}\n" M,
 	  "1:48: \"capabilities\" needs a list, as in capabilities: [tools, stream]" },
 };

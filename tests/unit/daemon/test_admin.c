@@ -57,6 +57,17 @@ struct row {
 	const char *path, *value;
 };
 
+/* A try on the first target that has not ended. */
+static void take_place(struct stage *s)
+{
+	const struct model_policy *model = &s->state.config->models[0];
+	struct target_visit visit;
+	unsigned news = 0;
+
+	assert_int_equal(target_begin(model->targets[0].state, &model->targets[0], model, 1500, 0, false,
+				      0, &visit, &news), TARGET_GO);
+}
+
 static void the_status_is_json_with_all_in_it(void **state)
 {
 	static const struct row rows[] = {
@@ -82,7 +93,7 @@ static void the_status_is_json_with_all_in_it(void **state)
 	metrics_count(metrics_sheet_create(s.state.metrics), S("chat"), &record);
 	recent_add(s.state.recent, S("{\"id\":\"one\"}\n"));
 	recent_add(s.state.recent, S("{\"id\":\"two\"}\n"));
-	assert_true(target_enter(s.state.config->models[0].targets[0].state, 0));
+	take_place(&s);
 	atomic_store(&s.shared.mocks[0].pid, 77);
 	s.state.draining = true;
 	buf_puts(&s.state.refused, "test.yaml:1:1: \"no\"\n");
@@ -108,7 +119,7 @@ static void every_metric_has_a_head(void **state)
 
 	(void)state;
 	begin(&s);
-	assert_true(admin_write_metrics(&s.state, &out));
+	assert_true(admin_write_metrics(&s.state, 1500, &out));
 	rest = buf_slice(&out);
 	while (slice_cut(rest, '\n', &line, &rest)) {
 		struct slice head, tail;
@@ -145,7 +156,7 @@ static void a_document_that_does_not_fit_is_not_told(void **state)
 
 		assert_false(admin_write_status(&s.state, 1500, &out));
 		buf_clear(&out);
-		assert_false(admin_write_metrics(&s.state, &out));
+		assert_false(admin_write_metrics(&s.state, 1500, &out));
 		buf_free(&out);
 	}
 	end(&s);

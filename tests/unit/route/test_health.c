@@ -179,6 +179,39 @@ static void one_probe_for_the_whole_process(void **state)
 	house_close(&t.h);
 }
 
+static void looks_from_outside_only_hasten(void **state)
+{
+	struct town t;
+	const struct model_policy *m;
+
+	(void)state;
+	town_open(&t);
+	m = &t.h.models[0];
+	row_holds(target_probe_due(t.am->state, 1000, 500), "nobody has heard of it");
+	row_holds(!target_probe_due(t.am->state, 1499, 500), "one look in half a second");
+	row_holds(target_probe_due(t.am->state, 1500, 500), "and then the next");
+	visit(&t, t.am, 1900, FAULT_NONE, -1);
+	row_holds(!target_probe_due(t.am->state, 2100, 500), "none while requests tell");
+	row_holds(target_probe_due(t.am->state, 2400, 500), "half a second after the last");
+
+	assert_int_equal(target_probe_seen(t.am->state, m, 2500, 0, 2400, FAULT_SERVER_ERROR), 0);
+	assert_int_equal(target_probe_seen(t.am->state, m, 3000, 0, 2900, FAULT_SERVER_ERROR), 0);
+	row_holds(use_of(&t, t.am, 3000) == USE_GOOD, "two bad looks are an accident");
+	row_holds(target_probe_seen(t.am->state, m, 3500, 0, 3400, FAULT_SERVER_ERROR) == NEWS_OPENED,
+		  "three are not");
+	row_holds(use_of(&t, t.am, 3500) == USE_OPEN, "it is open before anybody was hurt");
+	row_holds(use_of(&t, t.an, 3500) == USE_GOOD, "its neighbour is not");
+	target_probe_seen(t.am->state, m, 3600, 0, 3550, FAULT_NONE);
+	row_holds(use_of(&t, t.am, 3600) == USE_PROBE, "a good look: a request may try at once");
+	visit(&t, t.am, 3700, FAULT_SERVER_ERROR, -1);
+	target_probe_seen(t.am->state, m, 3800, 0, 3650, FAULT_NONE);
+	row_holds(use_of(&t, t.am, 3800) == USE_OPEN, "what a request has told since wins");
+	for (mono_ms now = 4000; now < 7000; now += 1000)
+		target_probe_seen(t.an->state, m, now, 0, now, FAULT_CONNECT);
+	row_holds(use_of(&t, t.a2m, 6000) == USE_OPEN, "refusals are the machine's here too");
+	house_close(&t.h);
+}
+
 static void only_what_is_known_is_held_against_a_model(void **state)
 {
 	static const struct { const char *name; int64_t window; const char *sentence; } names[] = {
@@ -224,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a_credential_is_tried_again_once_a_minute_or_so),
 		cmocka_unit_test(hints_are_obeyed_within_reason),
 		cmocka_unit_test(one_probe_for_the_whole_process),
+		cmocka_unit_test(looks_from_outside_only_hasten),
 		cmocka_unit_test(only_what_is_known_is_held_against_a_model),
 		cmocka_unit_test(what_the_config_says_of_a_model_wins),
 	};
