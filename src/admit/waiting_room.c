@@ -4,7 +4,7 @@
 
 #define HOLD_SHARE 16                 /* one end moves the average by a 16th of the difference */
 #define LOST_SHARE 64
-#define LOST_MANY (65536 / 32)         /* three in a hundred */
+#define LOST_MANY (65536 / 8)          /* one in eight */
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
 

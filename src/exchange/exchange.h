@@ -200,6 +200,7 @@ struct exchange {
 	enum priority priority;
 	int64_t queued_ms;            /* in all, before queued_at */
 	int64_t client_timeout_ms;    /* how long the client will wait; 0: it did not say */
+	int64_t patience_ms;          /* how long it waits for the first byte; likewise */
 	mono_ms deadline_at;
 	enum shed shed;
 	int64_t retry_after_ms;       /* where it was shed */

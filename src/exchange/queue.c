@@ -13,9 +13,10 @@ static struct io *io_of(const struct exchange *x)
 	return x->all->setup.io;
 }
 
+/* As far as its own thread knows: it may have been shed since, and will be told. */
 static bool waits(const struct exchange *x)
 {
-	return waiter_waits(&x->guest.waiter);
+	return x->queued_at != MONO_NEVER;
 }
 
 /* ---- giving up ------------------------------------------------------------------ */
@@ -102,6 +103,11 @@ static void on_called(struct lobby_guest *g, bool shed)
 	give_up(x, SHED_FOR_OTHER, now);
 }
 
+static int64_t shorter(int64_t a_ms, int64_t b_ms)
+{
+	return !a_ms || (b_ms && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 void queue_init(struct exchange *x, const struct h1_head *head)
 {
 	struct slice key = x->who ? x->who->name : SLICE_NONE;
@@ -113,6 +119,10 @@ void queue_init(struct exchange *x, const struct h1_head *head)
 	x->guest.waiter.priority = x->priority;
 	x->guest.waiter.key = slice_hash(key, 0);
 	x->client_timeout_ms = admit_timeout_ms(h1_get(head, S("x-request-timeout")));
+	/* How long SDKs wait for the first byte (Python's and JavaScript's way to say
+	 * it): no limit for an answer, but whoever got none by then is gone. */
+	x->patience_ms = shorter(admit_timeout_ms(h1_get(head, S("x-stainless-read-timeout"))),
+				 admit_timeout_ms(h1_get(head, S("x-stainless-timeout"))));
 }
 
 bool queue_is_behind(struct exchange *x)
@@ -145,6 +155,9 @@ void queue_wait(struct exchange *x, uint64_t places, mono_ms now)
 	if (exchange_committed(x))
 		x->guest.waiter.priority = PRIORITY_HIGH;
 	x->guest.waiter.deadline = x->deadline_at;
+	if (x->patience_ms)
+		x->guest.waiter.deadline = mono_earlier(x->deadline_at,
+							mono_after(x->started_at, x->patience_ms));
 	x->guest.waiter.wait_max_ms = wait_left_ms(x);
 	verdict = lobby_enter(x->all->desk, x->model->room, &x->guest, x->model->queue.length, now);
 	if (verdict != ROOM_WAIT) {

@@ -248,6 +248,7 @@ bool crowd_end(struct crowd *c)
 	char text[256];
 	bool clean;
 
+	sim_run_for(c->sim, 1000);      /* the last request is on its way yet */
 	for (int64_t waited = 0; waited < PATIENCE_MS && sim_proxy_exchanges(c->proxy); waited += 100)
 		sim_run_for(c->sim, 100);
 	sim_run_for(c->sim, 5000);

@@ -2,6 +2,7 @@
  * hold over all of them.
  *
  *   storm [--exchanges N] [--seed FROM] [--kind healthy|outage|all]
+ *   storm --seed N --kind KIND --trace     one world, showing all
  *
  * Each seed is a world of some hundred exchanges. In a `healthy` world one
  * backend, which is not told apart by the config, is never touched: at least
@@ -23,7 +24,7 @@ static const char *const kind_names[KINDS] = { "healthy", "outage" };
 
 struct settings {
 	uint64_t exchanges, seed;
-	bool kinds[KINDS];
+	bool kinds[KINDS], trace;
 };
 
 struct storm {
@@ -45,14 +46,16 @@ static struct slice write_config(struct storm *s, struct buf *out)
 
 	buf_puts(out, "listen: 127.0.0.1:8080\nbackends:\n");
 	for (unsigned i = 0; i < s->crowd.backend_count; i++)
-		buf_putf(out, "  %c: {dialect: openai, url: 'http://%c.test/v1'}\n", 'a' + (int)i,
-			 'a' + (int)i);
+		buf_putf(out, "  %c: {dialect: openai, url: 'http://%c.test/v1'%s}\n", 'a' + (int)i,
+			 'a' + (int)i, below(s, 4) ? "" : ", max_in_flight: 10");
 	buf_puts(out, "models:\n  chat:\n    targets:\n");
 	for (unsigned i = 0; i < s->crowd.backend_count; i++)
 		buf_putf(out, "      - {backend: %c, model: m, weight: %llu}\n", 'a' + (int)i,
 			 (unsigned long long)(1 + below(s, 3)));
 	buf_putf(out, "    balance: %s\n", balances[below(s, COUNT_OF(balances))]);
 	buf_putf(out, "    retry: {max_attempts: %u}\n", s->crowd.backend_count + 1);
+	/* Room for everybody: a queue too short would be another story. */
+	buf_puts(out, "    queue: {length: 1000}\n");
 	buf_puts(out, "    timeouts: {first_token: 1s, idle: 1s, answer: 2s, total: 30s}\n");
 	return buf_slice(out);
 }
@@ -154,6 +157,16 @@ static void build(struct storm *s, uint64_t seed, enum kind kind)
 			behave(s, i);
 }
 
+static struct slice some_headers(struct storm *s)
+{
+	static const struct slice headers[] = {
+		S_INIT(""), S_INIT("x-backstay-priority: low\r\n"), S_INIT("x-request-timeout: 25\r\n"),
+		S_INIT("x-backstay-priority: high\r\n"),
+	};
+
+	return headers[below(s, COUNT_OF(headers))];
+}
+
 static void run(struct storm *s)
 {
 	uint64_t gap_us = (uint64_t)s->span_ms * 1000 / EXCHANGES;
@@ -163,7 +176,7 @@ static void run(struct storm *s)
 
 		sim_run_for(s->crowd.sim, (int64_t)(below(s, 2 * gap_us) / 1000));
 		crowd_harvest(&s->crowd);
-		a = crowd_ask(&s->crowd, below(s, 3) > 0, SLICE_NONE);
+		a = crowd_ask(&s->crowd, below(s, 3) > 0, some_headers(s));
 		if (below(s, 40) == 0) {
 			sim_run_for(s->crowd.sim, (int64_t)below(s, 100));
 			asker_leave(a);
@@ -186,18 +199,19 @@ static void add(struct crowd_counts *sum, const struct crowd_counts *one)
 	sum->attempts += one->attempts;
 }
 
-static bool storm_one(uint64_t seed, enum kind kind, struct crowd_counts *sum)
+static bool storm_one(uint64_t seed, enum kind kind, FILE *trace, struct crowd_counts *sum)
 {
 	struct crowd_counts c;
 	struct storm s;
 	bool clean;
 
 	build(&s, seed, kind);
+	sim_trace_to(s.crowd.sim, trace);
 	run(&s);
 	clean = crowd_end(&s.crowd);
 	c = s.crowd.counts;
 	add(sum, &c);
-	if (kind == HEALTHY && c.honest && getenv("STORM_VERBOSE"))
+	if (kind == HEALTHY && c.honest)
 		fprintf(stderr, "storm --seed %llu: %llu errors, the first: %s\n",
 			(unsigned long long)seed, (unsigned long long)c.honest, s.crowd.first_bad);
 	if (clean && !c.broken && !c.wrong && !c.pending && !c.violations)
@@ -228,9 +242,11 @@ static bool shares_hold(enum kind kind, const struct crowd_counts *c)
 static bool read_settings(int argc, char **argv, struct settings *s)
 {
 	for (int i = 1; i < argc; i++) {
-		if (i + 1 == argc)
+		if (strcmp(argv[i], "--trace") == 0)
+			s->trace = true;
+		else if (i + 1 == argc)
 			return false;
-		if (strcmp(argv[i], "--exchanges") == 0)
+		else if (strcmp(argv[i], "--exchanges") == 0)
 			s->exchanges = strtoull(argv[++i], NULL, 10);
 		else if (strcmp(argv[i], "--seed") == 0)
 			s->seed = strtoull(argv[++i], NULL, 10);
@@ -241,6 +257,8 @@ static bool read_settings(int argc, char **argv, struct settings *s)
 		else
 			return false;
 	}
+	if (s->trace)
+		s->exchanges = EXCHANGES;
 	return s->exchanges > 0;
 }
 
@@ -253,14 +271,15 @@ int main(int argc, char **argv)
 	bool good = true;
 
 	if (!read_settings(argc, argv, &s)) {
-		fprintf(stderr, "usage: storm [--exchanges N] [--seed FROM] [--kind healthy|outage|all]\n");
+		fprintf(stderr, "usage: storm [--exchanges N] [--seed FROM] [--kind healthy|outage|all] "
+				"[--trace]\n");
 		return 2;
 	}
 	for (seed = s.seed; done < s.exchanges && failed < FAILURES_MAX; seed++)
 		for (int k = 0; k < KINDS; k++) {
 			if (!s.kinds[k])
 				continue;
-			failed += !storm_one(seed, (enum kind)k, &sums[k]);
+			failed += !storm_one(seed, (enum kind)k, s.trace ? stdout : NULL, &sums[k]);
 			done += EXCHANGES;
 		}
 	for (int k = 0; k < KINDS; k++)
