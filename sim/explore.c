@@ -135,6 +135,9 @@ static void write_backend_config(struct explorer *e, unsigned i)
 	buf_putf(e->out, "      %c: {dialect: openai, url: 'http://%c.test/v1'", 'a' + i, 'a' + i);
 	if (i != e->good && one_in(e, 4))
 		buf_putf(e->out, ", max_in_flight: %llu", some_ms(e, 1, 4));
+	if (one_in(e, 6))
+		buf_putf(e->out, ", probe: {kind: %s, every: %llums, timeout: %llums}",
+			 one_in(e, 2) ? "tcp" : "models", some_ms(e, 100, 2000), some_ms(e, 10, 2000));
 	if (one_in(e, 5))
 		buf_putf(e->out, ", idle_connections: %llu", some_ms(e, 0, 3));
 	if (one_in(e, 5))
@@ -173,11 +176,27 @@ static void write_streams(struct explorer *e)
 		buf_putf(e->out, "        keep_alive_comments: %llums\n", some_ms(e, 50, 1500));
 }
 
+/* Who is chosen, who is left alone and for how long. */
+static void write_choice(struct explorer *e)
+{
+	static const char *const balances[] = {
+		"round_robin", "round_robin", "least_in_flight", "least_latency", "prefix_affinity",
+	};
+
+	buf_putf(e->out, "        balance: %s\n", balances[below(e, COUNT_OF(balances))]);
+	if (one_in(e, 2))
+		buf_putf(e->out, "        breaker: {faults: %llu, rate: %llu%%, open: %llums, "
+			 "open_max: %llums, ramp: %llums}\n", some_ms(e, 0, 5), some_ms(e, 0, 100),
+			 some_ms(e, 10, 2000), some_ms(e, 10, 15000), some_ms(e, 0, 10000));
+	if (one_in(e, 3))
+		buf_putf(e->out, "        ejection: {share: %llu%%, factor: 2, time: %llums}\n",
+			 some_ms(e, 0, 100), some_ms(e, 100, 5000));
+}
+
 static void write_model(struct explorer *e, unsigned stage, const char *name, const char *fallback)
 {
 	buf_putf(e->out, "      %s:\n", name);
-	if (one_in(e, 3))
-		buf_puts(e->out, "        balance: least_in_flight\n");
+	write_choice(e);
 	if (fallback)
 		buf_putf(e->out, "        fallbacks: [%s]\n", fallback);
 	write_limits(e);
