@@ -3,12 +3,13 @@ BUILD        ?= build
 PREFIX       ?= /usr/local
 DESTDIR      ?=
 FUZZ_SECONDS ?= 30
+STORM_EXCHANGES ?= 1000000
 JOBS         ?= $(shell nproc 2>/dev/null || echo 2)
 CONFIG       ?= examples/demo.yaml
 
 BACKSTAY = $(BUILD)/src/daemon/backstay
 
-.PHONY: all deps run test install asan fuzz bench test-real clean help
+.PHONY: all deps run test install asan fuzz storm bench test-real clean help
 
 # The program alone; the tests are built by `make test`.
 all: $(BUILD)/build.ninja
@@ -47,6 +48,12 @@ fuzz:
 		-Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 	@sh scripts/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(JOBS)
 
+storm:
+	@sh scripts/install-deps.sh run test
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@meson configure $(BUILD) -Dtests=true
+	@sh scripts/storm.sh $(BUILD) $(STORM_EXCHANGES) $(JOBS)
+
 bench: all
 	@sh scripts/install-deps.sh run bench
 	@BUILD=$(BUILD) sh bench/run.sh
@@ -74,6 +81,7 @@ help:
 	@echo "make test            install what tests need, build, and run every suite"
 	@echo "make asan            the same suites under AddressSanitizer and UBSan"
 	@echo "make fuzz            each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS)), with clang"
+	@echo "make storm           STORM_EXCHANGES ($(STORM_EXCHANGES)) simulated exchanges while all kinds of things fail"
 	@echo "make bench           measure beside nginx and HAProxy"
 	@echo "make test-real       chat with a real model behind the proxy"
 	@echo "make install         to PREFIX ($(PREFIX)), below DESTDIR"

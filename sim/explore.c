@@ -16,6 +16,7 @@
 struct explorer {
 	struct rng rng;
 	struct rng forward_rng;       /* of what came later, so that older seeds keep their worlds */
+	struct rng queue_rng;         /* likewise: seeds keep their worlds */
 	bool forward;                 /* some backends stand behind a proxy */
 	struct buf *out;
 	unsigned backends;
@@ -160,6 +161,25 @@ static void write_limits(struct explorer *e)
 		 good ? 2ull * e->backends : some_ms(e, 1, 6), some_ms(e, 0, 4000));
 }
 
+/* Who waits while all is full, and who does not. */
+static void write_queue(struct explorer *e)
+{
+	if (e->good == NO_GOOD && rng_below(&e->queue_rng, 2))
+		buf_putf(e->out, "        queue: {length: %llu, wait: %llums}\n",
+			 (unsigned long long)rng_below(&e->queue_rng, 6),
+			 (unsigned long long)rng_below(&e->queue_rng, 5000));
+}
+
+static const char *some_priority(struct explorer *e)
+{
+	static const char *const headers[] = {
+		"", "", "", " header \"x-backstay-priority: low\"",
+		" header \"x-backstay-priority: high\"",
+	};
+
+	return headers[rng_below(&e->queue_rng, COUNT_OF(headers))];
+}
+
 /* What befalls streams on their way. */
 static void write_streams(struct explorer *e)
 {
@@ -200,6 +220,7 @@ static void write_model(struct explorer *e, unsigned stage, const char *name, co
 	if (fallback)
 		buf_putf(e->out, "        fallbacks: [%s]\n", fallback);
 	write_limits(e);
+	write_queue(e);
 	write_streams(e);
 	buf_puts(e->out, "        targets:\n");
 	for (unsigned i = 0; i < e->backends; i++)
@@ -269,10 +290,10 @@ static bool write_request(struct explorer *e, unsigned number, const char *key, 
 		buf_putf(e->out, "%.*s %s %s\n", head, other, key, body ? body : "");
 		return false;
 	}
-	buf_putf(e->out, "%s \"words of %u, %llu\"%s%s %s\n", kind, number, some_ms(e, 0, 1000),
+	buf_putf(e->out, "%s \"words of %u, %llu\"%s%s %s%s\n", kind, number, some_ms(e, 0, 1000),
 		 strcmp(kind, "embeddings") && strcmp(kind, "moderations") && below(e, 4) ? " stream"
 											 : "",
-		 last && one_in(e, 8) ? " http10" : "", key);
+		 last && one_in(e, 8) ? " http10" : "", key, some_priority(e));
 	return true;
 }
 
@@ -430,6 +451,7 @@ void explore_write(struct buf *out, uint64_t seed, unsigned clients)
 	must(clients <= EXPLORE_CLIENTS_MAX);
 	rng_seed(&e.rng, seed);
 	rng_seed(&e.forward_rng, ~seed);
+	rng_seed(&e.queue_rng, seed ^ 0x7175657565);
 	e.forward = rng_below(&e.forward_rng, 8) == 0;
 	draw_world(&e);
 	misfortunes = (unsigned)below(&e, 25);
