@@ -312,6 +312,54 @@ static void priorities_spill_over_when_full(void **state)
 	house_close(&h);
 }
 
+static void visit(struct target_policy *t, const struct model_policy *m, mono_ms now, enum fault fault)
+{
+	struct target_visit v;
+	unsigned news;
+	mono_ms at;
+
+	assert_int_equal(target_begin(t->state, t, m, now, 0, false, 0, &v, &news), TARGET_GO);
+	target_end(t->state, t, m, &v, now, 0,
+		   &(struct target_outcome){ .fault = fault, .hint_ms = -1 }, &at);
+}
+
+/* Looking and entering draw a share of a ramp each; between them another worker
+ * may have taken a trial. */
+static void turned_away_at_the_door_is_asked_as_a_last_resort(void **state)
+{
+	for (uint64_t random = 0; random < 1000; random += 7) {
+		struct house h;
+		struct target_policy *ramping;
+		struct target_visit held;
+		struct arena *arena = arena_create(0);
+		struct pick pick;
+		struct plan *p;
+		unsigned news;
+
+		(void)state;
+		house_open(&h);
+		house_target(&h, "a", 1, 1, 0);
+		ramping = house_target(&h, "b", 2, 1, 0);
+		house_model(&h, "chat", 2)->breaker = (struct breaker_policy){
+			.faults_in_row = 1, .open_ms = 1000, .open_max_ms = 1000, .lease_ms = 1000,
+			.ramp_ms = 10000 };
+		house_bind(&h);
+		visit(ramping, &h.models[0], 0, FAULT_SERVER_ERROR);
+		visit(ramping, &h.models[0], 1500, FAULT_NONE);
+		assert_int_equal(target_begin(ramping->state, ramping, &h.models[0], 1600, 0, false, 0,
+					      &held, &news), TARGET_GO);
+		p = plan_create(arena, &h.models[0], S("chat"), S(""), DEADLINE);
+		assert_int_equal(plan_next(p, 1600, random, &pick), PLAN_GO);
+		assert_true(slice_eq(pick.target->name, S("a")));
+		plan_report(p, &pick, 1600, random, FAULT_CONNECT, 0, -1, false);
+		assert_int_equal(plan_next(p, 1600, random, &pick), PLAN_GO);
+		assert_true(slice_eq(pick.target->name, S("b")));
+		plan_report(p, &pick, 1600, random, FAULT_CONNECT, 0, -1, false);
+		arena_free(arena);
+		house_close(&h);
+	}
+}
+
 static void patterns_and_names(void **state)
 {
 	struct house h;
@@ -355,6 +403,7 @@ int main(void)
 		cmocka_unit_test(asking_again_leaves_a_try_for_the_fallback),
 		cmocka_unit_test(a_target_that_paces_us_is_not_asked_for_ever_before_a_fallback),
 		cmocka_unit_test(priorities_spill_over_when_full),
+		cmocka_unit_test(turned_away_at_the_door_is_asked_as_a_last_resort),
 		cmocka_unit_test(patterns_and_names),
 	};
 
