@@ -9,6 +9,7 @@ enum verb {
 	NEXT,          /* ask at `at`; expect target `name` at time `value` */
 	FAILS,         /* the running try fails with `fault` after `took`; hint in `value` */
 	REFUSES,       /* the same, and it says x-should-retry: false */
+	OUTRUN,        /* cancelled, since another try was quicker */
 	WAITS,         /* the plan's pause is over: take the place */
 	SPENT,         /* ask; expect nothing left */
 	FULL,          /* ask; expect only places lacking */
@@ -35,6 +36,9 @@ static void take_step(struct plan *p, struct pick *pick, const struct step *s)
 	case FAILS:
 	case REFUSES:
 		plan_report(p, pick, s->at, 0, s->fault, s->took, s->value, s->verb == REFUSES);
+		return;
+	case OUTRUN:
+		plan_cancelled(p, pick, s->at, s->took);
 		return;
 	case WAITS:
 		row_holds(plan_enter(p, pick, s->at, 0), s->sentence);
@@ -128,6 +132,23 @@ static void who_says_not_to_come_back_is_not_asked_again(void **state)
 	     { 5, NEXT, "b", 0, 0, 5, "the other has not said so" },
 	     { 9, REFUSES, "b", FAULT_RATE_LIMITED, 4, 500, "a rate limit with the same" },
 	     { 9, SPENT, 0, 0, 0, 0, "neither is asked again" });
+	house_close(&h);
+}
+
+static void who_was_outrun_has_not_failed(void **state)
+{
+	struct house h;
+
+	(void)state;
+	two_targets(&h);
+	PLAY(&h,
+	     { 0, NEXT, "a", 0, 0, 0, "first" },
+	     { 50, OUTRUN, "a", 0, 50, 0, "another was heard first" },
+	     { 50, NEXT, "b", 0, 0, 50, "which is this one" },
+	     { 90, FAILS, "b", FAULT_SILENCE, 40, -1, "and then it says no more" },
+	     { 90, NEXT, "a", 0, 0, 90, "the slower one still has its try" },
+	     { 99, FAILS, "a", FAULT_SILENCE, 9, -1, "silence" },
+	     { 99, SPENT, 0, 0, 0, 0, "and no more than that" });
 	house_close(&h);
 }
 
@@ -396,6 +417,7 @@ int main(void)
 		cmocka_unit_test(another_target_comes_before_the_same_one),
 		cmocka_unit_test(what_failed_slowly_is_not_asked_again),
 		cmocka_unit_test(who_says_not_to_come_back_is_not_asked_again),
+		cmocka_unit_test(who_was_outrun_has_not_failed),
 		cmocka_unit_test(a_verdict_on_the_request_ends_the_plan),
 		cmocka_unit_test(a_star_in_a_target_s_model_is_filled_in),
 		cmocka_unit_test(a_rate_limit_moves_on_and_waits_only_within_patience),
