@@ -665,8 +665,6 @@ void plan_cancelled(struct plan *p, const struct pick *pick, mono_ms now, int64_
 						.took_ms = -1, .hint_ms = -1 };
 
 	leave(p, pick, now, 0, &outcome);
-	/* It has not failed: where the quicker one does, it is as good as untried. */
-	p->candidates[pick->candidate].tries--;
 }
 
 void plan_done(struct plan *p, const struct pick *pick)

@@ -114,7 +114,7 @@ void plan_report(struct plan *p, const struct pick *pick, mono_ms now, uint64_t 
 void plan_done(struct plan *p, const struct pick *pick);
 /* It was cancelled after `silent_ms` without any content (0: there was some): no
  * fault, but a target that keeps clients waiting longer than its habit may have
- * too much to do. It may be asked again as if it had not been. */
+ * too much to do. */
 void plan_cancelled(struct plan *p, const struct pick *pick, mono_ms now, int64_t silent_ms);
 /* Behind plan_cancelled(): the try does not count, its target may be asked as if
  * it had not been (another attempt was quicker, and may yet fail). */

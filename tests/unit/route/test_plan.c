@@ -39,6 +39,7 @@ static void take_step(struct plan *p, struct pick *pick, const struct step *s)
 		return;
 	case OUTRUN:
 		plan_cancelled(p, pick, s->at, s->took);
+		plan_forget_try(p, pick);
 		return;
 	case WAITS:
 		row_holds(plan_enter(p, pick, s->at, 0), s->sentence);
