@@ -92,7 +92,7 @@ static bool all_paced(const struct exchange *x)
 	for (unsigned i = 0; i < x->attempts; i++) {
 		enum fault f = x->records[i].fault;
 
-		if (f != FAULT_RATE_LIMITED && f != FAULT_NO_MONEY)
+		if (f != FAULT_RATE_LIMITED && f != FAULT_NO_MONEY && f != FAULT_OUTRUN)
 			return false;
 	}
 	return x->attempts > 0;
@@ -110,8 +110,12 @@ static unsigned most_telling(const struct exchange *x)
 				best = i;
 		return best;
 	}
-	while (best > 0 && fault_row(x->records[best].fault)->blame == BLAME_PACE)
+	while (best > 0 && (fault_row(x->records[best].fault)->blame == BLAME_PACE ||
+			    x->records[best].fault == FAULT_OUTRUN))
 		best--;
+	/* Who was only slower than another tells nothing. */
+	while (x->records[best].fault == FAULT_OUTRUN && best + 1 < x->attempts)
+		best++;
 	return best;
 }
 

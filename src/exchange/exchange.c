@@ -497,6 +497,8 @@ void exchange_cancel_attempt(struct attempt *a, enum fault why, struct slice tex
 	else
 		plan_cancelled(a->x->plan, &a->pick, now,
 			       a->heard || a->first_token_at != MONO_NEVER ? 0 : now - a->started_at);
+	if (why == FAULT_OUTRUN && !a->overdue)
+		plan_forget_try(a->x->plan, &a->pick);
 	attempt_free(a);
 }
 

@@ -24,8 +24,8 @@ static void on_hedge(struct io_timer *timer, mono_ms now)
 	struct attempt *a = running(x);
 	struct pick pick;
 
-	if (x->state != EXCHANGE_TRYING || exchange_running(x) != 1 || a->heard ||
-	    x->attempts >= x->model->retry.max_attempts || !plan_has_other(x->plan, &a->pick, now))
+	if (x->state != EXCHANGE_TRYING || exchange_running(x) != 1 || x->attempts != 1 || a->heard ||
+	    x->model->retry.max_attempts < 2 || !plan_has_other(x->plan, &a->pick, now))
 		return;         /* a fallback model is not for hedges: its answer would be a worse one */
 	if (!model_take_hedge(x->model, policy->budget_milli, now)) {
 		log_line(x->all->setup.log, LOG_DEBUG, "hedge_refused", "id=%.*s model=%.*s",

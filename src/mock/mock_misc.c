@@ -89,7 +89,7 @@ static void write_stored(struct mock *mock, const struct mock_request *r)
 		buf_puts(out, "{\"id\":\"file-mock\",\"object\":\"file\",\"deleted\":true}");
 		return;
 	}
-	if (slice_eq(r->method, S("GET")) && rest.len <= 1) {
+	if (!slice_eq(r->method, S("POST")) && rest.len <= 1) {
 		buf_puts(out, "{\"object\":\"list\",\"data\":[],\"first_id\":null,\"last_id\":null,"
 			 "\"has_more\":false}");
 		return;

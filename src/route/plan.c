@@ -303,6 +303,17 @@ static bool must_pay(const struct plan *p, const struct candidate *c, bool force
 	return force || c->look.doubt;
 }
 
+/* Another worker may have taken the trial, or the share of a ramp, that was free
+ * when it was looked at: what is turned away must not pass for usable, or nobody
+ * would ask it as a last resort. */
+static void look_again(struct candidate *c, const struct model_policy *model, mono_ms now,
+		       uint64_t random)
+{
+	target_look(c->target->state, model, now, random, &c->look);
+	if (c->look.use <= USE_PROBE)
+		c->look.use = USE_RAMPING;
+}
+
 static enum target_answer enter(struct plan *p, const struct stage *s, struct candidate *c,
 				mono_ms now, uint64_t random, bool force)
 {
@@ -321,6 +332,8 @@ static enum target_answer enter(struct plan *p, const struct stage *s, struct ca
 	if (answer != TARGET_GO) {
 		if (pays)
 			model_give_retry(purse, now);
+		if (answer == TARGET_NO)
+			look_again(c, s->model, now, random);
 		return answer;
 	}
 	c->running = true;
@@ -659,6 +672,15 @@ void plan_done(struct plan *p, const struct pick *pick)
 	const struct target_outcome outcome = { .neutral = true, .took_ms = -1, .hint_ms = -1 };
 
 	leave(p, pick, 0, 0, &outcome);
+}
+
+void plan_forget_try(struct plan *p, const struct pick *pick)
+{
+	struct candidate *c = &p->candidates[pick->candidate];
+
+	must(!c->running);
+	must(c->tries > 0);
+	c->tries--;
 }
 
 void plan_served(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random,

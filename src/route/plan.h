@@ -116,6 +116,9 @@ void plan_done(struct plan *p, const struct pick *pick);
  * fault, but a target that keeps clients waiting longer than its habit may have
  * too much to do. */
 void plan_cancelled(struct plan *p, const struct pick *pick, mono_ms now, int64_t silent_ms);
+/* Behind plan_cancelled(): the try does not count, its target may be asked as if
+ * it had not been (another attempt was quicker, and may yet fail). */
+void plan_forget_try(struct plan *p, const struct pick *pick);
 /* The try ended well: it took so long, streamed (or came whole), at so many
  * tokens a second (0: unknown). Gives the place back. */
 void plan_served(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random,

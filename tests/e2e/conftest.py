@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from harness import BACKSTAY, Mock, Oracle, Proxy, backends_of, targets_of
+from harness import BACKSTAY, CALM, Mock, Oracle, Proxy, backends_of, targets_of
 
 
 def pytest_configure(config):
@@ -55,6 +55,29 @@ def start_proxy(place):
             assert code == 0, "exit code %s: %s" % (code, proxy.said())
 
 
+@pytest.fixture(autouse=True)
+def forget(request):
+    """Proxies that remember no test before: a test's backends may be in disgrace
+    for a minute, and its proxy is started anew then."""
+    yield
+    for proxy in getattr(request.module, "calm_proxies", ()):
+        proxy.forget()
+
+
+@pytest.fixture(scope="module")
+def start_calm_proxy(request, start_proxy):
+    """A proxy that asks those who fail again and again, and forgets after each test:
+    for tests about what happens when they are asked."""
+    request.module.calm_proxies = []
+
+    def start(config):
+        proxy = start_proxy({"defaults": CALM, **config})
+        request.module.calm_proxies.append(proxy)
+        return proxy
+
+    return start
+
+
 @pytest.fixture
 def healthy(mocks):
     """The mocks alive and well, whatever the test before did to them."""
@@ -66,15 +89,15 @@ def healthy(mocks):
 
 
 @pytest.fixture(scope="module")
-def proxy(start_proxy, mocks):
+def proxy(start_calm_proxy, mocks):
     """A proxy over the three mocks: "chat" on all, each alone by its name, and
     "spare", a model that falls back to "chat"."""
     models = {"chat": {"targets": targets_of(mocks)}, "embed": {"targets": targets_of(mocks)}}
     for mock in mocks:
         models["only-" + mock.name] = [mock.name + "/mock-large"]
     models["spare"] = {"targets": ["alpha/mock-large"], "fallbacks": ["only-bravo"]}
-    return start_proxy({"backends": backends_of(mocks, key="upstream-secret-of-ours"),
-                        "models": models})
+    return start_calm_proxy({"backends": backends_of(mocks, key="upstream-secret-of-ours"),
+                             "models": models})
 
 
 def _name(report):

@@ -19,6 +19,9 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BACKSTAY = os.path.abspath(os.environ.get("BACKSTAY") or
                            os.path.join(ROOT, "build", "src", "daemon", "backstay"))
 PATIENCE_S = 30
+# No breaker opens, nobody is left out for being slow, and retries are cheap.
+CALM = {"breaker": {"faults": 0, "rate": "0%"}, "ejection": {"share": "0%"},
+        "retry": {"budget": "100%"}}
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 _taken = set()
@@ -294,6 +297,25 @@ class Proxy(Program):
         before = self.status()["config"]["generation"]
         self.signal(signal.SIGHUP)
         poll("the reload", lambda: self.status()["config"]["generation"] > before)
+
+    def targets(self, model="chat"):
+        """How the model's targets are doing, by name."""
+        models = json.loads(get(self.admin, "/admin/targets")[1])["models"]
+        return {t["name"]: t for m in models if m["name"] == model for t in m["targets"]}
+
+    def forget(self):
+        """A new start, where something is remembered against a target, or too many
+        retries were spent."""
+        if not self.alive():
+            return
+        models = json.loads(get(self.admin, "/admin/targets")[1])["models"]
+        if all(m["retries_left"] >= 8 and all(t["use"] == "good" for t in m["targets"])
+               for m in models):
+            return
+        poll("all to be over", lambda: self.status()["total"]["in_progress"] == 0)
+        code = self.stop()
+        assert code == 0, "exit code %s: %s" % (code, self.said())
+        self.start()
 
     def stop(self):
         """Drains; the exit code."""

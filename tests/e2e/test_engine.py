@@ -190,7 +190,7 @@ def test_a_whole_answer_is_asked_as_a_stream_and_goes_on_too(engine, client, hea
     assert raw.parse().choices[0].message.content == oracle.text(PROMPT)
     assert '"stream":true' in healthy[1].last().replace(" ", "")
     record = engine.record_of(raw.headers["x-request-id"])
-    assert [attempt["fault"] for attempt in record["attempts"]] == ["stall", None]
+    assert [attempt["fault"] for attempt in record["attempts"]] == ["silence", None]
 
 
 # ---- before the first token ---------------------------------------------------------------------

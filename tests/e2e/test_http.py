@@ -11,9 +11,9 @@ SECRET = "upstream-secret-of-ours"
 
 
 @pytest.fixture(scope="module")
-def strict(start_proxy, mocks):
+def strict(start_calm_proxy, mocks):
     """With small limits."""
-    return start_proxy({
+    return start_calm_proxy({
         "limits": {"header_bytes": "8KiB", "body_bytes": "64KiB", "header_time": "400ms",
                    "body_idle": "400ms", "keep_alive": "2s"},
         "backends": backends_of(mocks), "models": {"chat": {"targets": targets_of(mocks)}},

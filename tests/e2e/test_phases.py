@@ -1,6 +1,6 @@
-"""A backend that fails at every point of an answer: unseen before the first
-content has left, one honest error after it, never a clean ending of a half
-answer."""
+"""A backend that fails at every point of an answer: unseen as long as another one
+can answer, or go on with it; else one honest error, and never a clean ending of a
+half answer."""
 
 import threading
 
@@ -36,13 +36,14 @@ STREAMED = ["json-for-stream", "crlf", "cr", "multi-data", "no-space", "split-ut
 
 
 @pytest.fixture(scope="module")
-def hasty(start_proxy, mocks):
+def hasty(start_calm_proxy, mocks):
     """That does not wait long."""
     timeouts = {"first_token": "500ms", "idle": "500ms", "answer": "500ms"}
-    models = {"chat": {"targets": targets_of(mocks), "timeouts": timeouts}}
+    models = {"chat": {"targets": targets_of(mocks), "timeouts": timeouts},
+              "no-resume": {"targets": targets_of(mocks), "timeouts": timeouts, "resume": "off"}}
     for mock in mocks:
         models["only-" + mock.name] = {"targets": targets_of([mock]), "timeouts": timeouts}
-    return start_proxy({"backends": backends_of(mocks, connect="500ms"), "models": models})
+    return start_calm_proxy({"backends": backends_of(mocks, connect="500ms"), "models": models})
 
 
 def ask_whole(proxy, oracle, **more):
@@ -105,16 +106,16 @@ def test_broken_after_each_event(hasty, healthy, oracle, how):
     assert broken == sorted(broken), "a later cut must not show less"
 
 
-def test_cut_after_each_byte(hasty, healthy, oracle):
+@pytest.mark.parametrize("model", ["chat", "no-resume"])
+def test_cut_after_each_byte(hasty, healthy, oracle, model):
     """Alpha's answers break at byte n, bravo's are whole."""
     whole = oracle.text(PROMPT)
     healthy[2].behave("status 503")
     outcomes = {0: 0, 1: 0}
     for n in list(range(0, 600, 3)) + list(range(600, 7000, 41)):
         healthy[0].behave("%s at-byte %d" % ("reset" if n % 2 else "cut", n))
-        got = hasty.stream(PROMPT)
-        outcomes[check_cut(got, whole)] += 1
-    assert outcomes[0] > 0 and outcomes[1] > 0
+        outcomes[check_cut(hasty.stream(PROMPT, model=model), whole)] += 1
+    assert outcomes[0] > 0 and (outcomes[1] > 0) == (model == "no-resume")
 
 
 def test_a_whole_answer_cut_after_each_byte(hasty, healthy, oracle):

@@ -17,9 +17,9 @@ HELLO = [{"role": "user", "content": "hello"}]
 
 
 @pytest.fixture(scope="module")
-def guarded(start_proxy, mocks):
+def guarded(start_calm_proxy, mocks):
     """With a client key, and little time for those who are slow."""
-    return start_proxy({
+    return start_calm_proxy({
         "keys": [{"name": "tester", "key": "sesame-open"}],
         "backends": backends_of(mocks),
         "models": {

@@ -1,6 +1,6 @@
 """Three mocks under load: killed and started again in turn, and failing in
-every way there is. With a healthy one left every answer is complete; behind it
-all nothing is left over."""
+every way there is. With a healthy one left every answer is complete, streams that
+had begun on a dead one among them; behind it all nothing is left over."""
 
 import socket
 
@@ -27,9 +27,11 @@ FAULTS = [
 
 @pytest.fixture(scope="module")
 def stormy(start_proxy, mocks):
-    """Idle connections leave quickly, so that what stays open is a leak."""
+    """Idle connections leave quickly, so that what stays open is a leak; and the
+    breakers are quick, so that each test can begin with all targets in use."""
     return start_proxy({
         "backends": backends_of(mocks, connect="500ms", keep_alive="300ms"),
+        "defaults": {"breaker": {"open": "200ms", "open_max": "500ms", "ramp": "500ms"}},
         "models": {"chat": {"targets": targets_of(mocks),
                             "timeouts": {"first_token": "600ms", "idle": "600ms",
                                          "answer": "600ms"}}},
@@ -57,6 +59,26 @@ def start(stormy, mocks, oracle):
     return descriptors, rss_kib(stormy.serving_pid()), stormy.serving_pid()
 
 
+@pytest.fixture
+def fresh(stormy, healthy):
+    """Nobody is out for what was before: other models are asked with other keys, by a
+    reload (bad keys are remembered for a minute), and the machines are back."""
+    generation = stormy.status()["config"]["generation"]
+    for target in stormy.config["models"]["chat"]["targets"]:
+        target["model"] = "storm-%d" % generation
+    for backend in stormy.config["backends"].values():
+        backend["key"] = "key-%d" % generation
+    stormy.write()
+    stormy.reload()
+
+    def good():
+        stormy.chat("storm 1")
+        return all(t["use"] == "good" for t in stormy.targets().values())
+
+    poll("all targets to be in use", good)
+    return healthy
+
+
 def check_nothing_is_left(proxy, mocks, start):
     descriptors, rss, pid = start
     assert proxy.serving_pid() == pid, "the serving process was restarted: " + proxy.said()
@@ -68,12 +90,12 @@ def check_nothing_is_left(proxy, mocks, start):
     poll("the backends to be idle", lambda: all(m.stats()["in_flight"] == 0 for m in mocks))
 
 
-def test_each_is_killed_and_started_again(stormy, healthy, oracle, start):
-    for mock in healthy:
+def test_each_is_killed_and_started_again(stormy, fresh, oracle, start):
+    for mock in fresh:
         mock.behave("gap 1ms")
     with Load(stormy, oracle) as load:
         for _ in range(3):
-            for mock in healthy:
+            for mock in fresh:
                 load.wait_for(40)
                 mock.kill()
                 load.wait_for(40)
@@ -81,47 +103,47 @@ def test_each_is_killed_and_started_again(stormy, healthy, oracle, start):
                 mock.behave("gap 1ms")
         load.wait_for(40)
     assert load.complete >= 700
-    # Only a stream that had begun on the killed one may end early.
-    cut = [r for r in stormy.records() if r["status"] == 200 and r["fault"]]
-    assert all(r["stream"] and r["committed"] and r["fault"] == "cut" for r in cut)
-    check_nothing_is_left(stormy, healthy, start)
+    # What the killed one had begun was gone on with elsewhere.
+    assert not load.honest
+    assert [r for r in stormy.records() if r["resumes"] and r["degraded"] == "resumed"]
+    check_nothing_is_left(stormy, fresh, start)
 
 
-def test_two_are_killed_and_one_is_left(stormy, healthy, oracle, start):
+def test_two_are_killed_and_one_is_left(stormy, fresh, oracle, start):
     with Load(stormy, oracle) as load:
         load.wait_for(40)
-        healthy[0].kill()
-        healthy[2].kill()
+        fresh[0].kill()
+        fresh[2].kill()
         load.wait_for(150)
-        healthy[0].start()
-        healthy[2].start()
+        fresh[0].start()
+        fresh[2].start()
         load.wait_for(100)
-        poll("work at those who are back", lambda: healthy[0].stats("chat")["finished"] > 0 and
-             healthy[2].stats("chat")["finished"] > 0)
-    check_nothing_is_left(stormy, healthy, start)
+        poll("work at those who are back", lambda: fresh[0].stats("chat")["finished"] > 0 and
+             fresh[2].stats("chat")["finished"] > 0)
+    check_nothing_is_left(stormy, fresh, start)
 
 
-def test_all_are_killed(stormy, healthy, oracle, start):
+def test_all_are_killed(stormy, fresh, oracle, start):
     """Honest errors, quickly; right answers as soon as one is back."""
     with Load(stormy, oracle) as load:
         load.wait_for(40)
-    for mock in healthy:
+    for mock in fresh:
         mock.kill()
     for i in range(50):
         status, headers, got = stormy.chat("storm %d" % i)
         assert (status, headers["x-should-retry"]) == (502, "false")
         assert got["error"]["code"] == "upstream_unreachable"
-    for mock in healthy:
+    for mock in fresh:
         mock.start()
     with Load(stormy, oracle) as load:
         load.wait_for(60)
-    check_nothing_is_left(stormy, healthy, start)
+    check_nothing_is_left(stormy, fresh, start)
 
 
 @pytest.mark.parametrize("pair", [0, 1, 2])
-def test_every_fault_in_turn(stormy, healthy, oracle, start, pair):
+def test_every_fault_in_turn(stormy, fresh, oracle, start, pair):
     """Two of them fail together, the third is well."""
-    bad = [healthy[pair], healthy[(pair + 1) % 3]]
+    bad = [fresh[pair], fresh[(pair + 1) % 3]]
     with Load(stormy, oracle) as load:
         for spec in FAULTS[pair::3]:
             for mock in bad:
@@ -130,13 +152,13 @@ def test_every_fault_in_turn(stormy, healthy, oracle, start, pair):
         for mock in bad:
             mock.behave("")
         load.wait_for(40)
-    check_nothing_is_left(stormy, healthy, start)
+    check_nothing_is_left(stormy, fresh, start)
 
 
-def test_clients_that_leave_in_the_middle(stormy, healthy, start):
-    for mock in healthy:
+def test_clients_that_leave_in_the_middle(stormy, fresh, start):
+    for mock in fresh:
         mock.behave("gap 5ms tokens 2000")
-    before = sum(mock.stats()["cancelled"] for mock in healthy)
+    before = sum(mock.stats()["cancelled"] for mock in fresh)
 
     class Leave(Exception):
         pass
@@ -148,14 +170,14 @@ def test_clients_that_leave_in_the_middle(stormy, healthy, start):
         with pytest.raises(Leave):
             stormy.stream("storm %d" % n, on_event=leave)
     poll("60 cancelled requests",
-         lambda: sum(m.stats()["cancelled"] for m in healthy) == before + 60)
-    check_nothing_is_left(stormy, healthy, start)
+         lambda: sum(m.stats()["cancelled"] for m in fresh) == before + 60)
+    check_nothing_is_left(stormy, fresh, start)
 
 
-def test_a_reader_that_does_not_read_stops_the_backend(stormy, healthy, start):
+def test_a_reader_that_does_not_read_stops_the_backend(stormy, fresh, start):
     """Memory stays bounded: the stream of a client that takes nothing is paused."""
     body = compact(chat_body("storm 1", stream=True))
-    for mock in healthy:
+    for mock in fresh:
         mock.behave("tokens 100000")
     lazy = []
     for _ in range(8):
@@ -173,7 +195,7 @@ def test_a_reader_that_does_not_read_stops_the_backend(stormy, healthy, start):
         assert stormy.status()["total"]["in_progress"] == 8
     for one in lazy:
         one.close()
-    check_nothing_is_left(stormy, healthy, start)
+    check_nothing_is_left(stormy, fresh, start)
 
 
 def test_the_access_log_holds_every_exchange(stormy, healthy, start):

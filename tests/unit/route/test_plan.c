@@ -9,6 +9,7 @@ enum verb {
 	NEXT,          /* ask at `at`; expect target `name` at time `value` */
 	FAILS,         /* the running try fails with `fault` after `took`; hint in `value` */
 	REFUSES,       /* the same, and it says x-should-retry: false */
+	OUTRUN,        /* cancelled, since another try was quicker */
 	WAITS,         /* the plan's pause is over: take the place */
 	SPENT,         /* ask; expect nothing left */
 	FULL,          /* ask; expect only places lacking */
@@ -35,6 +36,10 @@ static void take_step(struct plan *p, struct pick *pick, const struct step *s)
 	case FAILS:
 	case REFUSES:
 		plan_report(p, pick, s->at, 0, s->fault, s->took, s->value, s->verb == REFUSES);
+		return;
+	case OUTRUN:
+		plan_cancelled(p, pick, s->at, s->took);
+		plan_forget_try(p, pick);
 		return;
 	case WAITS:
 		row_holds(plan_enter(p, pick, s->at, 0), s->sentence);
@@ -128,6 +133,23 @@ static void who_says_not_to_come_back_is_not_asked_again(void **state)
 	     { 5, NEXT, "b", 0, 0, 5, "the other has not said so" },
 	     { 9, REFUSES, "b", FAULT_RATE_LIMITED, 4, 500, "a rate limit with the same" },
 	     { 9, SPENT, 0, 0, 0, 0, "neither is asked again" });
+	house_close(&h);
+}
+
+static void who_was_outrun_has_not_failed(void **state)
+{
+	struct house h;
+
+	(void)state;
+	two_targets(&h);
+	PLAY(&h,
+	     { 0, NEXT, "a", 0, 0, 0, "first" },
+	     { 50, OUTRUN, "a", 0, 50, 0, "another was heard first" },
+	     { 50, NEXT, "b", 0, 0, 50, "which is this one" },
+	     { 90, FAILS, "b", FAULT_SILENCE, 40, -1, "and then it says no more" },
+	     { 90, NEXT, "a", 0, 0, 90, "the slower one still has its try" },
+	     { 99, FAILS, "a", FAULT_SILENCE, 9, -1, "silence" },
+	     { 99, SPENT, 0, 0, 0, 0, "and no more than that" });
 	house_close(&h);
 }
 
@@ -312,6 +334,54 @@ static void priorities_spill_over_when_full(void **state)
 	house_close(&h);
 }
 
+static void visit(struct target_policy *t, const struct model_policy *m, mono_ms now, enum fault fault)
+{
+	struct target_visit v;
+	unsigned news;
+	mono_ms at;
+
+	assert_int_equal(target_begin(t->state, t, m, now, 0, false, 0, &v, &news), TARGET_GO);
+	target_end(t->state, t, m, &v, now, 0,
+		   &(struct target_outcome){ .fault = fault, .hint_ms = -1 }, &at);
+}
+
+/* Looking and entering draw a share of a ramp each; between them another worker
+ * may have taken a trial. */
+static void turned_away_at_the_door_is_asked_as_a_last_resort(void **state)
+{
+	for (uint64_t random = 0; random < 1000; random += 7) {
+		struct house h;
+		struct target_policy *ramping;
+		struct target_visit held;
+		struct arena *arena = arena_create(0);
+		struct pick pick;
+		struct plan *p;
+		unsigned news;
+
+		(void)state;
+		house_open(&h);
+		house_target(&h, "a", 1, 1, 0);
+		ramping = house_target(&h, "b", 2, 1, 0);
+		house_model(&h, "chat", 2)->breaker = (struct breaker_policy){
+			.faults_in_row = 1, .open_ms = 1000, .open_max_ms = 1000, .lease_ms = 1000,
+			.ramp_ms = 10000 };
+		house_bind(&h);
+		visit(ramping, &h.models[0], 0, FAULT_SERVER_ERROR);
+		visit(ramping, &h.models[0], 1500, FAULT_NONE);
+		assert_int_equal(target_begin(ramping->state, ramping, &h.models[0], 1600, 0, false, 0,
+					      &held, &news), TARGET_GO);
+		p = plan_create(arena, &h.models[0], S("chat"), S(""), DEADLINE);
+		assert_int_equal(plan_next(p, 1600, random, &pick), PLAN_GO);
+		assert_true(slice_eq(pick.target->name, S("a")));
+		plan_report(p, &pick, 1600, random, FAULT_CONNECT, 0, -1, false);
+		assert_int_equal(plan_next(p, 1600, random, &pick), PLAN_GO);
+		assert_true(slice_eq(pick.target->name, S("b")));
+		plan_report(p, &pick, 1600, random, FAULT_CONNECT, 0, -1, false);
+		arena_free(arena);
+		house_close(&h);
+	}
+}
+
 static void patterns_and_names(void **state)
 {
 	struct house h;
@@ -348,6 +418,7 @@ int main(void)
 		cmocka_unit_test(another_target_comes_before_the_same_one),
 		cmocka_unit_test(what_failed_slowly_is_not_asked_again),
 		cmocka_unit_test(who_says_not_to_come_back_is_not_asked_again),
+		cmocka_unit_test(who_was_outrun_has_not_failed),
 		cmocka_unit_test(a_verdict_on_the_request_ends_the_plan),
 		cmocka_unit_test(a_star_in_a_target_s_model_is_filled_in),
 		cmocka_unit_test(a_rate_limit_moves_on_and_waits_only_within_patience),
@@ -355,6 +426,7 @@ int main(void)
 		cmocka_unit_test(asking_again_leaves_a_try_for_the_fallback),
 		cmocka_unit_test(a_target_that_paces_us_is_not_asked_for_ever_before_a_fallback),
 		cmocka_unit_test(priorities_spill_over_when_full),
+		cmocka_unit_test(turned_away_at_the_door_is_asked_as_a_last_resort),
 		cmocka_unit_test(patterns_and_names),
 	};
 
