@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/map.h"
+#include "exchange/lobby.h"
 #include "route/target.h"
 #include "wire/json.h"
 
@@ -56,6 +57,7 @@ static bool put_speed(const struct target_view *v, struct buf *out)
 static bool put_target(const struct model_policy *m, const struct target_policy *t, mono_ms now,
 		       struct buf *out)
 {
+	unsigned limit = place_limit(t->state, t->backend, now);
 	struct target_view v;
 
 	target_view(t->state, m, now, &v);
@@ -64,6 +66,7 @@ static bool put_target(const struct model_policy *m, const struct target_policy 
 	       put_text(out, "url", t->origin->authority) &&
 	       buf_printf(out, ",\"priority\":%u,\"weight\":%u,", t->priority, t->weight) &&
 	       put_health(&v, now, out) && put_speed(&v, out) &&
+	       put_ms(out, "limit", limit > 0, limit) &&
 	       buf_printf(out, "\"in_flight\":%u,\"opened_total\":%llu,\"ejected_total\":%llu,"
 			  "\"paced_total\":%llu,\"off_total\":%llu}", v.in_flight,
 			  (unsigned long long)v.opened_total, (unsigned long long)v.ejected_total,
@@ -73,7 +76,8 @@ static bool put_target(const struct model_policy *m, const struct target_policy 
 static bool put_model(const struct model_policy *m, mono_ms now, struct buf *out)
 {
 	bool ok = buf_append(out, S("{")) && put_text(out, "name", m->name) &&
-		  buf_printf(out, ",\"retries_left\":%.1f,\"targets\":[", model_retries_left(m, now));
+		  buf_printf(out, ",\"retries_left\":%.1f,\"waiting\":%u,\"targets\":[",
+			     model_retries_left(m, now), lobby_room_count(m->room));
 
 	for (size_t i = 0; i < m->target_count && ok; i++)
 		ok = (i == 0 || buf_append(out, S(","))) && put_target(m, &m->targets[i], now, out);
