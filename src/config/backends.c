@@ -11,6 +11,7 @@
 
 static const struct choice auths[] = {
 	{ "bearer", AUTH_BEARER }, { "api-key", AUTH_API_KEY }, { "x-api-key", AUTH_X_API_KEY },
+	{ "x-goog-api-key", AUTH_X_GOOG_API_KEY },
 	{ "none", AUTH_NONE }, { NULL, 0 },
 };
 
@@ -90,6 +91,7 @@ static const char *auth_header(int auth)
 	case AUTH_BEARER: return "authorization";
 	case AUTH_API_KEY: return "api-key";
 	case AUTH_X_API_KEY: return "x-api-key";
+	case AUTH_X_GOOG_API_KEY: return "x-goog-api-key";
 	default: return "";
 	}
 }

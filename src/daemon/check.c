@@ -40,7 +40,8 @@ static const char *remedy(enum fault f, int status)
 static struct slice header_lines(struct arena *arena, const struct backend_policy *b)
 {
 	const char *name = b->auth == AUTH_BEARER ? "Authorization: Bearer"
-		: b->auth == AUTH_API_KEY ? "api-key:" : "x-api-key:";
+		: b->auth == AUTH_API_KEY ? "api-key:"
+		: b->auth == AUTH_X_GOOG_API_KEY ? "x-goog-api-key:" : "x-api-key:";
 	struct slice lines = SLICE_NONE;
 
 	if (b->key.len && b->auth != AUTH_NONE)

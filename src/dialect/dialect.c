@@ -1,6 +1,8 @@
 #include "dialect/dialect.h"
 
 #include "base/check.h"
+#include "dialect/codec.h"
+#include "dialect/vendor.h"
 #include "wire/json.h"
 
 #include <string.h>
@@ -129,6 +131,25 @@ struct slice dialect_upstream_path(struct arena *arena, const struct endpoint *e
 	must(path.len >= endpoint->path.len);
 	rest = slice_from(path, endpoint->path.len - 1);
 	return arena_printf(arena, "%.*s%.*s", slice_int_len(to) - 1, to.at, SLICE_ARG(rest));
+}
+
+/* ---- between dialects -------------------------------------------------------- */
+
+static bool has(const struct vendor *vendor, enum endpoint_kind kind)
+{
+	return (vendor->lacks_endpoints & (1u << kind)) == 0;
+}
+
+const struct codec *dialect_codec(const struct dialect *from, const struct endpoint *endpoint,
+				  const struct dialect *to, const struct vendor *vendor, bool *pass)
+{
+	*pass = from == to && has(vendor, endpoint->kind);
+	if (*pass || !endpoint->codec || !to->codecs)
+		return NULL;
+	for (const struct codec *const *c = to->codecs; *c; c++)
+		if ((*c)->task == endpoint->codec->task && (*c)->write_request && has(vendor, (*c)->endpoint))
+			return *c;
+	return NULL;
 }
 
 /* ---- the model's name in a body --------------------------------------------- */

@@ -16,6 +16,9 @@
 #include "base/mono.h"
 #include "wire/h1.h"
 
+struct codec;
+struct vendor;
+
 /* ---- endpoints ------------------------------------------------------------ */
 
 enum endpoint_kind {
@@ -23,6 +26,7 @@ enum endpoint_kind {
 	ENDPOINT_COMPLETIONS,
 	ENDPOINT_RESPONSES,
 	ENDPOINT_EMBEDDINGS,
+	ENDPOINT_COUNT_TOKENS,
 	ENDPOINT_PASS,               /* no meaning read beyond the model: moderations, images, audio ... */
 	ENDPOINT_MODELS,             /* answered by Backstay itself */
 };
@@ -39,6 +43,7 @@ struct endpoint {
 	enum model_place model_place;
 	bool may_retry;              /* safe to send again after bytes reached a backend */
 	bool may_stream;
+	const struct codec *codec;   /* carries it to backends of other dialects (codec.h); NULL: none */
 };
 
 /* ---- requests ---------------------------------------------------------------- */
@@ -189,10 +194,43 @@ struct event_rewrite {
 	uint64_t mute_finished;      /* retold: choices whose finish reason the client has */
 };
 
+/* Where at a vendor a backend's models live, for dialects whose paths say it. */
+struct dialect_place {
+	struct slice project;        /* Vertex */
+	struct slice location;       /* Vertex's location, Bedrock's region */
+	struct slice api_version;    /* Azure */
+};
+
+/* What is to be asked of a backend, as far as its path tells. */
+struct dialect_ask {
+	const struct endpoint *endpoint;      /* what the client asked, in its dialect */
+	struct slice path;                    /* as the client wrote it */
+	const struct codec *codec;            /* what is spoken to the backend; NULL: the request is passed on */
+	struct slice model;                   /* the upstream's name, decoded */
+	bool stream;
+	const struct vendor *vendor;
+	const struct dialect_place *place;    /* NULL: not given */
+};
+
+/* A dialect is a client's, a backend's, or both. A client's has endpoints and
+ * all functions from read_request to write_error_event, but for those that say
+ * that they may be NULL. A backend's has codecs, judge_answer and judge_event. */
 struct dialect {
 	struct slice name;           /* "openai" */
 	const struct endpoint *endpoints;
 	size_t endpoint_count;
+
+	/* As a backend's: what it can be spoken to in, the best first; ends with NULL. */
+	const struct codec *const *codecs;
+	/* What a backend's URL may end in, and its paths begin with all the same:
+	 * "/v1". Config takes it off the URL. Empty: nothing. */
+	struct slice base_tail;
+	/* Header lines "Name: value\r\n"... that its backends want with each request,
+	 * where neither client nor config gives that header; may be empty. */
+	struct slice fixed_headers;
+	/* The path (and query) behind the backend's base URL, arena. NULL: that of
+	 * dialect_upstream_path(). */
+	struct slice (*upstream_path)(struct arena *arena, const struct dialect_ask *ask);
 
 	/* Reads what routing needs. The body must be what came, whole. On a fault
 	 * other than FAULT_NONE, *why is a sentence for the client (arena) and
@@ -244,7 +282,8 @@ struct dialect {
 	/* Reads what identifies the answer; raw slices of `data`. */
 	void (*read_identity)(struct slice data, struct event_identity *out);
 	/* Appends an event's data (JSON on one line) as a continuation shows it. False,
-	 * with nothing appended, where the buf's maximum would be passed. */
+	 * with nothing appended, where the buf's maximum would be passed. NULL: a
+	 * continuation is written anew by the endpoint's codec. */
 	bool (*rewrite_event)(const struct endpoint *endpoint, struct slice data,
 			      const struct event_rewrite *how, struct buf *out);
 	/* An error as a whole body (JSON) and as one event of a stream. */
@@ -258,10 +297,17 @@ enum auth_scheme {
 	AUTH_BEARER,                 /* Authorization: Bearer KEY */
 	AUTH_API_KEY,                /* api-key: KEY (Azure) */
 	AUTH_X_API_KEY,              /* x-api-key: KEY (Anthropic) */
+	AUTH_X_GOOG_API_KEY,         /* x-goog-api-key: KEY (Gemini) */
 	AUTH_NONE,
 };
 
 extern const struct dialect dialect_openai;
+
+/* The codec in which a backend of `to` is spoken to for what a client asked at
+ * `endpoint` of `from`. *pass: none is needed, the request is passed on as it
+ * is; else NULL means that the backend cannot be asked this at all. */
+const struct codec *dialect_codec(const struct dialect *from, const struct endpoint *endpoint,
+				  const struct dialect *to, const struct vendor *vendor, bool *pass);
 
 /* By name; NULL if unknown. */
 const struct dialect *dialect_find(struct slice name);

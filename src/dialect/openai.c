@@ -56,7 +56,7 @@ bool openai_is_llm(const struct endpoint *endpoint)
 	case ENDPOINT_CHAT: case ENDPOINT_COMPLETIONS: case ENDPOINT_RESPONSES:
 	case ENDPOINT_EMBEDDINGS:
 		return true;
-	case ENDPOINT_PASS: case ENDPOINT_MODELS:
+	case ENDPOINT_COUNT_TOKENS: case ENDPOINT_PASS: case ENDPOINT_MODELS:
 		break;
 	}
 	return false;

@@ -191,7 +191,7 @@ static void judge_good_status(struct arena *arena, const struct endpoint *endpoi
 	case ENDPOINT_EMBEDDINGS:
 		judge_embeddings(&wants[TOP_DATA], out);
 		break;
-	case ENDPOINT_PASS:
+	case ENDPOINT_COUNT_TOKENS: case ENDPOINT_PASS:
 	case ENDPOINT_MODELS:
 		break;
 	}

@@ -530,7 +530,7 @@ enum fault openai_judge_end(const struct endpoint *endpoint, const struct stream
 	case ENDPOINT_RESPONSES:
 		/* [DONE] is no end here: the client wants the response itself. */
 		return so_far->finish_seen ? FAULT_NONE : lost;
-	case ENDPOINT_PASS:
+	case ENDPOINT_COUNT_TOKENS: case ENDPOINT_PASS:
 	case ENDPOINT_MODELS:
 		break;
 	}

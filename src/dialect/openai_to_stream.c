@@ -295,7 +295,7 @@ bool openai_answer_to_stream(struct arena *arena, const struct endpoint *endpoin
 			return false;
 		break;
 	case ENDPOINT_EMBEDDINGS:
-	case ENDPOINT_PASS:
+	case ENDPOINT_COUNT_TOKENS: case ENDPOINT_PASS:
 	case ENDPOINT_MODELS:
 		return false;
 	}

@@ -72,6 +72,9 @@ void request_credential(struct buf *b, const struct backend_policy *backend)
 	case AUTH_X_API_KEY:
 		h1_write_header(b, S("x-api-key"), backend->key);
 		break;
+	case AUTH_X_GOOG_API_KEY:
+		h1_write_header(b, S("x-goog-api-key"), backend->key);
+		break;
 	case AUTH_NONE:
 		break;
 	}

@@ -1,0 +1,31 @@
+#include "dialect/vendor.h"
+
+#include "base/check.h"
+#include "dialect/codec.h"
+
+static const struct vendor vendors[] = {
+	{ .name = S_INIT("openai"), .dialect = S_INIT("openai") },
+};
+
+bool vendor_has_host(const struct vendor *v, struct slice host)
+{
+	if (v->host.len == 0)
+		return false;
+	return v->host.at[0] == '.' ? slice_ends(host, v->host) : slice_eq(host, v->host);
+}
+
+const struct vendor *vendor_find(struct slice dialect, struct slice host)
+{
+	const struct vendor *plain = NULL;
+
+	for (size_t i = 0; i < COUNT_OF(vendors); i++) {
+		if (!slice_eq(vendors[i].dialect, dialect))
+			continue;
+		if (vendor_has_host(&vendors[i], host))
+			return &vendors[i];
+		if (vendors[i].host.len == 0 && slice_eq(vendors[i].name, dialect))
+			plain = &vendors[i];
+	}
+	must(plain != NULL);
+	return plain;
+}
