@@ -12,7 +12,7 @@
 
 #define BACKENDS_MAX 16
 #define FORWARDS_MAX 4
-#define CLIENTS_MAX 200
+#define CLIENTS_MAX 500
 #define STATEMENTS_MAX 4000
 #define RECORDS_MAX 5000
 

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 #define ECHO_BYTES_MIN 32         /* shorter texts may be said twice for good */
-#define OVERLAP_BYTES_MIN 8
+#define OVERLAP_BYTES_MIN 24      /* a word or two may well be meant twice: what is cut is lost, and
+				   * nobody sees it; what is said twice can be seen */
 #define OVERLAP_BYTES_MAX 256
 #define PERIOD_BYTES_MAX ((size_t)64 * 1024)
 
@@ -254,7 +255,7 @@ static size_t overlapped(struct slice sent, struct slice held, bool ended)
 		most = held.len;
 	for (size_t n = most; n >= OVERLAP_BYTES_MIN; n--)
 		if (slice_eq(slice_from(sent, sent.len - n), slice_sub(held, 0, n)))
-			return n;
+			return is_periodic(slice_sub(held, 0, n)) ? 0 : n;
 	return 0;
 }
 

@@ -51,7 +51,7 @@ struct slice ledger_plain_text(const struct ledger *l);
 enum seam_kind {
 	SEAM_REPLAY,                  /* the continuation says everything again */
 	SEAM_NATIVE,                  /* it goes on; some servers repeat the whole text first */
-	SEAM_OVERLAP,                 /* it was asked to go on; it may repeat the end */
+	SEAM_OVERLAP,                 /* it was asked to go on; it may repeat the end (24 bytes or more) */
 };
 
 enum seam_verdict {

@@ -158,6 +158,26 @@ double model_retries_left(const struct model_policy *model, mono_ms now)
 	return level;
 }
 
+void model_stirs(const struct model_policy *model, mono_ms now)
+{
+	struct model_state *m = model->state;
+
+	lock_take(&m->lock);
+	if (m->stirred_at == 0 || now - m->stirred_at >= model->breaker.open_ms)
+		m->stirred_at = now;
+	lock_give(&m->lock);
+}
+
+mono_ms model_stirred_at(const struct model_policy *model)
+{
+	mono_ms at;
+
+	lock_take(&model->state->lock);
+	at = model->state->stirred_at;
+	lock_give(&model->state->lock);
+	return at;
+}
+
 static struct bucket_policy hedge_policy_of(int64_t share_milli)
 {
 	return (struct bucket_policy){ .share_milli = share_milli, .reserve = HEDGE_RESERVE,

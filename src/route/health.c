@@ -104,6 +104,7 @@ static void look_inside(const struct target *t, const struct model_policy *model
 	if (t->ejected_until > now)
 		worsen(out, USE_EJECTED, t->ejected_until, FAULT_NONE);
 	out->doubt = t->doubt;
+	out->asked_at = t->asked_at;
 	out->latency_ms = latency_peak_ms(&t->first_token, now);
 	if (out->latency_ms <= 0)
 		out->latency_ms = latency_peak_ms(&t->whole, now);
@@ -178,6 +179,7 @@ static bool pass_target(struct target *t, const struct model_policy *model, mono
 	}
 	if (ok) {
 		t->heard_at = now;
+		t->asked_at = now;
 		headroom_take(&t->requests, now, 1);
 		headroom_take(&t->tokens, now, (double)tokens);
 	}
@@ -454,6 +456,7 @@ unsigned target_first_token(struct target *t, const struct model_policy *model,
 	breaker_progress(&t->own, &model->breaker, now, &v->own);
 	breaker_progress(&t->model, &route_off_policy, now, &v->model);
 	latency_add(&t->first_token, now, after_ms > 0 ? after_ms : 0, true);
+	t->doubt = false;
 	news |= news_of(own, &t->own, now, 0, NEWS_RAMPING, NEWS_CLOSED);
 	news |= news_of(gone, &t->model, now, 0, NEWS_MODEL_BACK, NEWS_MODEL_BACK);
 	lock_give(&t->lock);

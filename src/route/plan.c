@@ -7,14 +7,14 @@
 
 #include <limits.h>
 
-#include <limits.h>
-
 /* A pause before asking the same target again when it gave no hint. */
 #define AGAIN_BASE_MS 100
 #define AGAIN_CAP_MS 500
 /* On one target within one exchange; one that paces us is asked more often where
  * nothing else is left. */
 #define AGAIN_TRIES_MAX 2
+/* How often one looks for what others hear from a target, while waiting for it. */
+#define AWAIT_MS 50
 
 struct candidate {
 	const struct target_policy *target;
@@ -49,6 +49,8 @@ struct plan {
 	unsigned begun;               /* tries so far */
 	uint64_t full;                /* places that the last plan_next() found full */
 	bool over;                    /* a fault that nobody else can mend */
+	bool awaiting;                /* what others hear, since ... */
+	mono_ms awaiting_since;
 	struct plan_wants wants;
 };
 
@@ -290,17 +292,34 @@ static void fill_pick(const struct plan *p, const struct stage *s, size_t candid
 	};
 }
 
+/* What is known of a target is old where nobody has asked it for as long as a
+ * breaker stays open, or since another one of the model came back to life. */
+static bool is_stale_news(const struct plan *p, const struct candidate *c, mono_ms now)
+{
+	const struct model_policy *model = p->stages->model;
+
+	return now - c->look.asked_at >= model->breaker.open_max_ms ||
+	       c->look.asked_at < model_stirred_at(model);
+}
+
 /* A further try on something that has just failed for somebody, or that is known
  * to be out, is paid for by the model's retry budget: an outage must not multiply
- * traffic. One that goes to a target in good standing, and the fresh connection
- * in place of a stale one, are not what budgets are for. */
-static bool must_pay(const struct plan *p, const struct candidate *c, bool force)
+ * traffic. One that goes to a target in good standing, the fresh connection in
+ * place of a stale one, and one look where the news are old, are not what budgets
+ * are for. */
+static bool must_pay(const struct plan *p, const struct candidate *c, mono_ms now)
 {
 	if (p->begun == 0)
 		return false;
 	if (c->tries > 0 && fault_row(c->fault)->again == AGAIN_FRESH)
 		return false;
-	return force || c->look.doubt;
+	return (c->look.doubt || c->look.use == USE_OPEN) &&
+	       (c->tries > 0 || !is_stale_news(p, c, now));
+}
+
+static bool can_pay(const struct plan *p, const struct candidate *c, mono_ms now)
+{
+	return !must_pay(p, c, now) || model_retries_left(p->stages->model, now) >= 1;
 }
 
 /* Another worker may have taken the trial, or the share of a ramp, that was free
@@ -318,7 +337,7 @@ static enum target_answer enter(struct plan *p, const struct stage *s, struct ca
 				mono_ms now, uint64_t random, bool force)
 {
 	const struct model_policy *purse = p->stages->model;
-	bool pays = must_pay(p, c, force);
+	bool pays = must_pay(p, c, now);
 	enum target_answer answer;
 	unsigned news;
 
@@ -416,6 +435,7 @@ static bool next_forced(struct plan *p, mono_ms now, uint64_t random, bool *saw_
 
 		for (size_t i = s->first; i < s->first + s->model->target_count; i++)
 			if (fits(&p->candidates[i], USE_OPEN) &&
+			    can_pay(p, &p->candidates[i], now) &&
 			    (best == SIZE_MAX || p->candidates[i].look.at < p->candidates[best].look.at))
 				best = i;
 		if (best == SIZE_MAX || !try_enter(p, s, best, now, random, true, saw_full, pick))
@@ -425,6 +445,60 @@ static bool next_forced(struct plan *p, mono_ms now, uint64_t random, bool *saw_
 		return true;
 	}
 	return false;
+}
+
+/* ---- scouting ------------------------------------------------------------------------ */
+
+/* The target that was asked the longest ago, of all stages; SIZE_MAX where one is
+ * in good standing, or where none can be asked. */
+static size_t find_scouted(struct plan *p, mono_ms now, uint64_t random)
+{
+	size_t best = SIZE_MAX;
+
+	for (const struct stage *s = p->stages; s; s = s->next) {
+		for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
+			struct candidate *c = &p->candidates[i];
+
+			if (is_out_of_question(c))
+				continue;
+			if (s != p->stages)
+				target_look(c->target->state, s->model, now, random >> (i % 16), &c->look);
+			if (c->look.use < USE_PACED && !c->look.doubt)
+				return SIZE_MAX;
+			if (c->look.use != USE_PACED && c->look.use != USE_OFF &&
+			    (best == SIZE_MAX || c->look.asked_at < p->candidates[best].look.asked_at))
+				best = i;
+		}
+	}
+	return best;
+}
+
+static const struct stage *stage_of(const struct plan *p, size_t candidate)
+{
+	const struct stage *s = p->stages;
+
+	while (candidate >= s->first + s->model->target_count)
+		s = s->next;
+	return s;
+}
+
+/* Where nobody is in good standing and no retry can be paid, a request has but
+ * one try: it goes where nobody has looked for the longest time, so that one that
+ * is well again among others that are not is found by the next few requests. */
+static bool next_scouted(struct plan *p, mono_ms now, uint64_t random, bool *saw_full,
+			 struct pick *pick)
+{
+	struct candidate *c;
+	size_t i;
+
+	if (p->begun > 0 || (i = find_scouted(p, now, random)) == SIZE_MAX ||
+	    model_retries_left(p->stages->model, now) >= 1)
+		return false;
+	c = &p->candidates[i];
+	if (!try_enter(p, stage_of(p, i), i, now, random, c->look.use > USE_EJECTED, saw_full, pick))
+		return false;
+	tell_decision(p, PLAN_EVENT_CHOSEN, c, "longest unasked", FAULT_NONE, MONO_NEVER);
+	return true;
 }
 
 /* ---- asking the same target again ----------------------------------------------- */
@@ -471,6 +545,7 @@ static size_t soonest_again(const struct plan *p, const struct stage *s, mono_ms
 		mono_ms own = again_at(c, &s->model->retry);
 
 		if (c->tries < tries_max && own <= latest && own < p->deadline &&
+		    (latest == MONO_NEVER - 1 || can_pay(p, c, own)) &&
 		    (best == SIZE_MAX || own < *at)) {
 			best = i;
 			*at = own;
@@ -497,6 +572,35 @@ static bool next_again(struct plan *p, const struct stage *s, mono_ms now, uint6
 		return false;
 	tell_decision(p, PLAN_EVENT_CHOSEN, &p->candidates[i], "again", FAULT_NONE, MONO_NEVER);
 	return true;
+}
+
+/* Nothing is left that could be paid, but somebody else is asking an untried target
+ * just now: what is heard there decides. Waits for it, up to the patience. */
+static bool next_awaited(struct plan *p, mono_ms now, struct pick *pick)
+{
+	int64_t patience = p->stages->model->retry.patience_ms;
+
+	if (!p->awaiting)
+		p->awaiting_since = now;
+	if (mono_after(now, AWAIT_MS) > mono_after(p->awaiting_since, patience) ||
+	    mono_after(now, AWAIT_MS) >= p->deadline)
+		return false;
+	for (const struct stage *s = p->stages; s; s = s->next) {
+		for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
+			struct candidate *c = &p->candidates[i];
+
+			if (c->tries || is_out_of_question(c) || c->look.use == USE_OFF ||
+			    !c->look.doubt || c->look.in_flight == 0)
+				continue;
+			p->awaiting = true;
+			c->visit = (struct target_visit){ 0 };
+			fill_pick(p, s, i, mono_after(now, AWAIT_MS), pick);
+			tell_decision(p, PLAN_EVENT_PAUSED, c, "others are asking there", c->look.why,
+				      pick->at);
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool is_untouched(const struct plan *p, const struct stage *s)
@@ -529,6 +633,8 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 		return PLAN_SPENT;
 	for (const struct stage *s = p->stages; s; s = s->next) {
 		survey(p, s, now, random);
+		if (s == p->stages && next_scouted(p, now, random, &saw_full, pick))
+			return PLAN_GO;
 		if (next_fresh(p, s, USE_PROBE, now, random, &saw_full, pick) ||
 		    next_fresh(p, s, USE_EJECTED, now, random, &saw_full, pick))
 			return PLAN_GO;
@@ -542,20 +648,13 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 			return PLAN_GO;
 	if (!saw_full && next_forced(p, now, random, &saw_full, pick))
 		return PLAN_GO;
+	if (!saw_full && next_awaited(p, now, pick))
+		return PLAN_GO;
 	/* Nothing else is left: a longer pause is better than an error. */
 	for (const struct stage *s = p->stages; s; s = s->next)
 		if (next_again(p, s, now, random, MONO_NEVER - 1, UINT_MAX, &saw_full, pick))
 			return PLAN_GO;
 	return saw_full ? PLAN_FULL : PLAN_SPENT;
-}
-
-static const struct stage *stage_of(const struct plan *p, size_t candidate)
-{
-	const struct stage *s = p->stages;
-
-	while (candidate >= s->first + s->model->target_count)
-		s = s->next;
-	return s;
 }
 
 uint64_t plan_full_places(const struct plan *p)
@@ -590,6 +689,8 @@ void plan_first_token(struct plan *p, const struct pick *pick, mono_ms now, int6
 	must(c->running);
 	news = target_first_token(c->target->state, pick->model, &c->visit, now, after_ms);
 	tell_news(p, c, news, FAULT_NONE, MONO_NEVER);
+	if (news & NEWS_BACK)
+		model_stirs(p->stages->model, now);
 }
 
 static void tell_ejection(const struct plan *p, const struct stage *s, mono_ms now)
@@ -616,6 +717,8 @@ static void leave(struct plan *p, const struct pick *pick, mono_ms now, uint64_t
 	c->running = false;
 	news = target_end(c->target->state, c->target, s->model, &c->visit, now, random, outcome, &at);
 	tell_news(p, c, news, outcome->fault, at);
+	if (news & NEWS_BACK)
+		model_stirs(p->stages->model, now);
 	if (!outcome->neutral)
 		tell_ejection(p, s, now);
 }
@@ -709,7 +812,7 @@ bool plan_has_other(struct plan *p, const struct pick *current, mono_ms now)
 			if (i == current->candidate || is_out_of_question(c))
 				continue;
 			target_look(c->target->state, s->model, now, 0, &c->look);
-			if (c->look.doubt && model_retries_left(p->stages->model, now) < 1)
+			if (!can_pay(p, c, now))
 				continue;
 			if (c->tries == 0 && c->look.use < USE_PACED)
 				return true;

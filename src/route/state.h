@@ -47,6 +47,7 @@ struct target {
 	unsigned ejections;                   /* in a row */
 	uint64_t ejected_total, paced_total, off_total;
 	mono_ms heard_at;                     /* a request began or told something; 0: never */
+	mono_ms asked_at;                     /* a request began */
 	mono_ms probe_at;                     /* the next look from outside, not before */
 	unsigned probes_bad;                  /* in a row */
 };
@@ -56,6 +57,7 @@ struct model_state {
 	struct lock lock;
 	struct bucket retries, hedges;
 	mono_ms judge_at;                     /* outliers not before */
+	mono_ms stirred_at;                   /* see model_stirs() */
 };
 
 struct target_registry {

@@ -55,6 +55,7 @@ struct target_look {
 	mono_ms at;                   /* when that may change; `now` for GOOD and PROBE */
 	enum fault why;               /* the fault that led to it; FAULT_NONE where none did */
 	bool doubt;                   /* its last word was a fault: a retry there must be paid for */
+	mono_ms asked_at;             /* by any request, last; 0: never */
 	unsigned in_flight;
 	double latency_ms;            /* peak-sensitive mean, see latency.h; 0: unknown */
 };
@@ -87,6 +88,7 @@ enum target_news {
 	NEWS_MODEL_GONE = 256,
 	NEWS_MODEL_BACK = 512,
 	NEWS_PACED = 1024,
+	NEWS_BACK = NEWS_RAMPING | NEWS_MACHINE_BACK | NEWS_CREDENTIAL_BACK | NEWS_MODEL_BACK,
 };
 
 enum target_answer {
@@ -158,6 +160,12 @@ bool model_take_retry(const struct model_policy *model, mono_ms now);
 void model_give_retry(const struct model_policy *model, mono_ms now);
 /* Retries left. */
 double model_retries_left(const struct model_policy *model, mono_ms now);
+/* Something has come back to life: what was known of the model's other targets
+ * may have changed with it. Heeded once in breaker.open_ms, so that what flaps
+ * costs little. */
+void model_stirs(const struct model_policy *model, mono_ms now);
+/* When that was; 0: never. */
+mono_ms model_stirred_at(const struct model_policy *model);
 /* The same for hedges; `share_milli` as in retry_policy.budget_milli. A request
  * of a model that may hedge feeds it with model_feed_hedge(). */
 void model_feed_hedge(const struct model_policy *model, int64_t share_milli, mono_ms now);
