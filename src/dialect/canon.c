@@ -252,10 +252,6 @@ static void add_event(struct event_facts *out, const struct canon_event *e)
 			add_content(out);
 		add_piece(out, e->choice, e->call, S("arguments"), e->text);
 		break;
-	/* What proves thinking, or is no text, cannot be joined to another's. */
-	case CANON_EVENT_SIGNATURE: case CANON_EVENT_ENCRYPTED:
-		out->pieces_lost = true;
-		break;
 	case CANON_EVENT_AUDIO: case CANON_EVENT_IMAGE:
 		add_content(out);
 		out->pieces_lost = true;
@@ -275,6 +271,8 @@ static void add_event(struct event_facts *out, const struct canon_event *e)
 	case CANON_EVENT_ERROR:
 		add_error(out, &e->error);
 		break;
+	/* What proves thinking ends it: the text behind it can go on elsewhere. */
+	case CANON_EVENT_SIGNATURE: case CANON_EVENT_ENCRYPTED:
 	case CANON_EVENT_START: case CANON_EVENT_CITATION: case CANON_EVENT_LOGPROBS:
 		break;
 	}

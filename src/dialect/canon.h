@@ -58,7 +58,7 @@
 	X(LOGPROBS,      "logprobs",          "probabilities of tokens", NEED)              \
 	X(EFFORT,        "reasoning_effort",  "how much to think, in words", NEED)          \
 	X(THINK_BUDGET,  "reasoning_budget",  "how much to think, in tokens", NEED)         \
-	X(THINK_PARTS,   "reasoning_parts",   "earlier thinking sent back, signed or encrypted", NEED) \
+	X(THINK_PARTS,   "reasoning_parts",   "earlier thinking sent back, signed or encrypted", HINT) \
 	X(PREFILL,       "prefill",           "the beginning of the answer", NEED)          \
 	X(STATE,         "stored_state",      "earlier answers kept by one vendor", NEED)   \
 	X(ECHO,          "echo",              "echo, suffix and best_of of old completions", NEED) \
@@ -145,6 +145,8 @@ struct canon_part {
 	bool cache_here;             /* the prompt is worth keeping up to here */
 	struct slice cache_ttl;      /* a word, "5m", "1h"; empty: not said */
 	bool citations;              /* of a document: places in it are to be told */
+	struct slice cited;          /* an assistant's text: where it is from, a raw array in the words of
+				      * `vendor` */
 };
 
 struct canon_message {

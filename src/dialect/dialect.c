@@ -89,6 +89,31 @@ static const char *allow_text(unsigned bits)
 	return texts[bits];
 }
 
+static const struct endpoint *endpoint_in(const struct dialect *dialect, struct slice method,
+					  struct slice path, unsigned *allowed)
+{
+	for (size_t i = 0; i < dialect->endpoint_count; i++) {
+		const struct endpoint *e = &dialect->endpoints[i];
+
+		if (!path_fits(e, path))
+			continue;
+		if (slice_eq(slice_of(e->method), method))
+			return e;
+		*allowed |= allow_bit(e->method);
+	}
+	return NULL;
+}
+
+const struct endpoint *dialect_endpoint_in(const struct dialect *dialect, struct slice method,
+					   struct slice path, const char **allow)
+{
+	unsigned allowed = 0;
+	const struct endpoint *e = endpoint_in(dialect, method, path, &allowed);
+
+	*allow = e ? NULL : allow_text(allowed);
+	return e;
+}
+
 const struct endpoint *dialect_endpoint(struct slice method, struct slice path,
 					const struct dialect **dialect, const char **allow)
 {
@@ -96,20 +121,30 @@ const struct endpoint *dialect_endpoint(struct slice method, struct slice path,
 
 	*allow = NULL;
 	for (size_t i = 0; i < COUNT_OF(dialect_all); i++) {
-		for (size_t j = 0; j < dialect_all[i]->endpoint_count; j++) {
-			const struct endpoint *e = &dialect_all[i]->endpoints[j];
+		const struct endpoint *e = endpoint_in(dialect_all[i], method, path, &allowed);
 
-			if (!path_fits(e, path))
-				continue;
-			if (slice_eq(slice_of(e->method), method)) {
-				*dialect = dialect_all[i];
-				return e;
-			}
-			allowed |= allow_bit(e->method);
+		if (e) {
+			*dialect = dialect_all[i];
+			return e;
 		}
 	}
 	*allow = allow_text(allowed);
 	return NULL;
+}
+
+const struct dialect *dialect_of_client(const struct h1_head *head)
+{
+	for (size_t i = 0; i < COUNT_OF(dialect_all); i++)
+		if (dialect_all[i]->client_header.len && h1_get(head, dialect_all[i]->client_header).at)
+			return dialect_all[i];
+	return NULL;
+}
+
+int dialect_error_status(const struct dialect *dialect, const struct error_answer *e)
+{
+	if (e->status)
+		return e->status;
+	return dialect->error_status ? dialect->error_status(e) : fault_row(e->fault)->status;
 }
 
 bool dialect_json_is_due(const struct h1_head *head)

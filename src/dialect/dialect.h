@@ -69,7 +69,9 @@ struct request_facts {
 
 struct usage {
 	bool known;
-	int64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+	int64_t input_tokens;        /* of the whole prompt, what a cache held or took included */
+	int64_t output_tokens, cached_tokens, reasoning_tokens;
+	int64_t cache_write_tokens;  /* of the prompt: put into the cache (and mostly paid for more) */
 };
 
 /* What an error, or an answer that should have been fine, means. */
@@ -220,6 +222,10 @@ struct dialect {
 	const struct endpoint *endpoints;
 	size_t endpoint_count;
 
+	/* A header that only its clients send: tells them apart where paths are shared
+	 * by dialects or unknown. Empty: there is none. */
+	struct slice client_header;
+
 	/* As a backend's: what it can be spoken to in, the best first; ends with NULL. */
 	const struct codec *const *codecs;
 	/* What a backend's URL may end in, and its paths begin with all the same:
@@ -286,6 +292,13 @@ struct dialect {
 	 * continuation is written anew by the endpoint's codec. */
 	bool (*rewrite_event)(const struct endpoint *endpoint, struct slice data,
 			      const struct event_rewrite *how, struct buf *out);
+	/* The status an error is told with, where the dialect has one of its own for
+	 * it (529 for a full house); NULL: dialect_error_status() says the common one. */
+	int (*error_status)(const struct error_answer *e);
+	/* What GET of the models says: all names, or (`one`) the only one of them.
+	 * NULL: its clients cannot ask. */
+	void (*write_models)(const struct slice *names, size_t count, bool one, int64_t created_s,
+			     struct buf *out);
 	/* An error as a whole body (JSON) and as one event of a stream. */
 	void (*write_error)(const struct error_answer *e, struct buf *out);
 	void (*write_error_event)(const struct endpoint *endpoint, const struct error_answer *e,
@@ -317,6 +330,14 @@ const struct dialect *dialect_find(struct slice name);
  * or ".." segments, plain or percent-encoded, matches no "*". */
 const struct endpoint *dialect_endpoint(struct slice method, struct slice path,
 					const struct dialect **dialect, const char **allow);
+
+/* The same among the endpoints of one dialect. */
+const struct endpoint *dialect_endpoint_in(const struct dialect *dialect, struct slice method,
+					   struct slice path, const char **allow);
+/* The dialect that a client's headers tell of; NULL: they do not. */
+const struct dialect *dialect_of_client(const struct h1_head *head);
+/* The status an error is told with: its own, else the dialect's, else the fault's. */
+int dialect_error_status(const struct dialect *dialect, const struct error_answer *e);
 
 /* The path behind a backend's base URL for a request to `path`, which the
  * endpoint was found with. Static, or in the arena. */

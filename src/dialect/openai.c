@@ -134,6 +134,32 @@ static void write_error_event(const struct endpoint *endpoint, const struct erro
 	buf_puts(out, "\n\n");
 }
 
+/* ---- models --------------------------------------------------------------------- */
+
+static void write_model(struct buf *out, struct slice name, int64_t created_s)
+{
+	buf_puts(out, "{\"id\":");
+	json_write_string(out, name);
+	buf_putf(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"backstay\"}",
+		 (long long)created_s);
+}
+
+static void write_models(const struct slice *names, size_t count, bool one, int64_t created_s,
+			 struct buf *out)
+{
+	if (one) {
+		write_model(out, names[0], created_s);
+		return;
+	}
+	buf_puts(out, "{\"object\":\"list\",\"data\":[");
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			buf_puts(out, ",");
+		write_model(out, names[i], created_s);
+	}
+	buf_puts(out, "]}");
+}
+
 const struct dialect dialect_openai = {
 	.name = S_INIT("openai"),
 	.endpoints = endpoints,
@@ -149,6 +175,7 @@ const struct dialect dialect_openai = {
 	.change_request = openai_change_request,
 	.read_identity = openai_read_identity,
 	.rewrite_event = openai_rewrite_event,
+	.write_models = write_models,
 	.write_error = write_error,
 	.write_error_event = write_error_event,
 };

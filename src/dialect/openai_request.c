@@ -3,19 +3,9 @@
 
 #include "base/check.h"
 #include "dialect/multipart.h"
+#include "dialect/request_scan.h"
 #include "wire/json.h"
 #include "wire/url.h"
-
-#define MODEL_BYTES_MAX 256
-
-struct refusal { struct slice *why, *param; };
-
-static enum fault refuse(struct refusal to, struct slice why, struct slice param)
-{
-	*to.why = why;
-	*to.param = param;
-	return FAULT_CALLER;
-}
 
 /* ---- JSON --------------------------------------------------------------------- */
 
@@ -57,46 +47,6 @@ static const struct slice want_names[WANT_COUNT] = {
 	[WANT_GRAMMAR] = S_INIT("grammar"),                   /* llama.cpp */
 };
 
-/* Which one it is that appears twice: asked again, one by one. */
-static struct slice find_duplicate(struct slice body)
-{
-	for (size_t i = 0; i < WANT_COUNT; i++) {
-		struct json_want one = { .name = want_names[i] };
-
-		if (json_scan_object(body, &one, 1, NULL) == JSON_DUPLICATE)
-			return want_names[i];
-	}
-	return SLICE_NONE;
-}
-
-static enum fault refuse_json(struct arena *arena, struct slice body, enum json_result r, size_t at,
-			      struct refusal to)
-{
-	struct slice name;
-
-	switch (r) {
-	case JSON_EMPTY:
-		return refuse(to, S("the request body is empty; a JSON object is expected"), SLICE_NONE);
-	case JSON_NOT_OBJECT:
-		return refuse(to, S("the request body must be a JSON object"), SLICE_NONE);
-	case JSON_DUPLICATE:
-		name = find_duplicate(body);
-		return refuse(to, arena_printf(arena, "the request body has \"%.*s\" twice (at byte %zu)",
-					       SLICE_ARG(name), at), name);
-	default:
-		return refuse(to, arena_printf(arena,
-			"the request body could not be read as JSON: %s (at byte %zu)",
-			json_result_text(r), at), SLICE_NONE);
-	}
-}
-
-static bool has_elements(const struct json_want *want)
-{
-	struct slice rest = want->value, first;
-
-	return want->found && want->type == JSON_ARRAY && json_next(&rest, NULL, &first);
-}
-
 /* effort other than "none" */
 static bool asks_effort(struct slice raw)
 {
@@ -124,13 +74,6 @@ static bool asks_reasoning(const struct json_want *wants)
 	return json_string_eq(kind, S("enabled")) || json_string_eq(kind, S("adaptive"));
 }
 
-/* The quoted word as a whole string: text that merely talks of it has its
- * quotes escaped. No deep scan of prompts that may be megabytes long. */
-static bool mentions(const struct json_want *want, struct slice quoted)
-{
-	return want->found && slice_find_slice(want->value, quoted) != SLICE_NOT_FOUND;
-}
-
 static void read_capabilities(const struct json_want *wants, struct request_facts *out)
 {
 	const struct json_want *messages = &wants[WANT_MESSAGES], *input = &wants[WANT_INPUT];
@@ -139,11 +82,11 @@ static void read_capabilities(const struct json_want *wants, struct request_fact
 	if (json_is_nothing(format))
 		format = json_path(wants[WANT_TEXT].value, S("format.type"));
 	out->has_schema = json_string_eq(format, S("json_schema"));
-	out->has_tools = has_elements(&wants[WANT_TOOLS]) || has_elements(&wants[WANT_FUNCTIONS]);
-	out->has_images = mentions(messages, S("\"image_url\"")) ||
-			  mentions(input, S("\"input_image\""));
-	out->has_audio = mentions(messages, S("\"input_audio\"")) ||
-			 mentions(input, S("\"input_audio\""));
+	out->has_tools = scan_has_elements(&wants[WANT_TOOLS]) || scan_has_elements(&wants[WANT_FUNCTIONS]);
+	out->has_images = scan_mentions(messages, S("\"image_url\"")) ||
+			  scan_mentions(input, S("\"input_image\""));
+	out->has_audio = scan_mentions(messages, S("\"input_audio\"")) ||
+			 scan_mentions(input, S("\"input_audio\""));
 	out->reasons = asks_reasoning(wants);
 }
 
@@ -165,46 +108,21 @@ static void read_shape(const struct json_want *wants, struct request_facts *out)
 		out->constrained |= !json_is_nothing(wants[i].value);
 }
 
-static enum fault read_model(struct arena *arena, const struct json_want *want, bool needed,
-			     struct request_facts *out, struct refusal to)
-{
-	bool given = want->found && want->type != JSON_NULL;
-
-	if (given && want->type != JSON_STRING)
-		return refuse(to, S("\"model\" must be a string"), S("model"));
-	if (given) {
-		out->model = json_string(arena, want->value);
-		out->model_raw = want->value;
-	}
-	if (out->model.len > MODEL_BYTES_MAX)
-		return refuse(to, S("\"model\" is too long to be the name of a model"), S("model"));
-	if (needed && out->model.len == 0)
-		return refuse(to, S("you must provide a model"), S("model"));
-	if (out->model.len == 0)
-		out->model = out->model_raw = SLICE_NONE;
-	return FAULT_NONE;
-}
-
 static enum fault read_json(struct arena *arena, const struct endpoint *endpoint, struct slice body,
-			    struct request_facts *out, struct refusal to)
+			    struct request_facts *out, struct scan_refusal to)
 {
 	struct json_want wants[WANT_COUNT];
-	const struct json_want *stream = &wants[WANT_STREAM];
-	enum json_result r;
 	enum fault fault;
-	size_t at = 0;
 
 	for (size_t i = 0; i < WANT_COUNT; i++)
 		wants[i] = (struct json_want){ .name = want_names[i] };
-	if ((r = json_scan_object(body, wants, WANT_COUNT, &at)) != JSON_OK)
-		return refuse_json(arena, body, r, at, to);
-	fault = read_model(arena, &wants[WANT_MODEL], openai_is_llm(endpoint), out, to);
+	fault = scan_request(arena, body, wants, WANT_COUNT, to);
+	if (fault == FAULT_NONE)
+		fault = scan_model(arena, &wants[WANT_MODEL], openai_is_llm(endpoint), out, to);
+	if (fault == FAULT_NONE)
+		fault = scan_stream(&wants[WANT_STREAM], out, to);
 	if (fault != FAULT_NONE)
 		return fault;
-	if (stream->found && stream->type != JSON_TRUE && stream->type != JSON_FALSE &&
-	    stream->type != JSON_NULL)
-		return refuse(to, S("\"stream\" must be true or false"), S("stream"));
-	out->stream = endpoint->may_stream && json_is_true(stream->value);
 	out->asks_usage = json_is_true(json_member(wants[WANT_STREAM_OPTIONS].value,
 						   S("include_usage")));
 	read_capabilities(wants, out);
@@ -226,7 +144,7 @@ static bool is_printable(struct slice s)
 }
 
 static enum fault read_multipart(const struct endpoint *endpoint, struct slice boundary,
-				 struct slice body, struct request_facts *out, struct refusal to)
+				 struct slice body, struct request_facts *out, struct scan_refusal to)
 {
 	enum { FIELD_MODEL, FIELD_STREAM, FIELDS };
 	struct multipart_want fields[FIELDS] = {
@@ -236,9 +154,9 @@ static enum fault read_multipart(const struct endpoint *endpoint, struct slice b
 	const char *why = multipart_find(body, boundary, fields, COUNT_OF(fields));
 
 	if (why)
-		return refuse(to, slice_of(why), SLICE_NONE);
-	if (fields[FIELD_MODEL].value.len > MODEL_BYTES_MAX || !is_printable(fields[FIELD_MODEL].value))
-		return refuse(to, S("\"model\" must be the name of a model"), S("model"));
+		return scan_refuse(to, slice_of(why), SLICE_NONE);
+	if (fields[FIELD_MODEL].value.len > SCAN_MODEL_BYTES_MAX || !is_printable(fields[FIELD_MODEL].value))
+		return scan_refuse(to, S("\"model\" must be the name of a model"), S("model"));
 	if (fields[FIELD_MODEL].value.len)
 		out->model = out->model_raw = fields[FIELD_MODEL].value;
 	out->stream = endpoint->may_stream && slice_eq_nocase(fields[FIELD_STREAM].value, S("true"));
@@ -246,13 +164,13 @@ static enum fault read_multipart(const struct endpoint *endpoint, struct slice b
 }
 
 static enum fault read_path(struct arena *arena, const struct endpoint *endpoint, struct slice path,
-			    struct request_facts *out, struct refusal to)
+			    struct request_facts *out, struct scan_refusal to)
 {
 	must(path.len >= endpoint->path.len);
 	out->model_raw = slice_from(path, endpoint->path.len - 1);
 	out->model = url_decode(arena, out->model_raw);
-	if (out->model.len == 0 || out->model.len > MODEL_BYTES_MAX)
-		return refuse(to, S("the path does not end in the name of a model"), S("model"));
+	if (out->model.len == 0 || out->model.len > SCAN_MODEL_BYTES_MAX)
+		return scan_refuse(to, S("the path does not end in the name of a model"), S("model"));
 	return FAULT_NONE;
 }
 
@@ -265,7 +183,7 @@ enum fault openai_read_request(struct arena *arena, const struct endpoint *endpo
 			       struct slice content_type, struct slice path, struct slice body,
 			       struct request_facts *out, struct slice *why, struct slice *param)
 {
-	struct refusal to = { why, param };
+	struct scan_refusal to = { why, param };
 	struct slice boundary;
 	bool form;
 
@@ -280,7 +198,7 @@ enum fault openai_read_request(struct arena *arena, const struct endpoint *endpo
 	form = slice_starts_nocase(slice_trim(content_type), S("multipart/")) &&
 	       !openai_is_llm(endpoint);
 	if (endpoint->model_place == MODEL_IN_MULTIPART && !form && !is_json_type(content_type))
-		return refuse(to, S("the request must be multipart/form-data or application/json"),
+		return scan_refuse(to, S("the request must be multipart/form-data or application/json"),
 			      SLICE_NONE);
 	if (!form) {
 		out->model_place = MODEL_IN_JSON;
@@ -288,6 +206,6 @@ enum fault openai_read_request(struct arena *arena, const struct endpoint *endpo
 	}
 	out->model_place = MODEL_IN_MULTIPART;
 	if (!multipart_boundary(content_type, &boundary))
-		return refuse(to, S("the Content-Type has no usable multipart boundary"), SLICE_NONE);
+		return scan_refuse(to, S("the Content-Type has no usable multipart boundary"), SLICE_NONE);
 	return read_multipart(endpoint, boundary, body, out, to);
 }

@@ -104,35 +104,23 @@ void answer_refuse(struct client_conn *c, const struct dialect *dialect,
 	};
 
 	dialect->write_error(e, &body);
-	client_respond_whole(c, e->status ? e->status : fault_row(e->fault)->status, headers,
+	client_respond_whole(c, dialect_error_status(dialect, e), headers,
 			     COUNT_OF(headers) - (allow ? 0 : 1), buf_slice(&body));
 	buf_free(&body);
 }
 
 /* ---- /v1/models -------------------------------------------------------------------------- */
 
-static void write_model(struct buf *out, struct slice name, int64_t created_s)
+/* The names that can be asked for; patterns are none. */
+static size_t model_names(const struct exchange *x, struct slice **names)
 {
-	buf_puts(out, "{\"id\":");
-	json_write_string(out, name);
-	buf_putf(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"backstay\"}",
-		 (long long)created_s);
-}
+	size_t count = 0;
 
-static void write_models(const struct exchange *x, struct buf *out)
-{
-	bool first = true;
-
-	buf_puts(out, "{\"object\":\"list\",\"data\":[");
-	for (size_t i = 0; i < x->config->model_count; i++) {
-		if (x->config->models[i].is_pattern)
-			continue;       /* not a name that can be asked for */
-		if (!first)
-			buf_puts(out, ",");
-		first = false;
-		write_model(out, x->config->models[i].name, x->wall_ms / 1000);
-	}
-	buf_puts(out, "]}");
+	*names = arena_array(x->arena, struct slice, x->config->model_count);
+	for (size_t i = 0; i < x->config->model_count; i++)
+		if (!x->config->models[i].is_pattern)
+			(*names)[count++] = x->config->models[i].name;
+	return count;
 }
 
 /* The id in /v1/models/{id}; empty for the list. */
@@ -145,7 +133,7 @@ static struct slice model_in_path(const struct exchange *x)
 
 void answer_models(struct exchange *x)
 {
-	struct slice id = model_in_path(x), star;
+	struct slice id = model_in_path(x), star, *names;
 	struct buf out = BUF_INIT(4 * 1024 * 1024);
 	struct h1_header headers[1 + ANSWER_OWN_HEADERS] = { { S("content-type"), S("application/json") } };
 	size_t n = 1 + answer_own_headers(x, headers + 1);
@@ -157,10 +145,13 @@ void answer_models(struct exchange *x)
 		answer_error(x, &e, SLICE_NONE);
 		return;
 	}
-	if (id.len)
-		write_model(&out, id, x->wall_ms / 1000);
-	else
-		write_models(x, &out);
+	if (id.len) {
+		x->dialect->write_models(&id, 1, true, x->wall_ms / 1000, &out);
+	} else {
+		size_t count = model_names(x, &names);
+
+		x->dialect->write_models(names, count, false, x->wall_ms / 1000, &out);
+	}
 	x->status_sent = 200;
 	x->bytes_out = buf_len(&out);
 	client_respond_whole(x->client, 200, headers, n, buf_slice(&out));

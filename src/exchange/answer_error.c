@@ -32,7 +32,7 @@ void answer_error(struct exchange *x, const struct error_answer *e, struct slice
 		x->dialect->write_error(e, &written);
 		body = buf_slice(&written);
 	}
-	x->status_sent = e->status ? e->status : fault_row(e->fault)->status;
+	x->status_sent = dialect_error_status(x->dialect, e);
 	x->bytes_out = body.len;
 	client_respond_whole(x->client, x->status_sent, headers, n, body);
 	x->client = NULL;

@@ -120,13 +120,14 @@ static const struct client_key *who_is_it(const struct exchanges *all, const str
 static void refuse(struct exchanges *all, struct client_conn *c, const struct h1_head *head,
 		   struct error_answer *e, const char *allow)
 {
+	const struct dialect *dialect = dialect_of_client(head);
 	struct arena *arena = arena_create(0);
 
 	e->request_id = request_id(all, arena, head);
 	e->retry_after_ms = -1;
 	log_line(all->setup.log, LOG_INFO, "request_refused", "id=%.*s status=%d code=%.*s",
 		 SLICE_ARG(e->request_id), e->status, SLICE_ARG(e->code));
-	answer_refuse(c, &dialect_openai, e, allow);
+	answer_refuse(c, dialect ? dialect : &dialect_openai, e, allow);
 	arena_free(arena);
 }
 
@@ -173,6 +174,7 @@ static const struct endpoint *find_endpoint(const struct h1_head *head, struct s
 	struct slice target = head->target;
 	/* HEAD is served wherever GET is (RFC 9110 9.3.2); conn/ drops the body. */
 	struct slice method = slice_eq(head->method, S("HEAD")) ? S("GET") : head->method;
+	const struct endpoint *e;
 	size_t at;
 
 	/* Absolute form (RFC 9112 3.2.2): what stands behind the authority. */
@@ -184,6 +186,9 @@ static const struct endpoint *find_endpoint(const struct h1_head *head, struct s
 	*allow = NULL;
 	if (!url_split_target(target, path, query))
 		return NULL;
+	*dialect = dialect_of_client(head);
+	if (*dialect && (e = dialect_endpoint_in(*dialect, method, *path, allow)) != NULL)
+		return e;
 	return dialect_endpoint(method, *path, dialect, allow);
 }
 
