@@ -58,6 +58,7 @@ struct request_facts {
 	bool asks_usage;             /* stream_options.include_usage */
 	bool reasons;                /* reasoning effort or thinking asked for: first token may take long */
 	bool has_tools, has_images, has_audio, has_schema;
+	struct slice conversation;   /* raw: the list of messages (or what stands for it); may be empty */
 	struct slice user;           /* `user`, or prompt_cache_key; may be empty */
 	unsigned choices;            /* answers asked for at once (n); at least 1 */
 	bool logprobs;               /* token probabilities asked for */
@@ -67,11 +68,13 @@ struct request_facts {
 
 /* ---- answers -------------------------------------------------------------------- */
 
+/* As OpenAI counts: cached tokens (read from a cache, or written to one) are part
+ * of the input, thinking is part of the output. */
 struct usage {
 	bool known;
-	int64_t input_tokens;        /* of the whole prompt, what a cache held or took included */
-	int64_t output_tokens, cached_tokens, reasoning_tokens;
-	int64_t cache_write_tokens;  /* of the prompt: put into the cache (and mostly paid for more) */
+	int64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+	int64_t cache_write_tokens;  /* of the input: put into a cache (and mostly paid for more) */
+	int64_t audio_input_tokens, audio_output_tokens;
 };
 
 /* What an error, or an answer that should have been fine, means. */

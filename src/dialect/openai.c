@@ -4,6 +4,7 @@
 #include "dialect/openai.h"
 
 #include "base/check.h"
+#include "dialect/openai_chat.h"
 #include "wire/json.h"
 #include "wire/sse.h"
 
@@ -13,6 +14,10 @@
 #define AGAIN true
 #define ONCE false
 
+#define SPOKEN(method_, path_, kind_, place_, again_, stream_, codec_)                  \
+	{ .method = method_, .path = S_INIT("/v1" path_), .upstream_path = S_INIT(path_), \
+	  .kind = ENDPOINT_##kind_, .model_place = MODEL_##place_, .may_retry = again_,     \
+	  .may_stream = stream_, .codec = &codec_ }
 #define ROW(method_, path_, kind_, place_, again_, stream_)                             \
 	{ .method = method_, .path = S_INIT("/v1" path_), .upstream_path = S_INIT(path_), \
 	  .kind = ENDPOINT_##kind_, .model_place = MODEL_##place_, .may_retry = again_,     \
@@ -20,7 +25,7 @@
 
 /* In the order of use; exact paths stand before the "*" that would take them. */
 static const struct endpoint endpoints[] = {
-	ROW("POST", "/chat/completions", CHAT, IN_JSON, AGAIN, true),
+	SPOKEN("POST", "/chat/completions", CHAT, IN_JSON, AGAIN, true, codec_openai_chat),
 	ROW("POST", "/responses", RESPONSES, IN_JSON, AGAIN, true),
 	ROW("POST", "/embeddings", EMBEDDINGS, IN_JSON, AGAIN, false),
 	ROW("POST", "/completions", COMPLETIONS, IN_JSON, AGAIN, true),
@@ -49,6 +54,34 @@ static const struct endpoint endpoints[] = {
 	ROW("GET", "/batches/*", PASS, NOWHERE, AGAIN, false),
 	ROW("POST", "/batches/*", PASS, NOWHERE, AGAIN, false),        /* cancel */
 };
+
+/* ---- codecs ------------------------------------------------------------------ */
+
+const struct codec codec_openai_chat = {
+	.name = S_INIT("openai chat"),
+	.task = CANON_CHAT,
+	.endpoint = ENDPOINT_CHAT,
+	.framing = FRAMING_SSE,
+	.carries = CANON_HAS(SYSTEM) | CANON_HAS(TOOLS) | CANON_HAS(TOOL_CHOICE) | CANON_HAS(PARALLEL) |
+		CANON_HAS(STRICT_TOOLS) | CANON_HAS(CUSTOM_TOOLS) | CANON_HAS(IMAGE_URL) |
+		CANON_HAS(IMAGE_DATA) | CANON_HAS(AUDIO_IN) | CANON_HAS(VIDEO) | CANON_HAS(DOCUMENT_DATA) |
+		CANON_HAS(RESULT_MEDIA) | CANON_HAS(JSON_MODE) | CANON_HAS(JSON_SCHEMA) |
+		CANON_HAS(TEMPERATURE) | CANON_HAS(TOP_P) | CANON_HAS(TOP_K) | CANON_HAS(MIN_P) |
+		CANON_HAS(PENALTIES) | CANON_HAS(REPETITION) | CANON_HAS(LOGIT_BIAS) | CANON_HAS(SEED) |
+		CANON_HAS(STOP) | CANON_HAS(CHOICES) | CANON_HAS(LOGPROBS) | CANON_HAS(EFFORT) |
+		CANON_HAS(THINK_BUDGET) | CANON_HAS(PREFILL) | CANON_HAS(VERBOSITY) |
+		CANON_HAS(CACHE_HINT) | CANON_HAS(METADATA) | CANON_HAS(USER) | CANON_HAS(SERVICE_TIER) |
+		CANON_HAS(STORE) | CANON_HAS(NAMES) | CANON_HAS(IMAGE_DETAIL),
+	.read_request = openai_chat_read_request,
+	.write_request = openai_chat_write_request,
+	.read_event = openai_chat_read_event,
+	.read_end = openai_chat_read_end,
+	.read_answer = openai_chat_read_answer,
+	.write_event = openai_chat_write_event,
+	.write_answer = openai_chat_write_answer,
+};
+
+static const struct codec *const codecs[] = { &codec_openai_chat, NULL };
 
 bool openai_is_llm(const struct endpoint *endpoint)
 {
@@ -164,6 +197,7 @@ const struct dialect dialect_openai = {
 	.name = S_INIT("openai"),
 	.endpoints = endpoints,
 	.endpoint_count = COUNT_OF(endpoints),
+	.codecs = codecs,
 	.read_request = openai_read_request,
 	.judge_answer = openai_judge_answer,
 	.judge_event = openai_judge_event,

@@ -125,6 +125,8 @@ static enum fault read_json(struct arena *arena, const struct endpoint *endpoint
 		return fault;
 	out->asks_usage = json_is_true(json_member(wants[WANT_STREAM_OPTIONS].value,
 						   S("include_usage")));
+	out->conversation = wants[WANT_MESSAGES].found ? wants[WANT_MESSAGES].value
+						       : wants[WANT_INPUT].value;
 	read_capabilities(wants, out);
 	read_shape(wants, out);
 	out->user = json_string(arena, wants[WANT_USER].value);

@@ -17,7 +17,18 @@ static const struct {
 	{ S_INIT("cache_read_input_tokens"), offsetof(struct usage, cached_tokens) },
 	{ S_INIT("cached_tokens"), offsetof(struct usage, cached_tokens) },
 	{ S_INIT("reasoning_tokens"), offsetof(struct usage, reasoning_tokens) },
+	{ S_INIT("cache_write_tokens"), offsetof(struct usage, cache_write_tokens) },
 };
+
+/* Named alike in both details. */
+static void read_audio(struct slice details, struct slice name, struct slice value, struct usage *out)
+{
+	bool output = slice_starts(details, S("completion")) || slice_starts(details, S("output"));
+	int64_t count;
+
+	if (slice_eq(name, S("audio_tokens")) && json_i64(value, &count) && count >= 0)
+		*(output ? &out->audio_output_tokens : &out->audio_input_tokens) = count;
+}
 
 /* Without the quotes; only a key without escapes can be one of ours. */
 static struct slice bare(struct slice key)
@@ -62,9 +73,11 @@ void usage_read(struct slice raw, struct usage *out)
 			seen.known = true;
 		if (!is_details(name) || json_type_of(value) != JSON_OBJECT)
 			continue;
-		while (json_next(&value, &inner_key, &inner))
+		while (json_next(&value, &inner_key, &inner)) {
 			if (read_count(bare(inner_key), inner, &seen))
 				seen.known = true;
+			read_audio(name, bare(inner_key), inner, &seen);
+		}
 	}
 	if (seen.known)
 		*out = seen;

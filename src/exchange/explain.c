@@ -54,12 +54,11 @@ static int64_t tokens_of(const struct exchange *x)
  * user. It is the same in every turn, so a conversation stays with its cache. */
 static uint64_t prefix_of(const struct exchange *x)
 {
-	struct slice body = buf_slice(&x->body), messages, rest, one;
+	struct slice messages = x->facts.conversation, rest, one;
 	const char *end;
 
 	if (x->endpoint->kind != ENDPOINT_CHAT && x->endpoint->kind != ENDPOINT_RESPONSES)
 		return 0;
-	messages = json_member(body, x->endpoint->kind == ENDPOINT_CHAT ? S("messages") : S("input"));
 	if (json_is_nothing(messages))
 		return 0;
 	if (json_type_of(messages) != JSON_ARRAY)

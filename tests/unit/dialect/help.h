@@ -44,6 +44,11 @@ static inline struct h1_head head_of(const char *lines)
 	return head;
 }
 
+/* A struct usage for a table. */
+#define COUNTED(known_, input, output, cached, reasoning)                                   \
+	{ .known = known_, .input_tokens = input, .output_tokens = output,                  \
+	  .cached_tokens = cached, .reasoning_tokens = reasoning }
+
 /* For what comes as text in a table: NULL stands for nothing. */
 static inline bool is_text(struct slice s, const char *text)
 {

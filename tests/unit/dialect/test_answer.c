@@ -305,17 +305,17 @@ static const struct {
 } tellings[] = {
 	{ CHAT, "{\"choices\":[" MESSAGE "],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4,"
 	  "\"prompt_tokens_details\":{\"cached_tokens\":3},\"completion_tokens_details\":{\"reasoning_tokens\":2}}}",
-	  { true, 9, 4, 3, 2, 0 }, "stop", "OpenAI" },
+	  COUNTED(true, 9, 4, 3, 2), "stop", "OpenAI" },
 	{ CHAT, "{\"choices\":[" MESSAGE "],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4,"
-	  "\"prompt_cache_hit_tokens\":5}}", { true, 9, 4, 5, 0, 0 }, "stop", "DeepSeek" },
+	  "\"prompt_cache_hit_tokens\":5}}", COUNTED(true, 9, 4, 5, 0), "stop", "DeepSeek" },
 	{ CHAT, "{\"choices\":[" MESSAGE "],\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":4.5}}",
-	  { false, 0, 0, 0, 0, 0 }, "stop", "nonsense" },
-	{ CHAT, "{\"choices\":[" MESSAGE "],\"usage\":null}", { false, 0, 0, 0, 0, 0 }, "stop", "null" },
+	  COUNTED(false, 0, 0, 0, 0), "stop", "nonsense" },
+	{ CHAT, "{\"choices\":[" MESSAGE "],\"usage\":null}", COUNTED(false, 0, 0, 0, 0), "stop", "null" },
 	{ RESPONSES, "{\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"max_output_tokens\"},"
 	  "\"output\":[],\"usage\":{\"input_tokens\":9,\"output_tokens\":4,\"input_tokens_details\":{\"cached_tokens\":1},"
-	  "\"output_tokens_details\":{\"reasoning_tokens\":4}}}", { true, 9, 4, 1, 4, 0 }, "max_output_tokens",
+	  "\"output_tokens_details\":{\"reasoning_tokens\":4}}}", COUNTED(true, 9, 4, 1, 4), "max_output_tokens",
 	  "Responses" },
-	{ EMBEDDINGS, "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":9}}", { true, 9, 0, 0, 0, 0 },
+	{ EMBEDDINGS, "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":9}}", COUNTED(true, 9, 0, 0, 0),
 	  NULL, "embeddings" },
 };
 

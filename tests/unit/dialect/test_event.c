@@ -238,18 +238,18 @@ static void streams_are_complete_when_their_dialect_says_so(void **state)
 
 static const struct { const char *path, *data; struct usage usage; const char *says; } usages[] = {
 	{ CHAT, "{\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4,\"prompt_tokens_details\":"
-	  "{\"cached_tokens\":3},\"completion_tokens_details\":{\"reasoning_tokens\":2}}}", { true, 9, 4, 3, 2, 0 },
+	  "{\"cached_tokens\":3},\"completion_tokens_details\":{\"reasoning_tokens\":2}}}", COUNTED(true, 9, 4, 3, 2),
 	  "E23: in a chunk of its own" },
 	{ CHAT, "{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":9,"
-	  "\"completion_tokens\":4,\"prompt_cache_hit_tokens\":8}}", { true, 9, 4, 8, 0, 0 },
+	  "\"completion_tokens\":4,\"prompt_cache_hit_tokens\":8}}", COUNTED(true, 9, 4, 8, 0),
 	  "E23: with the reason (DeepSeek)" },
 	{ CHAT, "{\"choices\":[],\"x_groq\":{\"id\":\"r\",\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}}",
-	  { true, 9, 4, 0, 0, 0 }, "Groq" },
+	  COUNTED(true, 9, 4, 0, 0), "Groq" },
 	{ CHAT, "{\"choices\":[{\"delta\":{},\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4,"
-	  "\"cached_tokens\":1}}]}", { true, 9, 4, 1, 0, 0 }, "Moonshot" },
-	{ CHAT, "{\"choices\":[],\"usage\":null}", { false, 0, 0, 0, 0, 0 }, "E22: null" },
+	  "\"cached_tokens\":1}}]}", COUNTED(true, 9, 4, 1, 0), "Moonshot" },
+	{ CHAT, "{\"choices\":[],\"usage\":null}", COUNTED(false, 0, 0, 0, 0), "E22: null" },
 	{ RESPONSES, "{\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":9,"
-	  "\"output_tokens\":4,\"output_tokens_details\":{\"reasoning_tokens\":4}}}}", { true, 9, 4, 0, 4, 0 },
+	  "\"output_tokens\":4,\"output_tokens_details\":{\"reasoning_tokens\":4}}}}", COUNTED(true, 9, 4, 0, 4),
 	  "Responses" },
 };
 
