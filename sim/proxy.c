@@ -3,7 +3,10 @@
 
 #include "conn/client_conn.h"
 #include "conn/upstream.h"
+#include "cache/cache.h"
+#include "cache/flight.h"
 #include "config/config.h"
+#include "exchange/exchange.h"
 #include "exchange/exchanges.h"
 #include "exchange/lobby.h"
 #include "route/target.h"
@@ -25,6 +28,8 @@ struct sim_proxy {
 	struct config *config;
 	struct target_registry *targets;
 	struct lobby *lobby;
+	struct cache *cache;
+	struct flights *flights;
 	struct client_counters counters;
 	struct io_socket *socket;
 	struct worker workers[WORKERS_MAX];
@@ -73,6 +78,7 @@ static void worker_start(struct sim_proxy *p, struct worker *w,
 	w->io = sim_io_create(p->sim, name);
 	w->pool = upstream_pool_create(w->io, p->log);
 	setup = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = p->config, .lobby = p->lobby,
+					  .cache = p->cache, .flights = p->flights,
 					  .log = p->log, .on_record = on_record, .owner = owner };
 	w->exchanges = exchanges_create(&setup);
 	w->door = client_door_create(w->io, &p->config->limits, &p->counters, p->log,
@@ -101,6 +107,8 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 		return NULL;
 	}
 	must(p->config->listen_count > 0);
+	p->cache = cache_create(&p->config->cache, 1);
+	p->flights = flights_create(1);
 	p->socket = io_socket_open(&p->config->listen[0], NULL, 0);
 	p->worker_count = workers;
 	for (unsigned i = 0; i < workers; i++)
@@ -205,10 +213,12 @@ size_t sim_proxy_queued_max(const struct sim_proxy *p)
 
 static void widen_model(const struct model_policy *m, struct sim_proxy_limits *limits)
 {
+	unsigned more = m->last_resort && m->last_resort->model.len ? LAST_RESORT_ATTEMPTS : 0;
+
 	if (m->hedge.on)
 		limits->hedges = true;
-	if (m->retry.max_attempts > limits->max_attempts)
-		limits->max_attempts = m->retry.max_attempts;
+	if (m->retry.max_attempts + more > limits->max_attempts)
+		limits->max_attempts = m->retry.max_attempts + more;
 	if (m->timeouts.total_ms > limits->total_ms)
 		limits->total_ms = m->timeouts.total_ms;
 }
@@ -248,5 +258,7 @@ void sim_proxy_free(struct sim_proxy *p)
 	config_give(p->config);
 	target_registry_free(p->targets);
 	lobby_free(p->lobby);
+	cache_free(p->cache);
+	flights_free(p->flights);
 	free(p);
 }

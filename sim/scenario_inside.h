@@ -85,6 +85,7 @@ struct kept_record {
 	enum degraded degraded;
 	unsigned resumes;
 	bool hedged, hedge_won;
+	enum cache_use cache;
 	int64_t input_tokens, output_tokens;
 	const struct kept_attempt *attempts;
 	size_t attempt_count;

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "cache/policy.h"
 #include "conn/policy.h"
 #include "route/policy.h"
 
@@ -39,6 +40,8 @@ struct config {
 
 	struct client_limits limits;
 	struct admit_policy admit;
+
+	struct cache_store_policy cache;
 
 	enum log_level log_level;
 	struct slice access_log;      /* "stdout", "stderr", "off" or a file's path */

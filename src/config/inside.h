@@ -206,7 +206,24 @@ struct raw_streams {
 	int64_t comments_ms;
 };
 
+/* What a model says of kept answers. */
+struct raw_cache {
+	int64_t fresh_ms, stale_ms, refresh_ms, pace_ms;
+	enum cache_scope scope;
+	int tools, resumed, coalesce; /* bools */
+	struct node *temperature;
+};
+
+struct raw_last_resort {
+	struct node *message, *model;
+};
+
+struct raw_cache_store {
+	size_t memory_bytes, entry_bytes;
+};
+
 struct raw_defaults {
+	struct raw_cache cache;
 	struct raw_timeouts timeouts;
 	struct retry_policy retry;
 	struct queue_policy queue;
@@ -224,6 +241,7 @@ struct raw_log {
 };
 
 struct raw_top {
+	struct raw_cache_store cache;
 	struct node *listen, *tls, *admin, *workers, *keys, *backends, *models, *mocks;
 	int64_t drain_ms;
 	struct client_limits limits;
@@ -251,6 +269,8 @@ struct raw_tls {
 };
 
 struct raw_model {
+	struct raw_cache cache;
+	struct node *last_resort;
 	struct raw_streams streams;
 	struct raw_hedge hedge;
 	struct node *targets, *fallbacks;
@@ -270,7 +290,7 @@ struct raw_target {
 };
 
 struct raw_key {
-	struct node *name, *key, *sha256;
+	struct node *name, *key, *sha256, *group;
 	enum priority priority;
 	int explain;
 };
@@ -286,7 +306,7 @@ struct raw_mock {
 
 extern const struct section section_top, section_listen_tls, section_admin, section_limits,
 	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
-	section_hedge,
+	section_hedge, section_cache, section_last_resort, section_cache_store,
 	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_probe, section_model, section_target, section_timeouts,
 	section_mock;
@@ -308,6 +328,16 @@ bool streams_known(const struct origin *o);
 /* How a target goes on with a broken stream: its own word, its backend's, or what
  * its family is known to take. All are enum resume_way. */
 int streams_resume(int target, int backend, const struct origin *o);
+/* cached.c: what a model says of kept answers; NULL: it keeps none. Complains. */
+const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *raw);
+/* What is said when nothing is left; `n` may be NULL. The model that it names is
+ * checked by check_last_resorts(). Complains. */
+const struct last_resort_policy *read_last_resort(struct reader *r, struct node *n);
+/* After all models: those named as a last resort are there. `nodes`: each model's
+ * `last_resort`, or NULL. */
+void check_last_resorts(struct reader *r, struct node *const *nodes);
+/* A number that changes when other targets or models would give the answers. */
+uint64_t cache_epoch_of(const struct model_policy *m);
 /* Complains about what is wrong. */
 void read_hedge(struct reader *r, const struct raw_hedge *raw, struct hedge_policy *out);
 /* The forward proxy for an origin; NULL: none. `n` is the backend's `proxy`,

@@ -24,6 +24,7 @@ struct model_reading {
 	const struct member *member;
 	struct model_policy *out;
 	const struct node *targets, *fallbacks;
+	struct node *last_resort;
 };
 
 /* ---- targets ---------------------------------------------------------------------- */
@@ -270,6 +271,7 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 		.queue = top->defaults.queue,
 		.streams = top->defaults.streams,
 		.hedge = top->defaults.hedge,
+		.cache = top->defaults.cache,
 	};
 
 	m->r = r;
@@ -295,10 +297,14 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 	m->out->stream_upstream = raw.streams.stream_upstream;
 	m->out->comments_ms = raw.streams.comments_ms;
 	read_hedge(r, &raw.hedge, &m->out->hedge);
+	m->last_resort = raw.last_resort;
+	m->out->cache = read_cache(r, &raw.cache);
+	m->out->last_resort = read_last_resort(r, raw.last_resort);
 	if (raw.timeouts.total_ms < raw.timeouts.first_token_ms)
 		note(r, "model %.*s: the total time ends before the time for the first token",
 		     SLICE_ARG(m->out->name));
 	read_targets(m);
+	m->out->cache_epoch = cache_epoch_of(m->out);
 }
 
 /* ---- fallbacks ----------------------------------------------------------------------- */
@@ -452,6 +458,16 @@ static void note_unused_backends(struct reader *r)
 	}
 }
 
+static void check_resorts(struct reader *r, const struct model_reading *models)
+{
+	size_t count = r->config->model_count;
+	struct node **nodes = arena_array(r->scratch, struct node *, count);
+
+	for (size_t i = 0; i < count; i++)
+		nodes[i] = models[i].last_resort;
+	check_last_resorts(r, nodes);
+}
+
 void build_models(struct reader *r, const struct raw_top *top)
 {
 	const struct node *n = top->models;
@@ -474,5 +490,6 @@ void build_models(struct reader *r, const struct raw_top *top)
 	for (size_t i = 0; i < n->count; i++)
 		read_fallbacks(&models[i]);
 	check_circles(r, models);
+	check_resorts(r, models);
 	note_unused_backends(r);
 }

@@ -85,6 +85,8 @@ static const struct field key_fields[] = {
 	  .doc = "The key itself. Only its SHA-256 is kept in memory." },
 	{ "sha256", VALUE_NODE, AT(raw_key, sha256), .shape = "64 hex digits",
 	  .doc = "Instead of `key`: its SHA-256, as `printf %s KEY | sha256sum` prints it." },
+	{ "group", VALUE_NODE, AT(raw_key, group), .shape = "name",
+	  .doc = "Keys of one group share kept answers of models whose cache has `scope: group`." },
 	{ "explain", VALUE_CHOICE, AT(raw_key, explain), .fallback = "off", .choices = on_off,
 	  .doc = "Whether its holder may ask with `x-backstay-explain: 1` why a request went where it "
 		 "went. Without `keys` everybody may." },
@@ -161,6 +163,75 @@ static const struct field hedge_fields[] = {
 const struct section section_hedge = {
 	"defaults.hedge", "hedge", "The same keys stand in a model's `hedge`.",
 	hedge_fields, COUNT_OF(hedge_fields), NULL,
+};
+
+static const struct choice cache_scopes[] = {
+	{ "key", CACHE_SCOPE_KEY }, { "group", CACHE_SCOPE_GROUP }, { "shared", CACHE_SCOPE_SHARED },
+	{ NULL, 0 },
+};
+static const struct field cache_fields[] = {
+	{ "fresh", VALUE_DURATION, AT(raw_cache, fresh_ms), 0, 8760 * HOUR, "0ms",
+	  .doc = "A kept answer that is younger is given instead of asking. 0ms: never." },
+	{ "stale", VALUE_DURATION, AT(raw_cache, stale_ms), 0, 8760 * HOUR, "0ms",
+	  .doc = "A kept answer that is younger is given when nothing else is left: all attempts failed, "
+		 "or the request would be refused for want of a place. Marked `x-backstay-degraded: stale`. "
+		 "0ms: never." },
+	{ "refresh", VALUE_DURATION, AT(raw_cache, refresh_ms), 0, 8760 * HOUR, "0ms",
+	  .doc = "So long behind `fresh` a kept answer is still given at once while a new one is fetched." },
+	{ "scope", VALUE_CHOICE, AT(raw_cache, scope), .fallback = "key", .choices = cache_scopes,
+	  .doc = "Who may be given an answer: the same client key only, all keys of the same `group` (one "
+		 "without a group is alone), or everybody. Without `keys`, whoever presents the same key." },
+	{ "temperature", VALUE_NODE, AT(raw_cache, temperature), .shape = "number, 0 to 2", .fallback = "1",
+	  .doc = "Requests with a higher `temperature` are not kept; one that does not say is of 1." },
+	{ "tools", VALUE_CHOICE, AT(raw_cache, tools), .fallback = "off", .choices = on_off,
+	  .doc = "Keep answers to requests that offer tools. A call in a kept answer is made again by whoever "
+		 "gets it." },
+	{ "resumed", VALUE_CHOICE, AT(raw_cache, resumed), .fallback = "off", .choices = on_off,
+	  .doc = "Keep answers that broke off and went on with another target." },
+	{ "coalesce", VALUE_CHOICE, AT(raw_cache, coalesce), .fallback = "off", .choices = on_off,
+	  .doc = "Identical requests of one scope that are under way at the same time share one answer." },
+	{ "pace", VALUE_DURATION, AT(raw_cache, pace_ms), 0, 10 * SECOND, "0ms",
+	  .doc = "A kept answer that is given as a stream comes in small pieces, so far apart. 0ms: at once." },
+};
+const struct section section_cache = {
+	"defaults.cache", "cache",
+	"Off unless `fresh`, `stale` or `coalesce` says otherwise. The same keys stand in a model's "
+	"`cache`. [caching.md](caching.md) tells when not to.",
+	cache_fields, COUNT_OF(cache_fields),
+	(const struct stray[]){
+		{ "ttl", "write \"fresh\" for answers given instead of asking, \"stale\" for those given "
+			 "when nothing else is left" },
+		{ NULL, NULL } },
+};
+
+static const struct field last_resort_fields[] = {
+	{ "message", VALUE_NODE, AT(raw_last_resort, message), .shape = "text",
+	  .doc = "What the assistant says then, as a whole answer or a stream, as was asked." },
+	{ "model", VALUE_NODE, AT(raw_last_resort, model), .shape = "model",
+	  .doc = "A model that is asked then, beyond all attempts: a small one that runs near by. Should it "
+		 "fail too, the message is said." },
+};
+const struct section section_last_resort = {
+	"models.NAME.last_resort", "last_resort",
+	"What happens when no target could answer and no kept answer is there. Marked "
+	"`x-backstay-degraded: last-resort`.",
+	last_resort_fields, COUNT_OF(last_resort_fields), NULL,
+};
+
+static const struct field cache_store_fields[] = {
+	{ "memory", VALUE_SIZE, AT(raw_cache_store, memory_bytes), 0, 1024 * 1024 * MIB, "64MiB",
+	  .doc = "Memory for kept answers in the whole process. 0B: none are kept there." },
+	{ "entry", VALUE_SIZE, AT(raw_cache_store, entry_bytes), 1 * KIB, 64 * MIB, "1MiB",
+	  .doc = "Larger answers are not kept." },
+};
+const struct section section_cache_store = {
+	"cache", "cache",
+	"Where answers are kept, for all models whose `cache` says that they are.",
+	cache_store_fields, COUNT_OF(cache_store_fields),
+	(const struct stray[]){
+		{ "fresh", "write defaults: {cache: {fresh: …}}, or put it in a model" },
+		{ "stale", "write defaults: {cache: {stale: …}}, or put it in a model" },
+		{ NULL, NULL } },
 };
 
 static const struct field queue_fields[] = {
@@ -253,6 +324,8 @@ static const struct field defaults_fields[] = {
 		 "error event. 0ms: none." },
 	{ "hedge", VALUE_SECTION, AT(raw_defaults, hedge), .section = &section_hedge,
 	  .doc = "A second attempt while the first is slow." },
+	{ "cache", VALUE_SECTION, AT(raw_defaults, cache), .section = &section_cache,
+	  .doc = "Which answers are kept, and when they are given." },
 };
 const struct section section_defaults_of_all = {
 	"defaults", "defaults", "What holds for every model that does not say otherwise.",
@@ -436,6 +509,10 @@ static const struct field model_fields[] = {
 	  .doc = "Replaces `defaults.keep_alive_comments`." },
 	{ "hedge", VALUE_SECTION, AT(raw_model, hedge), .section = &section_hedge,
 	  .doc = "Replaces keys of `defaults.hedge`." },
+	{ "cache", VALUE_SECTION, AT(raw_model, cache), .section = &section_cache,
+	  .doc = "Replaces keys of `defaults.cache`." },
+	{ "last_resort", VALUE_NODE, AT(raw_model, last_resort), .section = &section_last_resort,
+	  .shape = "mapping", .doc = "What is said when nothing else is left." },
 };
 const struct section section_model = {
 	"models.NAME", "a model",
@@ -494,6 +571,8 @@ static const struct field top_fields[] = {
 	  .doc = "Limits on clients." },
 	{ "keys", VALUE_NODE, AT(raw_top, keys), .section = &section_key, .shape = "list",
 	  .doc = "Client keys." },
+	{ "cache", VALUE_SECTION, AT(raw_top, cache), .section = &section_cache_store,
+	  .doc = "Where answers are kept." },
 	{ "log", VALUE_SECTION, AT(raw_top, log), .section = &section_log, .doc = "Logs." },
 	{ "defaults", VALUE_SECTION, AT(raw_top, defaults), .section = &section_defaults_of_all,
 	  .doc = "Defaults for all models." },

@@ -209,6 +209,13 @@ static bool read_key(struct reader *r, struct node *n, const struct client_key *
 	k->name = arena_copy(r->arena, name);
 	k->priority = raw.priority;
 	k->may_explain = raw.explain;
+	if (raw.group && scalar_of(r, "group", raw.group, &name)) {
+		if (!value_is_name(name, "._-@", 64))
+			complain_at(r, raw.group, "%s is no name for a group; use letters, digits and "
+				    ". _ - @, at most 64", quote(r, raw.group->written));
+		k->group = arena_copy(r->arena, name);
+	}
+	name = k->name;
 	if (!read_key_value(r, n, &raw, k))
 		return false;
 	for (size_t i = 0; i < count; i++) {

@@ -10,12 +10,17 @@
 #include "observe/metrics.h"
 #include "observe/recent.h"
 
+struct cache;
+struct flights;
+
 /* What the serving process knows of itself; the control thread's. The admin
  * port only reads it. */
 struct admin_state {
 	struct config *config;        /* in use; targets bound */
 	const struct config *first_config;    /* the one the mocks were started from */
 	struct metrics *metrics;
+	struct cache *cache;
+	struct flights *flights;
 	struct recent *recent;
 	const struct client_counters *clients;
 	const struct io_lines *log_lines, *access_lines;      /* the second may be NULL */
@@ -42,6 +47,7 @@ MUST_USE bool admin_write_metrics(const struct admin_state *s, mono_ms now, stru
 MUST_USE bool admin_write_targets(const struct admin_state *s, mono_ms now, struct buf *out);
 /* A part of the metrics. */
 MUST_USE bool admin_write_target_metrics(const struct config *c, mono_ms now, struct buf *out);
+MUST_USE bool admin_write_cache_metrics(const struct admin_state *s, struct buf *out);
 MUST_USE bool admin_write_status(const struct admin_state *s, mono_ms now, struct buf *out);
 
 /* The status page (status_page.html). */

@@ -3,6 +3,8 @@
 #include "daemon/server.h"
 
 #include "base/check.h"
+#include "cache/cache.h"
+#include "cache/flight.h"
 #include "daemon/admin.h"
 #include "daemon/command.h"
 #include "daemon/reload.h"
@@ -31,6 +33,8 @@ struct server {
 	struct client_counters clients;
 	struct target_registry *registry;
 	struct lobby *lobby;
+	struct cache *cache;
+	struct flights *flights;
 	struct admin_state state;
 	struct admin *admin;
 	struct reload *reload;
@@ -185,6 +189,7 @@ static void warn_of_restart(struct server *s, const struct config *c)
 		{ "workers", first->workers != c->workers },
 		{ "log.access", !slice_eq(first->access_log, c->access_log) },
 		{ "mocks", !same_mocks(first, c) },
+		{ "cache", memcmp(&first->cache, &c->cache, sizeof c->cache) != 0 },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(settings); i++)
@@ -274,6 +279,8 @@ static bool start_workers(struct server *s, char *why, size_t size)
 		.socket_count = sockets->per_worker,
 		.counters = &s->clients,
 		.lobby = s->lobby,
+		.cache = s->cache,
+		.flights = s->flights,
 		.metrics = s->state.metrics,
 		.recent = s->state.recent,
 		.log_lines = s->log_lines,
@@ -300,10 +307,14 @@ static void furnish(struct server *s, struct config *config)
 {
 	s->registry = target_registry_create();
 	s->lobby = lobby_create();
+	s->cache = cache_create(&config->cache, io_random(s->io));
+	s->flights = flights_create(io_random(s->io));
 	target_registry_watch(s->registry, lobby_on_free, s->lobby);
 	s->state = (struct admin_state){
 		.config = config_take(config),
 		.first_config = s->setup->first_config,
+		.cache = s->cache,
+		.flights = s->flights,
 		.metrics = metrics_create(),
 		.recent = recent_create(),
 		.clients = &s->clients,
@@ -355,6 +366,8 @@ static void clear_away(struct server *s)
 	buf_free(&s->state.refused);
 	target_registry_free(s->registry);
 	lobby_free(s->lobby);
+	cache_free(s->cache);
+	flights_free(s->flights);
 	io_lines_close(s->access_lines, LINES_PATIENCE_MS);
 	io_lines_close(s->log_lines, LINES_PATIENCE_MS);
 }

@@ -226,6 +226,7 @@ static void furnish(struct worker *w)
 	w->sheet = metrics_sheet_create(w->setup.metrics);
 	w->pool = upstream_pool_create(w->io, &w->log);
 	e = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = w->config, .lobby = w->setup.lobby,
+				      .cache = w->setup.cache, .flights = w->setup.flights,
 				      .log = &w->log, .on_record = on_record, .owner = w };
 	w->exchanges = exchanges_create(&e);
 	w->door = client_door_create(w->io, &w->config->limits, w->setup.counters, &w->log,

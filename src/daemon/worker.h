@@ -11,6 +11,8 @@
 
 enum access_form { ACCESS_OFF, ACCESS_JSON, ACCESS_TERMINAL, ACCESS_TERMINAL_COLOUR };
 
+struct cache;
+struct flights;
 struct lobby;
 struct worker;
 
@@ -22,6 +24,8 @@ struct worker_setup {
 	size_t socket_count;
 	struct client_counters *counters;
 	struct lobby *lobby;
+	struct cache *cache;
+	struct flights *flights;
 	struct metrics *metrics;
 	struct recent *recent;
 	struct io_lines *log_lines, *access_lines;    /* the second may be NULL: ACCESS_OFF */

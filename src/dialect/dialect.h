@@ -302,6 +302,11 @@ struct dialect {
 	 * NULL: its clients cannot ask. */
 	void (*write_models)(const struct slice *names, size_t count, bool one, int64_t created_s,
 			     struct buf *out);
+	/* A whole answer in which the assistant says `text`, given out as of `model`, at
+	 * Unix time `now_s`; its id ends in `id`. False: such an endpoint has no answer
+	 * that says something. NULL: none has. */
+	bool (*write_message)(const struct endpoint *endpoint, struct slice text, struct slice model,
+			      struct slice id, int64_t now_s, struct buf *out);
 	/* An error as a whole body (JSON) and as one event of a stream. */
 	void (*write_error)(const struct error_answer *e, struct buf *out);
 	void (*write_error_event)(const struct endpoint *endpoint, const struct error_answer *e,

@@ -210,6 +210,7 @@ const struct dialect dialect_openai = {
 	.read_identity = openai_read_identity,
 	.rewrite_event = openai_rewrite_event,
 	.write_models = write_models,
+	.write_message = openai_write_message,
 	.write_error = write_error,
 	.write_error_event = write_error_event,
 };

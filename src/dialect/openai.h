@@ -34,6 +34,10 @@ void openai_read_identity(struct slice data, struct event_identity *out);
 bool openai_rewrite_event(const struct endpoint *endpoint, struct slice data,
 			  const struct event_rewrite *how, struct buf *out);
 
+/* Of the row: an answer of our own (openai_message.c). */
+bool openai_write_message(const struct endpoint *endpoint, struct slice text, struct slice model,
+			  struct slice id, int64_t now_s, struct buf *out);
+
 /* What stream_facts.private holds. */
 enum {
 	OPENAI_CHOICES_SEEN,         /* bit n: choice n had an event (63 stands for all above) */

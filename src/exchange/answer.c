@@ -46,18 +46,45 @@ void answer_keep_headers(struct attempt *a, const struct h1_head *head)
 
 /* ---- our own headers ----------------------------------------------------------------- */
 
+static struct slice target_of(const struct exchange *x)
+{
+	if (x->lead || x->served_target.len)
+		return x->served_target;
+	return x->attempts ? x->records[x->attempts - 1].target : SLICE_NONE;
+}
+
+/* Why the answer is less than a model's own; empty: it is not. */
+static struct slice degraded_of(const struct exchange *x)
+{
+	if (x->degraded_by)
+		return slice_of(degraded_name(x->degraded_by));
+	if (x->resorted && x->lead)
+		return slice_of(degraded_name(DEGRADED_LAST_RESORT));
+	if ((x->lead || x->cache == CACHE_USE_JOINED) && x->served_fallback)
+		return slice_of(degraded_name(DEGRADED_FALLBACK));
+	return SLICE_NONE;
+}
+
 size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER_OWN_HEADERS])
 {
+	struct slice target = target_of(x), degraded = degraded_of(x);
 	size_t n = 0;
 
 	out[n++] = (struct h1_header){ S("x-request-id"), x->id };
 	out[n++] = (struct h1_header){ S("x-backstay-attempts"),
 				       arena_printf(x->arena, "%u", x->attempts) };
-	if (x->attempts)
-		out[n++] = (struct h1_header){ S("x-backstay-target"), x->lead ? x->served_target
-					       : x->records[x->attempts - 1].target };
-	if (x->lead && x->served_fallback)
-		out[n++] = (struct h1_header){ S("x-backstay-degraded"), S("fallback") };
+	if (target.len)
+		out[n++] = (struct h1_header){ S("x-backstay-target"), target };
+	if (degraded.len)
+		out[n++] = (struct h1_header){ S("x-backstay-degraded"), degraded };
+	if (x->degraded_why != FAULT_NONE)
+		out[n++] = (struct h1_header){ S("x-backstay-degraded-why"),
+					       slice_of(fault_row(x->degraded_why)->name) };
+	if (x->cache)
+		out[n++] = (struct h1_header){ S("x-backstay-cache"), slice_of(cache_use_name(x->cache)) };
+	if (cache_use_gives(x->cache) && x->cache != CACHE_USE_JOINED)
+		out[n++] = (struct h1_header){ S("age"), arena_printf(x->arena, "%lld",
+			(long long)(x->cache_age_ms / 1000)) };
 	if (x->explains)
 		out[n++] = (struct h1_header){ S("x-backstay-explain"), explain_text(x) };
 	must(n <= ANSWER_OWN_HEADERS);

@@ -19,6 +19,8 @@ void answer_error(struct exchange *x, const struct error_answer *e, struct slice
 	int64_t wait_ms = e->retry_after_ms;
 	size_t n = 0;
 
+	if (!x->client)
+		return;                 /* nobody is left to tell */
 	headers[n++] = (struct h1_header){ S("content-type"), S("application/json") };
 	/* The tries were ours; the SDK's own retries would multiply them (S11, C10). */
 	headers[n++] = (struct h1_header){ S("x-should-retry"), S("false") };

@@ -13,6 +13,14 @@ void exchange_try(struct exchange *x, mono_ms now);
 /* Answers the error that tells the most, and ends it; `full`: only places were
  * missing. */
 void exchange_give_up(struct exchange *x, bool full, mono_ms now);
+/* The only door between states. */
+void exchange_enter(struct exchange *x, enum exchange_state to);
+/* Plans, and waits its turn or makes the first try. */
+void exchange_go(struct exchange *x, mono_ms now);
+/* Nobody waits for it any more: what runs is cancelled and it ends. */
+void exchange_abandon(struct exchange *x);
+/* A new exchange with the same request and no client; exchange_begin() follows. */
+struct exchange *exchange_copy(const struct exchange *x);
 /* It waits in the lobby now. */
 void exchange_queued(struct exchange *x);
 /* Ends it for a reason of our own (deadline, shutdown), honestly. */

@@ -7,19 +7,21 @@
 #include "exchange/attempt.h"
 #include "exchange/conductor.h"
 #include "exchange/queue.h"
+#include "exchange/recall.h"
 
 #define TO(s) (1u << EXCHANGE_##s)
 
 static const unsigned exchange_may_go[EXCHANGE_STATE_COUNT] = {
-	[EXCHANGE_NEW]       = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(ENDED),
-	[EXCHANGE_QUEUED]    = TO(TRYING) | TO(PAUSING) | TO(ENDED),
+	[EXCHANGE_NEW]       = TO(FOLLOWING) | TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
+	[EXCHANGE_FOLLOWING] = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
+	[EXCHANGE_QUEUED]    = TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
 	[EXCHANGE_TRYING]    = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
-	[EXCHANGE_PAUSING]   = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(ENDED),
+	[EXCHANGE_PAUSING]   = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
 	[EXCHANGE_STREAMING] = TO(RESUMING) | TO(ENDED),
 	[EXCHANGE_RESUMING]  = TO(STREAMING) | TO(ENDED),
 };
 
-static void enter(struct exchange *x, enum exchange_state to)
+void exchange_enter(struct exchange *x, enum exchange_state to)
 {
 	must(x->magic == EXCHANGE_MAGIC);
 	must(exchange_may_go[x->state] & (1u << to));
@@ -46,6 +48,10 @@ static void bury(struct io_grave *grave)
 
 static enum degraded degradation(const struct exchange *x)
 {
+	if (x->degraded_by)
+		return x->degraded_by;
+	if (x->resorted && x->committed_at != MONO_NEVER)
+		return DEGRADED_LAST_RESORT;
 	if (x->resumes)
 		return DEGRADED_RESUMED;
 	return x->served_fallback ? DEGRADED_FALLBACK : DEGRADED_NO;
@@ -87,6 +93,9 @@ static void report(struct exchange *x, mono_ms now)
 		.priority = x->priority,
 		.queued_ms = x->queued_ms,
 		.shed = x->shed,
+		.cache = x->cache,
+		.cache_age_ms = x->cache_age_ms,
+		.kept = x->kept,
 	};
 
 	if (x->all->setup.on_record)
@@ -98,14 +107,16 @@ void exchange_end(struct exchange *x, enum fault fault)
 {
 	mono_ms now = io_now(io_of(x));
 
-	enter(x, EXCHANGE_ENDED);
+	exchange_enter(x, EXCHANGE_ENDED);
 	must(x->client == NULL);
-	x->fault = fault;
+	x->fault = x->detached ? FAULT_CLIENT_GONE : fault;
 	io_timer_clear(io_of(x), &x->deadline);
 	io_timer_clear(io_of(x), &x->pause);
 	io_timer_clear(io_of(x), &x->hedge);
 	io_timer_clear(io_of(x), &x->warm);
 	queue_end(x, now);
+	recall_end(x);
+	give_free(x);
 	must(exchange_running(x) == 0);
 	attempt_free(&x->first);
 	if (x->second)
@@ -165,7 +176,7 @@ static void close_record(struct attempt *a, enum fault fault, struct slice text,
 
 static unsigned attempts_max(const struct exchange *x)
 {
-	return x->model->retry.max_attempts;
+	return x->resorted ? x->attempts_allowed : x->model->retry.max_attempts;
 }
 
 bool exchange_committed(const struct exchange *x)
@@ -221,7 +232,7 @@ bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
 		.first_token_ms = -1,
 	};
 	if (!exchange_committed(x))
-		enter(x, EXCHANGE_TRYING);
+		exchange_enter(x, EXCHANGE_TRYING);
 	begun = attempt_start(a, x, &how, now);
 	if (!begun) {
 		/* The conversation has no place for the text: as it was, then. */
@@ -239,7 +250,7 @@ bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
 void exchange_queued(struct exchange *x)
 {
 	if (!exchange_committed(x))
-		enter(x, EXCHANGE_QUEUED);
+		exchange_enter(x, EXCHANGE_QUEUED);
 }
 
 void exchange_give_up(struct exchange *x, bool full, mono_ms now)
@@ -252,6 +263,8 @@ void exchange_give_up(struct exchange *x, bool full, mono_ms now)
 		return;
 	}
 	answer_choose_error(x, full, now, &e, &body);
+	if (recall_rescue(x, e.fault, now) || last_resort(x, e.fault, now))
+		return;
 	if (x->warmed)
 		relay_end_error(x, &e);
 	else
@@ -269,18 +282,18 @@ void exchange_try(struct exchange *x, mono_ms now)
 			return;
 		}
 		answer = plan_next(x->plan, now, io_random(io_of(x)), &x->pick);
-		if (answer == PLAN_FULL) {
+		if (answer == PLAN_FULL && !x->resorted) {
 			queue_wait(x, plan_full_places(x->plan), now);
 			return;
 		}
 		if (answer != PLAN_GO) {
-			exchange_give_up(x, false, now);
+			exchange_give_up(x, answer == PLAN_FULL, now);
 			return;
 		}
 		if (x->pick.at > now) {
 			queue_run(x, false, now);
 			if (!exchange_committed(x))
-				enter(x, EXCHANGE_PAUSING);
+				exchange_enter(x, EXCHANGE_PAUSING);
 			io_timer_set(io_of(x), &x->pause, x->pick.at);
 			return;
 		}
@@ -330,7 +343,7 @@ void exchange_on_heard(struct attempt *a, mono_ms now)
 void exchange_on_commit(struct attempt *a, struct slice data, mono_ms now)
 {
 	hedge_settle(a, now);
-	enter(a->x, EXCHANGE_STREAMING);
+	exchange_enter(a->x, EXCHANGE_STREAMING);
 	relay_begin(a, data, now);
 }
 
@@ -341,7 +354,7 @@ void exchange_on_resumed(struct attempt *a, mono_ms now)
 	const char *way = resume_way_name(a->way);
 	struct buf comment = BUF_INIT(64 * 1024);
 
-	enter(x, EXCHANGE_STREAMING);
+	exchange_enter(x, EXCHANGE_STREAMING);
 	x->resumes++;
 	x->lead = a;
 	x->served_target = target;
@@ -453,8 +466,7 @@ static void end_complete(struct exchange *x)
 	struct buf last = BUF_INIT(4096);
 
 	x->dialect->write_end(x->endpoint, &x->so_far, &last);
-	x->bytes_out += buf_len(&last);
-	client_respond_data(x->client, buf_slice(&last));
+	relay_last(x, buf_slice(&last));
 	buf_free(&last);
 	relay_end(x);
 }
@@ -474,7 +486,7 @@ void exchange_on_broken(struct attempt *a, mono_ms now)
 	if (complete) {
 		end_complete(x);
 	} else if (resume_is_possible(x, x->broke)) {
-		enter(x, EXCHANGE_RESUMING);
+		exchange_enter(x, EXCHANGE_RESUMING);
 		exchange_try(x, now);
 	} else {
 		relay_end_broken(x, x->broke);
@@ -516,21 +528,37 @@ void exchange_stop_attempts(struct exchange *x, enum fault why, mono_ms now)
 		exchange_cancel_attempt(x->second, why, text, now);
 }
 
+void exchange_abandon(struct exchange *x)
+{
+	exchange_stop_attempts(x, FAULT_CLIENT_GONE, io_now(io_of(x)));
+	exchange_end(x, FAULT_CLIENT_GONE);
+}
+
 static void on_client_gone(void *owner)
 {
 	struct exchange *x = owner;
 
 	x->client = NULL;
-	exchange_stop_attempts(x, FAULT_CLIENT_GONE, io_now(io_of(x)));
-	exchange_end(x, FAULT_CLIENT_GONE);
+	if (recall_goes_on(x)) {
+		x->detached = true;
+		if (x->lead)
+			attempt_pause(x->lead, false, io_now(io_of(x)));
+		return;
+	}
+	exchange_abandon(x);
 }
 
 static void on_client_drained(void *owner)
 {
 	struct exchange *x = owner;
+	mono_ms now = io_now(io_of(x));
 
 	if (x->lead)
-		attempt_pause(x->lead, false, io_now(io_of(x)));
+		attempt_pause(x->lead, false, now);
+	else if (x->giving)
+		give_more(x, now);
+	else
+		recall_drained(x, now);
 }
 
 const struct client_request_events exchange_client_events = {
@@ -559,11 +587,30 @@ static void on_deadline(struct io_timer *timer, mono_ms now)
 {
 	struct exchange *x = CONTAINER_OF(timer, struct exchange, deadline);
 
-	(void)now;
+	exchange_stop_attempts(x, FAULT_DEADLINE, now);
+	queue_run(x, false, now);
+	if (!exchange_committed(x) &&
+	    (recall_rescue(x, FAULT_DEADLINE, now) || last_resort(x, FAULT_DEADLINE, now)))
+		return;
 	exchange_stop(x, FAULT_DEADLINE);
 }
 
 /* ---- the beginning -------------------------------------------------------------------------- */
+
+void exchange_go(struct exchange *x, mono_ms now)
+{
+	size_t most = x->model->retry.max_attempts + LAST_RESORT_ATTEMPTS;
+
+	x->records = arena_array(x->arena, struct attempt_record, most);
+	x->answers = arena_array(x->arena, struct answer_facts, most);
+	x->error_bodies = arena_array(x->arena, struct slice, most);
+	x->plan = plan_create(x->arena, x->model, x->facts.model, x->star, x->deadline_at);
+	explain_plan(x);
+	if (queue_is_behind(x))
+		queue_wait(x, LOBBY_ANY_PLACE, now);
+	else
+		exchange_try(x, now);
+}
 
 void exchange_begin(struct exchange *x, const struct model_policy *model, struct slice star)
 {
@@ -574,18 +621,13 @@ void exchange_begin(struct exchange *x, const struct model_policy *model, struct
 		deadline = mono_earlier(deadline, mono_after(x->started_at, x->client_timeout_ms));
 	x->deadline_at = deadline;
 	x->model = model;
-	x->records = arena_array(x->arena, struct attempt_record, attempts_max(x));
-	x->answers = arena_array(x->arena, struct answer_facts, attempts_max(x));
-	x->error_bodies = arena_array(x->arena, struct slice, attempts_max(x));
-	x->plan = plan_create(x->arena, model, x->facts.model, star, deadline);
-	explain_plan(x);
+	x->star = star;
 	x->deadline.fire = on_deadline;
 	x->pause.fire = on_pause_over;
 	ledger_init(&x->ledger, x->arena);
-	relay_warm_start(x, now);
+	if (x->client)
+		relay_warm_start(x, now);
 	io_timer_set(io_of(x), &x->deadline, deadline);
-	if (queue_is_behind(x))
-		queue_wait(x, LOBBY_ANY_PLACE, now);
-	else
-		exchange_try(x, now);
+	if (!recall_begin(x, now))
+		exchange_go(x, now);
 }

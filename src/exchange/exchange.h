@@ -9,6 +9,7 @@
  *   explain.c    what a request needs of its target; why it went where it went
  *   request.c    what goes to a backend: target, headers, body
  *   answer.c     what goes to the client: headers, errors
+ *   recall.c     kept and shared answers (recall.h)
  */
 #ifndef BACKSTAY_EXCHANGE_EXCHANGE_H
 #define BACKSTAY_EXCHANGE_EXCHANGE_H
@@ -18,6 +19,7 @@
 #include "exchange/exchanges.h"
 #include "exchange/ledger.h"
 #include "exchange/lobby.h"
+#include "observe/record.h"
 #include "route/plan.h"
 #include "wire/sse.h"
 
@@ -25,6 +27,7 @@
 #define ANSWER_BYTES_MAX ((size_t)64 * 1024 * 1024)   /* of a whole answer */
 #define ERROR_BYTES_MAX ((size_t)1024 * 1024)         /* of an error's body */
 #define EVENT_BYTES_MAX ((size_t)16 * 1024 * 1024)    /* of one event, and of all before the commit point */
+#define LAST_RESORT_ATTEMPTS 2        /* beyond all others */
 #define CLIENT_PENDING_MAX ((size_t)256 * 1024)       /* above it the backend is paused */
 
 struct exchange;
@@ -34,6 +37,7 @@ struct exchanges {
 	struct config *config;
 	struct list running;
 	struct lobby_desk *desk;      /* NULL without a lobby */
+	struct flight_desk *flights;  /* NULL where nothing is shared */
 	struct prober *prober;        /* looks at targets from outside; see probe.c */
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
 	uint64_t id_prefix, id_next;  /* of request ids */
@@ -129,6 +133,7 @@ const char *attempt_state_name(enum attempt_state s);
 
 #define EXCHANGE_STATES(X)                                             \
 	X(NEW)                                                         \
+	X(FOLLOWING)    /* an identical request leads, whose answer it shares */ \
 	X(QUEUED)       /* waits for a place: the model is full */     \
 	X(TRYING)       /* an attempt runs; the client has seen nothing */ \
 	X(PAUSING)      /* between two attempts */                     \
@@ -138,6 +143,9 @@ const char *attempt_state_name(enum attempt_state s);
 #define AS_ENUM(s) EXCHANGE_##s,
 enum exchange_state { EXCHANGE_STATES(AS_ENUM) EXCHANGE_STATE_COUNT };
 #undef AS_ENUM
+
+struct recall;
+struct giving;
 
 #define EXCHANGE_MAGIC 0x65786368
 
@@ -161,8 +169,20 @@ struct exchange {
 	const struct endpoint *endpoint;
 	struct request_facts facts;
 	const struct model_policy *model;
+	struct slice star;            /* what its pattern's star stood for */
 
-	struct plan *plan;
+	struct recall *recall;        /* recall.h; NULL: kept answers do not concern it */
+	struct giving *giving;        /* give.c; NULL: no answer of ours is being given */
+	enum cache_use cache;
+	int64_t cache_age_ms;
+	bool kept;                    /* the answer was kept */
+	bool detached;                /* the client has gone; it goes on for those that follow */
+	enum degraded degraded_by;    /* beside what fallbacks and resumes say */
+	enum fault degraded_why;      /* why no better answer was given */
+	bool resorted;                /* the model of the last resort is asked */
+	unsigned attempts_allowed;    /* then */
+
+	struct plan *plan;            /* NULL until it is to be tried */
 	uint64_t sticky;              /* hash of what ties it to a target; 0: nothing */
 	bool explains;                /* the client asked why, and may */
 	struct buf explained;         /* ... what it is told; see explain.c */
@@ -238,6 +258,10 @@ void relay_event(struct attempt *a, struct arena *scratch, const struct sse_even
 		 const struct event_facts *facts);
 /* At the commit point: who serves, what can be resumed, the head. */
 void relay_begin(struct attempt *a, struct slice data, mono_ms now);
+/* Keeps what identifies the answer, from an event of it. */
+void relay_keep_identity(struct exchange *x, struct slice data);
+/* Bytes behind a stream whose attempt has ended: the events it lacked. */
+void relay_last(struct exchange *x, struct slice bytes);
 /* A complete answer has been given. */
 void relay_end(struct exchange *x);
 /* One honest ending past the commit point: an event where the client reads

@@ -5,6 +5,7 @@
 #include "exchange/answer.h"
 #include "exchange/conductor.h"
 #include "exchange/queue.h"
+#include "exchange/recall.h"
 #include "wire/url.h"
 
 #include <stdlib.h>
@@ -25,6 +26,8 @@ struct exchanges *exchanges_create(const struct exchanges_setup *setup)
 	list_init(&all->running);
 	if (setup->lobby)
 		all->desk = lobby_desk_create(setup->lobby, setup->io);
+	if (setup->flights)
+		all->flights = flight_desk_create(setup->flights, setup->io);
 	all->prober = prober_create(all);
 	return all;
 }
@@ -247,7 +250,47 @@ static struct exchange *exchange_new(struct exchanges *all, struct client_conn *
 	x->wall_ms = io_wall_ms(all->setup.io);
 	x->committed_at = MONO_NEVER;
 	list_append(&all->running, &x->link);
-	client_claim(c, &exchange_client_events, x);
+	if (c)
+		client_claim(c, &exchange_client_events, x);
+	return x;
+}
+
+static void copy_headers(struct exchange *to, const struct exchange *from)
+{
+	to->client_headers = arena_array(to->arena, struct h1_header, from->client_header_count);
+	for (size_t i = 0; i < from->client_header_count; i++)
+		to->client_headers[to->client_header_count++] = (struct h1_header){
+			arena_copy(to->arena, from->client_headers[i].name),
+			arena_copy(to->arena, from->client_headers[i].value),
+		};
+}
+
+struct exchange *exchange_copy(const struct exchange *from)
+{
+	struct exchange *x = exchange_new(from->all, NULL);
+	struct slice why, param;
+	enum fault fault;
+
+	config_give(x->config);
+	x->config = config_take(from->config);
+	x->who = from->who;
+	x->endpoint = from->endpoint;
+	x->dialect = from->dialect;
+	x->id = arena_printf(x->arena, "%.*s.refresh", SLICE_ARG(from->id));
+	x->method = arena_copy(x->arena, from->method);
+	x->path = arena_copy(x->arena, from->path);
+	x->query = arena_copy(x->arena, from->query);
+	x->content_type = arena_copy(x->arena, from->content_type);
+	x->peer = arena_copy(x->arena, from->peer);
+	copy_headers(x, from);
+	queue_init(x, &(struct h1_head){ 0 });
+	x->priority = x->guest.waiter.priority = PRIORITY_LOW;
+	x->body = BUF_INIT(buf_len(&from->body) + 1);
+	must(buf_append(&x->body, buf_slice(&from->body)));
+	fault = x->dialect->read_request(x->arena, x->endpoint, x->content_type, x->path,
+					 buf_slice(&x->body), &x->facts, &why, &param);
+	must(fault == FAULT_NONE);      /* it was none for the one it is copied from */
+	x->facts.model = arena_copy(x->arena, from->facts.model);
 	return x;
 }
 
@@ -304,6 +347,7 @@ static void on_request(void *owner, struct client_conn *c, const struct h1_head 
 		return;
 	}
 	explain_read(x, head, model);
+	recall_read(x, head, model);
 	exchange_begin(x, model, star);
 }
 

@@ -8,7 +8,9 @@
 #include "config/config.h"
 #include "observe/record.h"
 
+struct cache;
 struct exchanges;
+struct flights;
 struct lobby;
 
 /* Everything is borrowed and outlives the exchanges, except `config`, of which
@@ -18,6 +20,8 @@ struct exchanges_setup {
 	struct upstream_pool *pool;
 	struct config *config;        /* targets bound (target_registry_bind), rooms too (lobby_bind) */
 	struct lobby *lobby;          /* where requests wait; NULL: nowhere */
+	struct cache *cache;          /* kept answers; NULL: none are */
+	struct flights *flights;      /* shared answers; NULL: none are */
 	const struct log *log;
 	/* Told once for each request that was handed up, when it has ended. */
 	void (*on_record)(void *owner, const struct exchange_record *record);

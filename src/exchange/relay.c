@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "exchange/conductor.h"
+#include "exchange/recall.h"
 
 static struct io *io_of(const struct exchange *x)
 {
@@ -14,9 +15,17 @@ static struct io *io_of(const struct exchange *x)
 
 static void give(struct exchange *x, struct slice bytes)
 {
+	if (!x->client)
+		return;                 /* it goes on for others */
 	x->bytes_out += bytes.len;
 	x->sent_at = io_now(io_of(x));
 	client_respond_data(x->client, bytes);
+}
+
+void relay_last(struct exchange *x, struct slice bytes)
+{
+	recall_note(x, bytes);
+	give(x, bytes);
 }
 
 void relay_bytes(struct attempt *a, struct slice bytes)
@@ -25,8 +34,9 @@ void relay_bytes(struct attempt *a, struct slice bytes)
 
 	must(x->state == EXCHANGE_STREAMING);
 	must(x->lead == a);
+	recall_note(x, bytes);
 	give(x, bytes);
-	if (client_pending(x->client) > CLIENT_PENDING_MAX)
+	if (x->client && client_pending(x->client) > CLIENT_PENDING_MAX)
 		attempt_pause(a, true, io_now(io_of(x)));
 }
 
@@ -36,7 +46,8 @@ static void forget(struct exchange *x)
 	x->may_resume = false;
 	ledger_free(&x->ledger);
 	buf_free(&x->body);
-	client_body_freed(x->client);
+	if (x->client)
+		client_body_freed(x->client);
 }
 
 void relay_note(struct attempt *a, struct arena *scratch, const struct event_facts *facts)
@@ -60,7 +71,7 @@ void relay_event(struct attempt *a, struct arena *scratch, const struct sse_even
 
 /* ---- the commit point ---------------------------------------------------------------- */
 
-static void keep_identity(struct exchange *x, struct slice data)
+void relay_keep_identity(struct exchange *x, struct slice data)
 {
 	struct event_identity *i = &x->identity;
 
@@ -84,10 +95,11 @@ void relay_begin(struct attempt *a, struct slice data, mono_ms now)
 	x->may_resume = a->is_sse && x->facts.stream && x->model->resume && data.len &&
 			x->endpoint->may_retry && x->attempts < x->model->retry.max_attempts &&
 			x->dialect->may_resume(x->endpoint, &x->facts, RESUME_AUTO) != RESUME_NONE;
-	if (!x->warmed)
+	recall_commit(x);
+	if (!x->warmed && x->client)
 		answer_head(x, a);
 	if (x->may_resume)
-		keep_identity(x, data);
+		relay_keep_identity(x, data);
 	else
 		forget(x);
 }
@@ -96,7 +108,9 @@ void relay_begin(struct attempt *a, struct slice data, mono_ms now)
 
 void relay_end(struct exchange *x)
 {
-	client_respond_end(x->client);
+	recall_keep(x);
+	if (x->client)
+		client_respond_end(x->client);
 	x->client = NULL;
 	x->lead = NULL;
 	exchange_end(x, FAULT_NONE);
@@ -106,6 +120,8 @@ void relay_end_error(struct exchange *x, const struct error_answer *e)
 {
 	struct buf event = BUF_INIT(1024 * 1024);
 
+	if (!x->client)
+		return;
 	x->dialect->write_error_event(x->endpoint, e, &event);
 	give(x, buf_slice(&event));
 	client_respond_end(x->client);
@@ -120,7 +136,7 @@ void relay_end_broken(struct exchange *x, enum fault why)
 	if (x->client_sse) {
 		answer_broken_error(x, why, &e);
 		relay_end_error(x, &e);
-	} else {
+	} else if (x->client) {
 		client_respond_break(x->client);
 	}
 	x->client = NULL;
@@ -150,6 +166,8 @@ static void on_warm(struct io_timer *timer, mono_ms now)
 	struct exchange *x = CONTAINER_OF(timer, struct exchange, warm);
 	mono_ms due = mono_after(x->sent_at, x->model->comments_ms);
 
+	if (!x->client)
+		return;
 	if (due <= now) {
 		if (!x->warmed && !exchange_committed(x))
 			send_early_head(x);

@@ -139,6 +139,22 @@ static void put_asked(struct buf *out, const struct exchange_record *r)
 	put_bool(out, S("stream"), r->stream);
 }
 
+/* What kept answers had to do with it; "tokens" are the original's then. */
+static void put_cache(struct buf *out, const struct exchange_record *r)
+{
+	put_text(out, S("cache"), slice_of(cache_use_name(r->cache)), FIELD_MAX);
+	put_maybe(out, S("age_ms"), cache_use_gives(r->cache) && r->cache != CACHE_USE_JOINED,
+		  r->cache_age_ms);
+	if (r->cache == CACHE_USE_NEAR) {
+		put_name(out, S("similarity"));
+		buf_putf(out, "%.3f", r->similarity);
+	}
+	if (r->kept)
+		put_bool(out, S("kept"), true);
+	if (cache_use_gives(r->cache))
+		put_number(out, S("cost"), 0);
+}
+
 static void put_outcome(struct buf *out, const struct exchange_record *r)
 {
 	put_text(out, S("served_model"), r->served_model, FIELD_MAX);
@@ -157,6 +173,7 @@ void access_log_json(const struct exchange_record *r, struct buf *out)
 	buf_puts(out, "{");
 	put_asked(out, r);
 	put_outcome(out, r);
+	put_cache(out, r);
 	put_attempts(out, r);
 	put_tokens(out, r);
 	put_maybe(out, S("first_token_ms"), r->first_token_ms >= 0, r->first_token_ms);
@@ -253,6 +270,8 @@ void access_log_terminal(const struct exchange_record *r, bool colour, struct bu
 		buf_puts(out, " <- ");
 		put_printable(out, r->target);
 	}
+	if (r->cache == CACHE_USE_HIT || r->cache == CACHE_USE_JOINED)
+		buf_putf(out, " (%s)", cache_use_name(r->cache));
 	if (r->degraded != DEGRADED_NO)
 		buf_putf(out, " (%s)", degraded_name(r->degraded));
 	buf_puts(out, "  ");

@@ -192,7 +192,8 @@ static void count_tokens(struct metrics_model_block *b, const struct exchange_re
 
 	for (size_t i = 0; r->usage_known && i < METRICS_TOKENS; i++)
 		if (counts[i] > 0)
-			add(&b->tokens[i], (uint64_t)counts[i]);
+			add(cache_use_gives(r->cache) ? &b->saved[i] : &b->tokens[i],
+			    (uint64_t)counts[i]);
 }
 
 void metrics_count(struct metrics_sheet *s, struct slice model, const struct exchange_record *r)
@@ -213,6 +214,12 @@ void metrics_count(struct metrics_sheet *s, struct slice model, const struct exc
 		add(&b->hedges, 1);
 	if (r->hedge_won)
 		add(&b->hedges_won, 1);
+	if (r->cache != CACHE_USE_NO)
+		add(&b->cache[r->cache], 1);
+	if (r->kept)
+		add(&b->kept, 1);
+	if (r->degraded == DEGRADED_LAST_RESORT)
+		add(&b->last_resorts, 1);
 	if (r->shed != SHED_NOT)
 		add(&b->shed[r->priority][r->shed], 1);
 	if (r->queued_ms > 0)

@@ -27,7 +27,8 @@ struct metrics_histogram {
 struct metrics_model_block {
 	metrics_number requests[METRICS_CLASSES][FAULT_COUNT];
 	metrics_number fallbacks, retried, resumes, resumed_whole, hedges, hedges_won;
-	metrics_number tokens[METRICS_TOKENS];
+	metrics_number cache[CACHE_USE_COUNT], kept, last_resorts;
+	metrics_number tokens[METRICS_TOKENS], saved[METRICS_TOKENS];
 	metrics_number shed[PRIORITY_COUNT][SHED_COUNT];
 	struct metrics_histogram duration, first_token, queued;
 };

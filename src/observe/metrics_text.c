@@ -143,25 +143,61 @@ static void write_model_counter(struct writer *w, size_t models, const char *nam
 	}
 }
 
-static void write_tokens(struct writer *w, size_t models)
+/* What kept answers had to do with requests. */
+static void write_cache(struct writer *w, size_t models)
+{
+	static const char *const labels[3] = { "model", "use", NULL };
+
+	head(w, "backstay_cache_total", "counter",
+	     "Requests of models that keep answers: none was there (miss), one was given instead of "
+	     "asking (hit) or since nothing else was left (stale, near), the answer of an identical "
+	     "request was shared (joined), or a new one was fetched to be kept (refresh).");
+	for (size_t id = 0; id < models; id++)
+		for (size_t use = CACHE_USE_NO + 1; use < CACHE_USE_COUNT; use++) {
+			size_t at = offsetof(struct metrics_model_block, cache) +
+				    use * sizeof(metrics_number);
+			uint64_t count = model_sum(w->m, id, at);
+			struct slice values[3] = { w->m->models.names[id],
+				slice_of(cache_use_name((enum cache_use)use)), SLICE_NONE };
+
+			if (count)
+				sample(w, "backstay_cache_total", labels, values, count);
+		}
+	write_model_counter(w, models, "backstay_cache_kept_total", "Answers that were kept.",
+			    offsetof(struct metrics_model_block, kept));
+	write_model_counter(w, models, "backstay_last_resorts_total",
+			    "Requests answered by the model of the last resort or its message.",
+			    offsetof(struct metrics_model_block, last_resorts));
+}
+
+static void write_token_family(struct writer *w, size_t models, const char *name, const char *help,
+			       size_t offset)
 {
 	static const char *const labels[3] = { "model", "kind", NULL };
 	static const struct slice kinds[METRICS_TOKENS] = {
 		S_INIT("input"), S_INIT("output"), S_INIT("cached"), S_INIT("reasoning"),
 	};
 
-	head(w, "backstay_tokens_total", "counter",
-	     "Tokens as backends told them; cached is a part of input, reasoning of output.");
+	head(w, name, "counter", help);
 	for (size_t id = 0; id < models; id++)
 		for (size_t kind = 0; kind < METRICS_TOKENS; kind++) {
-			size_t at = offsetof(struct metrics_model_block, tokens) +
-				    kind * sizeof(metrics_number);
+			size_t at = offset + kind * sizeof(metrics_number);
 			uint64_t count = model_sum(w->m, id, at);
 			struct slice values[3] = { w->m->models.names[id], kinds[kind], SLICE_NONE };
 
 			if (count || (id && kind < 2))
-				sample(w, "backstay_tokens_total", labels, values, count);
+				sample(w, name, labels, values, count);
 		}
+}
+
+static void write_tokens(struct writer *w, size_t models)
+{
+	write_token_family(w, models, "backstay_tokens_total",
+			   "Tokens as backends told them; cached is a part of input, reasoning of output.",
+			   offsetof(struct metrics_model_block, tokens));
+	write_token_family(w, models, "backstay_saved_tokens_total",
+			   "Tokens of answers that were given again: they were not computed anew.",
+			   offsetof(struct metrics_model_block, saved));
 }
 
 static void write_shed(struct writer *w, size_t models)
@@ -325,6 +361,7 @@ bool metrics_write(struct metrics *m, struct buf *out)
 			    "Requests answered by a fallback model.",
 			    offsetof(struct metrics_model_block, fallbacks));
 	write_rescues(&w, models);
+	write_cache(&w, models);
 	write_tokens(&w, models);
 	write_shed(&w, models);
 	write_attempts(&w, targets);

@@ -8,6 +8,22 @@ const char *degraded_name(enum degraded d)
 	case DEGRADED_NO:       return "";
 	case DEGRADED_FALLBACK: return "fallback";
 	case DEGRADED_RESUMED:  return "resumed";
+	case DEGRADED_STALE:    return "stale";
+	case DEGRADED_NEAR:     return "near";
+	case DEGRADED_LAST_RESORT: return "last-resort";
 	}
 	never("a degradation without a name");
+}
+
+const char *cache_use_name(enum cache_use u)
+{
+	static const char *const names[CACHE_USE_COUNT] = { "", "miss", "hit", "stale", "near", "joined",
+							    "refresh" };
+
+	return names[u];
+}
+
+bool cache_use_gives(enum cache_use u)
+{
+	return u == CACHE_USE_HIT || u == CACHE_USE_STALE || u == CACHE_USE_NEAR || u == CACHE_USE_JOINED;
 }

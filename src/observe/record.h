@@ -20,7 +20,22 @@ struct attempt_record {
 	const char *kind;             /* "": a plain try; "hedge"; "replay", "prefill" ...: how it resumed */
 };
 
-enum degraded { DEGRADED_NO, DEGRADED_FALLBACK, DEGRADED_RESUMED };
+enum degraded {
+	DEGRADED_NO, DEGRADED_FALLBACK, DEGRADED_RESUMED,
+	DEGRADED_STALE, DEGRADED_NEAR, /* a kept answer, since nothing else was left */
+	DEGRADED_LAST_RESORT,
+};
+
+/* What kept answers had to do with it. */
+enum cache_use {
+	CACHE_USE_NO,                 /* nothing: the model keeps none, or the request is none to keep */
+	CACHE_USE_MISS,               /* there was none to give */
+	CACHE_USE_HIT,                /* one was given instead of asking */
+	CACHE_USE_STALE, CACHE_USE_NEAR,      /* one was given since nothing else was left */
+	CACHE_USE_JOINED,             /* it shared the answer of an identical request */
+	CACHE_USE_REFRESH,            /* no client's: it fetched a new answer to keep */
+	CACHE_USE_COUNT
+};
 
 struct exchange_record {
 	struct slice request_id;
@@ -49,9 +64,18 @@ struct exchange_record {
 	enum priority priority;
 	int64_t queued_ms;            /* spent waiting for a place */
 	enum shed shed;               /* why it got none */
+	enum cache_use cache;         /* HIT .. JOINED: the tokens are the original's, nothing was computed */
+	int64_t cache_age_ms;         /* of the kept answer that was given */
+	double similarity;            /* NEAR only: 0 .. 1 */
+	bool kept;                    /* the answer was kept */
 };
 
-/* "fallback", "resumed", or "" for DEGRADED_NO. Static. */
+/* "fallback", "resumed", "stale", "near", "last-resort", or "" for DEGRADED_NO.
+ * Static. */
 const char *degraded_name(enum degraded d);
+/* "miss", "hit", "stale", "near", "joined", "refresh", or "". Static. */
+const char *cache_use_name(enum cache_use u);
+/* Was a kept or shared answer given? */
+bool cache_use_gives(enum cache_use u);
 
 #endif

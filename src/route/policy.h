@@ -7,7 +7,9 @@
 #include "resilience/breaker.h"
 #include "resilience/outlier.h"
 
+struct cache_policy;
 struct dialect;
+struct last_resort_policy;
 struct lobby_room;
 struct origin;
 struct target;
@@ -143,6 +145,9 @@ struct model_policy {
 	bool resume;                  /* broken streams go on elsewhere; default true */
 	int64_t comments_ms;          /* SSE comments to clients that wait so long; 0: none */
 	struct queue_policy queue;
+	const struct cache_policy *cache;     /* NULL: no answer is kept or shared */
+	uint64_t cache_epoch;         /* of what gives its answers: targets and their models */
+	const struct last_resort_policy *last_resort; /* NULL: none */
 	struct lobby_room *room;      /* where requests wait; bound by lobby_bind(); NULL: nowhere */
 };
 

@@ -1,6 +1,8 @@
 #include "tests/unit/base/cm.h"
 
 #include "base/check.h"
+#include "cache/cache.h"
+#include "cache/flight.h"
 #include "daemon/admin.h"
 #include "route/target.h"
 #include "wire/json.h"
@@ -34,7 +36,8 @@ static void begin(struct stage *s)
 	target_registry_bind(s->registry, c->arena, c->models, c->model_count);
 	s->lines = io_lines_to_fd(2, 4096);
 	s->state = (struct admin_state){
-		.config = c, .first_config = c, .metrics = metrics_create(), .recent = recent_create(),
+		.config = c, .first_config = c, .cache = cache_create(&c->cache, 1),
+		.flights = flights_create(1), .metrics = metrics_create(), .recent = recent_create(),
 		.clients = &s->clients, .log_lines = s->lines, .shared = &s->shared, .workers = 2,
 		.started_at = 1000, .started_wall_ms = 1795442701250, .refused = BUF_INIT(1024),
 	};
@@ -47,6 +50,8 @@ static void end(struct stage *s)
 {
 	metrics_free(s->state.metrics);
 	recent_free(s->state.recent);
+	cache_free(s->state.cache);
+	flights_free(s->state.flights);
 	buf_free(&s->state.refused);
 	config_give(s->state.config);
 	target_registry_free(s->registry);

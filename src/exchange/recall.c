@@ -1,0 +1,233 @@
+/* recall.c: is there a kept answer to give? */
+#include "exchange/recall.h"
+
+#include "base/check.h"
+#include "exchange/answer.h"
+#include "exchange/conductor.h"
+#include "wire/json.h"
+
+/* A stream is some ten times as long as the answer in it. */
+#define NOTED_MAX FLIGHT_BYTES_MAX
+
+/* ---- at the door -------------------------------------------------------------------- */
+
+/* Tags of the request's header that are words, as many and as long as may be. */
+static struct slice read_tags(struct exchange *x, struct slice header)
+{
+	struct buf tags = BUF_INIT(CACHE_TAGS_MAX * (CACHE_TAG_BYTES + 1));
+	struct slice one, kept;
+	unsigned count = 0;
+
+	while (count < CACHE_TAGS_MAX && slice_next_in_list(&header, &one)) {
+		if (one.len > CACHE_TAG_BYTES)
+			continue;
+		buf_putf(&tags, "%s%.*s", count++ ? "," : "", SLICE_ARG(one));
+	}
+	kept = arena_copy(x->arena, buf_slice(&tags));
+	buf_free(&tags);
+	return kept;
+}
+
+static void read_wishes(struct recall *r, const struct h1_head *head)
+{
+	cache_wishes_init(&r->wishes);
+	for (unsigned i = 0; i < head->header_count; i++)
+		if (slice_eq_nocase(head->headers[i].name, S("cache-control")))
+			cache_wishes_read(&r->wishes, head->headers[i].value);
+}
+
+static struct recall *recall_new(struct exchange *x, const struct cache_policy *policy)
+{
+	struct recall *r = arena_new(x->arena, struct recall);
+
+	r->x = x;
+	r->policy = policy;
+	r->noted = BUF_INIT(NOTED_MAX);
+	r->guest.on_news = recall_on_news;
+	r->purges = cache_purges(x->all->setup.cache);
+	return r;
+}
+
+void recall_read(struct exchange *x, const struct h1_head *head, const struct model_policy *model)
+{
+	struct recall *r;
+
+	if (!model->cache || !x->all->setup.cache)
+		return;
+	r = recall_new(x, model->cache);
+	read_wishes(r, head);
+	if (r->wishes.no_store || !recall_find_key(r, head, model))
+		return;
+	r->tags = read_tags(x, h1_get(head, S("x-backstay-cache-tag")));
+	r->may_keep = r->policy->fresh_ms > 0 || r->policy->stale_ms > 0;
+	x->recall = r;
+}
+
+/* ---- giving ---------------------------------------------------------------------------- */
+
+static void remember_original(struct exchange *x, const struct cache_entry *e)
+{
+	const struct cache_facts *f = &e->facts;
+
+	x->served_model = arena_copy(x->arena, f->served_model);
+	x->served_target = arena_copy(x->arena, f->target);
+	x->finish_reason = arena_copy(x->arena, f->finish_reason);
+	x->usage = (struct usage){
+		.known = f->usage_known, .input_tokens = f->input_tokens,
+		.output_tokens = f->output_tokens, .cached_tokens = f->cached_tokens,
+		.reasoning_tokens = f->reasoning_tokens,
+	};
+	x->untold_tokens = 0;
+}
+
+bool recall_give(struct exchange *x, struct cache_entry *e, enum cache_use use, mono_ms now)
+{
+	struct buf told = BUF_INIT(ANSWER_BYTES_MAX);
+	struct slice bytes = e->facts.body;
+	bool good = true;
+
+	if (x->facts.stream) {
+		good = x->dialect->answer_to_stream &&
+		       x->dialect->answer_to_stream(exchanges_scratch(x->all), x->endpoint, &x->facts,
+						    e->facts.body, &told);
+		bytes = buf_slice(&told);
+	}
+	if (good) {
+		x->cache = use;
+		x->cache_age_ms = cache_entry_age_ms(e, now);
+		remember_original(x, e);
+		give_answer(x, bytes, x->recall->policy->pace_ms, now);
+	}
+	buf_free(&told);
+	return good;
+}
+
+/* ---- at the beginning -------------------------------------------------------------------- */
+
+static void refuse_uncached(struct exchange *x)
+{
+	struct error_answer e = {
+		.fault = FAULT_CALLER, .status = 504, .type = S("invalid_request_error"),
+		.code = S("not_cached"), .request_id = x->id, .retry_after_ms = -1,
+		.message = S("No kept answer fits, and the request asks for no other "
+			     "(Cache-Control: only-if-cached)."),
+	};
+
+	answer_error(x, &e, SLICE_NONE);
+	exchange_end(x, FAULT_CALLER);
+}
+
+/* What is in memory; true: it has been given. */
+static bool give_hit(struct exchange *x, mono_ms now)
+{
+	struct recall *r = x->recall;
+	struct cache_entry *e = cache_get(x->all->setup.cache, &r->key);
+	enum cache_verdict verdict;
+	bool given = false;
+
+	if (!e)
+		return false;
+	verdict = cache_verdict(r->policy, &r->wishes, cache_entry_age_ms(e, now));
+	if (verdict != CACHE_MISS) {
+		x->degraded_by = verdict == CACHE_GIVE_STALE ? DEGRADED_STALE : DEGRADED_NO;
+		if (verdict == CACHE_GIVE_REFRESH)
+			recall_refresh(x);
+		given = recall_give(x, e, CACHE_USE_HIT, now);
+	}
+	cache_entry_give(e);
+	return given;
+}
+
+bool recall_begin(struct exchange *x, mono_ms now)
+{
+	struct recall *r = x->recall;
+
+	if (!r)
+		return false;
+	if (r->refresh) {
+		x->cache = CACHE_USE_REFRESH;
+		return recall_join(x, now);
+	}
+	x->cache = CACHE_USE_MISS;
+	if (cache_may_hit(r->policy, &r->wishes) && give_hit(x, now))
+		return true;
+	if (r->wishes.only_if_cached) {
+		refuse_uncached(x);
+		return true;
+	}
+	return recall_join(x, now);
+}
+
+/* ---- when nothing else is left ---------------------------------------------------------------- */
+
+bool recall_is_trouble(enum fault why)
+{
+	const struct fault_row *row = fault_row(why);
+
+	switch (why) {
+	case FAULT_SHED: case FAULT_NO_TARGET: case FAULT_DEADLINE: case FAULT_LOCAL:
+		return true;
+	case FAULT_UNSUPPORTED: case FAULT_SHUTDOWN: case FAULT_CLIENT_GONE:
+		return false;
+	default:
+		/* What is wrong with the request itself is no trouble. */
+		return row->elsewhere == ELSEWHERE_YES || row->elsewhere == ELSEWHERE_RESUME;
+	}
+}
+
+void recall_let_go(struct exchange *x)
+{
+	struct recall *r = x->recall;
+
+	if (r && r->guest.flight && r->guest.leads)
+		flight_end(&r->guest, false, NULL);
+	else if (r)
+		flight_leave(&r->guest);
+}
+
+bool recall_rescue(struct exchange *x, enum fault why, mono_ms now)
+{
+	struct recall *r = x->recall;
+	struct cache_entry *e;
+	bool given = false;
+
+	if (!r || !x->client || x->resorted || !recall_is_trouble(why))
+		return false;
+	recall_let_go(x);
+	e = cache_get(x->all->setup.cache, &r->key);
+	if (e && cache_may_rescue(r->policy, &r->wishes, cache_entry_age_ms(e, now))) {
+		x->degraded_by = DEGRADED_STALE;
+		x->degraded_why = why;
+		log_line(x->all->setup.log, LOG_INFO, "stale_given", "id=%.*s model=%.*s why=%s age_ms=%lld",
+			 SLICE_ARG(x->id), SLICE_ARG(x->model->name), fault_row(why)->name,
+			 (long long)cache_entry_age_ms(e, now));
+		given = recall_give(x, e, CACHE_USE_STALE, now);
+	}
+	cache_entry_give(e);
+	return given;
+}
+
+/* ---- fetching anew ------------------------------------------------------------------------------ */
+
+void recall_refresh(struct exchange *x)
+{
+	struct recall like = { .x = x, .key = x->recall->key, .refresh = true };
+	struct slice star = SLICE_NONE;
+	struct exchange *fetch;
+	struct recall *r;
+
+	recall_flight_key(&like);
+	if (!x->all->flights || flight_is_under_way(x->all->setup.flights, &like.flight_key))
+		return;
+	fetch = exchange_copy(x);
+	r = recall_new(fetch, x->recall->policy);
+	r->wishes = x->recall->wishes;
+	r->key = like.key;
+	r->flight_key = like.flight_key;
+	r->tags = arena_copy(fetch->arena, x->recall->tags);
+	r->may_keep = true;
+	r->refresh = true;
+	fetch->recall = r;
+	config_model(fetch->config, fetch->facts.model, &star);
+	exchange_begin(fetch, x->model, star);
+}

@@ -1,0 +1,98 @@
+/* recall.h: what kept and shared answers have to do with an exchange.
+ *
+ *   recall.c         at the beginning and when nothing else is left: is there one to give?
+ *   recall_key.c     which question is it, and whose?
+ *   recall_keep.c    an answer that went well is kept
+ *   recall_follow.c  identical requests under way share one answer
+ *   give.c           an answer that is there already goes to the client
+ *   last_resort.c    a model near by, or a fixed message
+ */
+#ifndef BACKSTAY_EXCHANGE_RECALL_H
+#define BACKSTAY_EXCHANGE_RECALL_H
+
+#include "cache/cache.h"
+#include "cache/flight.h"
+#include "cache/wishes.h"
+#include "exchange/exchange.h"
+
+/* Of an exchange whose model keeps or shares answers, and whose request is one to
+ * keep; in its arena. */
+struct recall {
+	struct exchange *x;
+	const struct cache_policy *policy;
+	struct cache_wishes wishes;
+	struct slice tags;            /* for the answer, should it be kept */
+	struct cache_key key, flight_key;
+	uint64_t purges;              /* when the exchange began */
+	bool may_keep;
+	bool refresh;                 /* without a client: it fetches a new answer to keep */
+	bool alone;                   /* it follows nobody any more */
+	struct buf noted;             /* what the client was given, where no flight notes it */
+	bool noted_lost;
+	struct flight_guest guest;
+};
+
+/* ---- for the conductor --------------------------------------------------------- */
+
+/* At the door: reads the head's wishes, finds out which question it is. x->facts
+ * and x->who are known, x->body is there. Leaves x->recall NULL where kept
+ * answers do not concern the request. */
+void recall_read(struct exchange *x, const struct h1_head *head, const struct model_policy *model);
+/* At the beginning. True: it has been answered, refused, or waits for an
+ * identical one; false: it is to be tried. */
+bool recall_begin(struct exchange *x, mono_ms now);
+/* Nothing else is left, for that reason. True: a kept answer has been given. */
+bool recall_rescue(struct exchange *x, enum fault why, mono_ms now);
+/* The commit point of an attempt. */
+void recall_commit(struct exchange *x);
+/* What goes to the client of an attempt's answer. */
+void recall_note(struct exchange *x, struct slice bytes);
+/* The answer has been whole. */
+void recall_keep(struct exchange *x);
+/* The client has gone; does the exchange go on for others? */
+bool recall_goes_on(struct exchange *x);
+/* The client takes more. */
+void recall_drained(struct exchange *x, mono_ms now);
+/* The exchange ends. */
+void recall_end(struct exchange *x);
+
+/* ---- among the files above -------------------------------------------------------- */
+
+/* Fills in the keys. False: the request is none to keep. */
+bool recall_find_key(struct recall *r, const struct h1_head *head, const struct model_policy *model);
+/* Sets r->flight_key from r->key. */
+void recall_flight_key(struct recall *r);
+/* Joins or leads a flight. True: it follows. */
+bool recall_join(struct exchange *x, mono_ms now);
+/* Told by the flight that it follows or leads. */
+void recall_on_news(struct flight_guest *g);
+/* Neither leads nor follows any more. */
+void recall_let_go(struct exchange *x);
+/* Gives a kept answer. False: its form cannot be had. */
+bool recall_give(struct exchange *x, struct cache_entry *e, enum cache_use use, mono_ms now);
+/* Fetches a new answer for the key, on nobody's behalf, unless that is under way. */
+void recall_refresh(struct exchange *x);
+
+/* ---- give.c -------------------------------------------------------------------------- */
+
+/* Gives a whole answer in the form the client asked for and ends the exchange, at
+ * once or as the client takes it. x->cache, x->degraded_by and x->served_* say what it is.
+ * `bytes` is copied where need be. */
+void give_answer(struct exchange *x, struct slice bytes, int64_t pace_ms, mono_ms now);
+/* Room for more. */
+void give_more(struct exchange *x, mono_ms now);
+/* The exchange ends. */
+void give_free(struct exchange *x);
+/* The head of an answer that no attempt gives; `length` as in client_respond_head(). */
+void give_head(struct exchange *x, uint64_t length);
+
+/* ---- last_resort.c ----------------------------------------------------------------------- */
+
+/* Nothing else is left: asks the model named for that, or says the message. True:
+ * it has. */
+bool last_resort(struct exchange *x, enum fault why, mono_ms now);
+
+/* Is it a fault behind which a lesser answer is better than none? */
+bool recall_is_trouble(enum fault why);
+
+#endif

@@ -1,0 +1,169 @@
+/* recall_key.c: which question is it, and whose? */
+#include "exchange/recall.h"
+
+#include "base/check.h"
+#include "wire/json.h"
+
+#define KEY_BODY_MAX ((size_t)1024 * 1024)    /* larger requests are not kept: they hold pictures */
+#define FACTS_MAX ((size_t)16 * 1024)
+
+/* ---- what of a request changes nothing --------------------------------------------- */
+
+static const struct slice openai_ignored[] = {
+	S_INIT("model"), S_INIT("stream"), S_INIT("stream_options"), S_INIT("user"), S_INIT("metadata"),
+	S_INIT("service_tier"), S_INIT("prompt_cache_key"), S_INIT("prompt_cache_retention"),
+	S_INIT("safety_identifier"),
+};
+static const struct slice chat_ignored[] = {
+	S_INIT("model"), S_INIT("stream"), S_INIT("stream_options"), S_INIT("user"), S_INIT("metadata"),
+	S_INIT("service_tier"), S_INIT("prompt_cache_key"), S_INIT("prompt_cache_retention"),
+	S_INIT("safety_identifier"), S_INIT("store"),
+};
+/* As platform.openai.com/docs/api-reference gives them; only those on which the
+ * servers that speak it agree. */
+static const struct canonical_default openai_defaults[] = {
+	{ S_INIT("n"), S_INIT("1") }, { S_INIT("temperature"), S_INIT("1") },
+	{ S_INIT("top_p"), S_INIT("1") }, { S_INIT("presence_penalty"), S_INIT("0") },
+	{ S_INIT("frequency_penalty"), S_INIT("0") }, { S_INIT("logprobs"), S_INIT("false") },
+	{ S_INIT("logit_bias"), S_INIT("{}") }, { S_INIT("parallel_tool_calls"), S_INIT("true") },
+	{ S_INIT("tool_choice"), S_INIT("\"auto\"") }, { S_INIT("stop"), S_INIT("[]") },
+	{ S_INIT("response_format"), S_INIT("{\"type\":\"text\"}") },
+	{ S_INIT("modalities"), S_INIT("[\"text\"]") }, { S_INIT("tools"), S_INIT("[]") },
+	{ S_INIT("echo"), S_INIT("false") }, { S_INIT("encoding_format"), S_INIT("\"float\"") },
+	{ S_INIT("background"), S_INIT("false") }, { S_INIT("truncation"), S_INIT("\"disabled\"") },
+	{ S_INIT("text"), S_INIT("{\"format\":{\"type\":\"text\"}}") },
+};
+
+static struct canonical_rules rules_for(const struct exchange *x)
+{
+	bool chat = x->endpoint->kind == ENDPOINT_CHAT;
+
+	return (struct canonical_rules){
+		.ignored = chat ? chat_ignored : openai_ignored,
+		.ignored_count = chat ? COUNT_OF(chat_ignored) : COUNT_OF(openai_ignored),
+		.defaults = openai_defaults,
+		.default_count = COUNT_OF(openai_defaults),
+	};
+}
+
+/* ---- is it one to keep? --------------------------------------------------------------- */
+
+static bool too_warm(const struct exchange *x, const struct cache_policy *p)
+{
+	struct slice said = json_member(buf_slice(&x->body), S("temperature"));
+	int64_t milli = 1000;
+
+	/* An embedding has no temperature. */
+	if (x->endpoint->kind == ENDPOINT_EMBEDDINGS)
+		return false;
+	if (!json_is_nothing(said) && !cache_number_milli(said, &milli))
+		return true;
+	return milli > p->temperature_milli;
+}
+
+/* A conversation that lives at the backend, and work that goes on behind the
+ * answer, are more than the request says. */
+static bool has_state(const struct exchange *x)
+{
+	struct slice body = buf_slice(&x->body);
+
+	if (x->endpoint->kind != ENDPOINT_RESPONSES)
+		return false;
+	return json_is_true(json_member(body, S("background"))) ||
+	       !json_is_nothing(json_member(body, S("conversation"))) ||
+	       !json_is_nothing(json_member(body, S("prompt")));
+}
+
+static bool is_kind_to_keep(const struct exchange *x)
+{
+	switch (x->endpoint->kind) {
+	case ENDPOINT_CHAT: case ENDPOINT_COMPLETIONS: case ENDPOINT_RESPONSES:
+	case ENDPOINT_EMBEDDINGS:
+		return slice_eq(x->method, S("POST"));
+	case ENDPOINT_PASS: case ENDPOINT_MODELS:
+		break;
+	}
+	return false;
+}
+
+static bool is_to_keep(const struct exchange *x, const struct cache_policy *p)
+{
+	return is_kind_to_keep(x) && buf_len(&x->body) <= KEY_BODY_MAX &&
+	       (p->tools || !x->facts.has_tools) && !x->facts.has_audio && !has_state(x) &&
+	       !too_warm(x, p);
+}
+
+/* ---- whose is it? ------------------------------------------------------------------------ */
+
+static void put_scope(const struct exchange *x, const struct cache_policy *p,
+		      const struct h1_head *head, struct buf *out)
+{
+	uint8_t digest[DIGEST_SHA256_BYTES];
+	char hex[2 * DIGEST_SHA256_BYTES + 1];
+
+	if (p->scope == CACHE_SCOPE_SHARED) {
+		buf_puts(out, "all\n");
+	} else if (x->who && p->scope == CACHE_SCOPE_GROUP && x->who->group.len) {
+		buf_putf(out, "group %.*s\n", SLICE_ARG(x->who->group));
+	} else if (x->who) {
+		buf_putf(out, "key %.*s\n", SLICE_ARG(x->who->name));
+	} else {
+		/* Nobody's key is known here; those who present different ones may well be
+		 * different people. */
+		digest_sha256(admit_presented_key(h1_get(head, S("authorization")),
+						  h1_get(head, S("x-api-key"))), digest);
+		digest_to_hex(digest, hex);
+		buf_putf(out, "presents %s\n", hex);
+	}
+}
+
+/* Headers by which an API changes its ways. */
+static bool put_headers(const struct exchange *x, struct buf *out)
+{
+	static const struct slice prefixes[] = { S_INIT("openai-"), S_INIT("anthropic-"), S_INIT("x-goog-") };
+
+	for (size_t i = 0; i < x->client_header_count; i++)
+		for (size_t k = 0; k < COUNT_OF(prefixes); k++)
+			if (slice_starts_nocase(x->client_headers[i].name, prefixes[k]) &&
+			    !buf_printf(out, "%.*s: %.*s\n", SLICE_ARG(x->client_headers[i].name),
+					SLICE_ARG(x->client_headers[i].value)))
+				return false;
+	return true;
+}
+
+/* Those that follow get what the leader gets, so it must have asked for the same. */
+void recall_flight_key(struct recall *r)
+{
+	const struct request_facts *f = &r->x->facts;
+
+	r->flight_key = r->key;
+	/* What is fetched for keeping is given to nobody. */
+	r->flight_key.bytes[0] ^= r->refresh ? 4 : (uint8_t)((f->stream ? 1 : 0) | (f->asks_usage ? 2 : 0));
+}
+
+bool recall_find_key(struct recall *r, const struct h1_head *head, const struct model_policy *model)
+{
+	struct exchange *x = r->x;
+	const struct canonical_rules rules = rules_for(x);
+	struct buf text = BUF_INIT(4 * KEY_BODY_MAX + FACTS_MAX);
+	struct arena *scratch;
+	bool found;
+
+	if (!is_to_keep(x, r->policy))
+		return false;
+	scratch = arena_create(16 * 1024);
+	buf_puts(&text, "backstay answer 1\n");
+	put_scope(x, r->policy, head, &text);
+	found = buf_printf(&text, "%.*s\n%016llx\n%.*s %.*s?%.*s\n", SLICE_ARG(x->facts.model),
+			   (unsigned long long)model->cache_epoch, SLICE_ARG(x->dialect->name),
+			   SLICE_ARG(x->path), SLICE_ARG(x->query)) &&
+		put_headers(x, &text) &&
+		cache_canonical(scratch, buf_slice(&x->body), &rules, &text);
+	if (found) {
+		cache_key_of(buf_slice(&text), &r->key);
+		recall_flight_key(r);
+	}
+	arena_free(scratch);
+	buf_free(&text);
+	return found;
+}
