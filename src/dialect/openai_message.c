@@ -62,6 +62,7 @@ bool openai_write_message(const struct endpoint *endpoint, struct slice text, st
 			  NO_RESPONSES_USAGE "}"));
 		break;
 	case ENDPOINT_EMBEDDINGS:
+	case ENDPOINT_COUNT_TOKENS:
 	case ENDPOINT_PASS:
 	case ENDPOINT_MODELS:
 		return false;

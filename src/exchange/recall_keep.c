@@ -111,7 +111,7 @@ static bool is_good(const struct exchange *x, struct slice answer)
 		return response_is_good(answer);
 	case ENDPOINT_EMBEDDINGS:
 		return json_type_of(json_member(answer, S("data"))) == JSON_ARRAY;
-	case ENDPOINT_PASS: case ENDPOINT_MODELS:
+	case ENDPOINT_PASS: case ENDPOINT_MODELS: case ENDPOINT_COUNT_TOKENS:
 		break;
 	}
 	return false;

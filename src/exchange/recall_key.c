@@ -80,7 +80,7 @@ static bool is_kind_to_keep(const struct exchange *x)
 	case ENDPOINT_CHAT: case ENDPOINT_COMPLETIONS: case ENDPOINT_RESPONSES:
 	case ENDPOINT_EMBEDDINGS:
 		return slice_eq(x->method, S("POST"));
-	case ENDPOINT_PASS: case ENDPOINT_MODELS:
+	case ENDPOINT_PASS: case ENDPOINT_MODELS: case ENDPOINT_COUNT_TOKENS:
 		break;
 	}
 	return false;
