@@ -2,7 +2,9 @@
 
 #include "base/check.h"
 
+#include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 void digest_sha256(struct slice s, uint8_t out[static DIGEST_SHA256_BYTES])
 {
@@ -11,6 +13,16 @@ void digest_sha256(struct slice s, uint8_t out[static DIGEST_SHA256_BYTES])
 	/* Fails only without memory or without the algorithm: nothing a caller
 	 * could do anything about. */
 	must(EVP_Digest(s.len ? s.at : "", s.len, out, &len, EVP_sha256(), NULL) == 1);
+	must(len == DIGEST_SHA256_BYTES);
+}
+
+void digest_hmac_sha256(struct slice key, struct slice s, uint8_t out[static DIGEST_SHA256_BYTES])
+{
+	unsigned len = 0;
+
+	must(key.len <= INT_MAX);
+	must(HMAC(EVP_sha256(), key.len ? key.at : "", (int)key.len,
+		  (const unsigned char *)(s.len ? s.at : ""), s.len, out, &len) != NULL);
 	must(len == DIGEST_SHA256_BYTES);
 }
 

@@ -31,6 +31,29 @@ static void gives_the_published_digests(void **state)
 	}
 }
 
+/* The examples of RFC 4231: a short key, and one longer than a block. */
+static void gives_the_published_macs(void **state)
+{
+	char long_key[131];
+	const struct { struct slice key, text; const char *hex; } rows[] = {
+		{ S("Jefe"), S("what do ya want for nothing?"),
+		  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		{ { long_key, sizeof long_key }, S("Test Using Larger Than Block-Size Key - Hash Key First"),
+		  "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+	};
+
+	(void)state;
+	memset(long_key, 0xaa, sizeof long_key);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		uint8_t mac[DIGEST_SHA256_BYTES];
+		char hex[2 * DIGEST_SHA256_BYTES + 1];
+
+		digest_hmac_sha256(rows[i].key, rows[i].text, mac);
+		digest_to_hex(mac, hex);
+		assert_string_equal(hex, rows[i].hex);
+	}
+}
+
 #define ZEROS_62 "00000000000000000000000000000000000000000000000000000000000000"
 
 static const struct {
@@ -67,6 +90,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_the_published_digests),
+		cmocka_unit_test(gives_the_published_macs),
 		cmocka_unit_test(hex_is_strict),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
