@@ -52,14 +52,6 @@ struct backend_reading {
 
 /* ---- credentials ------------------------------------------------------------------- */
 
-static bool is_visible(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.at[i] <= 0x20 || s.at[i] >= 0x7f)
-			return false;
-	return true;
-}
-
 static void read_key(struct backend_reading *b)
 {
 	struct reader *r = b->r;
@@ -69,7 +61,7 @@ static void read_key(struct backend_reading *b)
 
 	b->out->auth = n ? AUTH_BEARER : AUTH_NONE;
 	if (n && scalar_of(r, "key", n, &text)) {
-		if (is_visible(text))
+		if (value_is_visible(text))
 			b->out->key = arena_copy(r->arena, text);
 		else
 			complain_at(r, n, "\"key\" holds a space or a byte that is not ASCII; a header "
@@ -135,7 +127,7 @@ static void read_probe(struct backend_reading *b)
 	if (!section_read(b->r, &section_probe, n, &raw))
 		return;
 	http = raw.kind == PROBE_HTTP || (raw.kind < 0 && raw.path.len);
-	if (http && (!raw.path.len || raw.path.at[0] != '/' || !is_visible(raw.path)))
+	if (http && (!raw.path.len || raw.path.at[0] != '/' || !value_is_visible(raw.path)))
 		complain_at(b->r, n, "an http probe needs a \"path\" that starts with a slash; write "
 			    "probe: {path: /health}");
 	if (!http && raw.path.len)
@@ -292,8 +284,7 @@ static void read_tls(struct backend_reading *b)
 				  options.key_file ? options.key_file : "-");
 }
 
-/* The setup with the system's authorities, made once a reading. */
-static struct io_tls *system_tls(struct reader *r, const struct node *n)
+struct io_tls *origin_system_tls(struct reader *r, const struct node *n)
 {
 	struct io_tls_client_options options = { 0 };
 	char why[256] = "";
@@ -337,27 +328,26 @@ static void note_url(struct backend_reading *b, const struct origin *o)
 		     SLICE_ARG(b->out->name), SLICE_ARG(o->host));
 }
 
-/* Unique for what connections may be shared between. Holds no secret: of a
- * proxy's password only a digest. */
-static struct slice origin_key(struct backend_reading *b, const struct origin *o)
+/* Of a proxy's password only a digest. */
+struct slice origin_key_of(struct reader *r, const struct origin *o, struct slice tls_key)
 {
 	bool v6 = slice_find(o->host, ':') != SLICE_NOT_FOUND;
-	struct slice key = arena_printf(b->r->arena, "%s://%s%.*s%s:%u", o->tls ? "https" : "http",
+	struct slice key = arena_printf(r->arena, "%s://%s%.*s%s:%u", o->tls ? "https" : "http",
 					v6 ? "[" : "", SLICE_ARG(o->host), v6 ? "]" : "",
 					(unsigned)o->port);
 	uint8_t digest[DIGEST_SHA256_BYTES];
 	char hex[2 * DIGEST_SHA256_BYTES + 1];
 
 	if (o->proxy)
-		key = arena_printf(b->r->arena, "%.*s via %.*s:%u", SLICE_ARG(key),
+		key = arena_printf(r->arena, "%.*s via %.*s:%u", SLICE_ARG(key),
 				   SLICE_ARG(o->proxy->host), (unsigned)o->proxy->port);
 	if (o->proxy && o->proxy->authorization.len) {
 		digest_sha256(o->proxy->authorization, digest);
 		digest_to_hex(digest, hex);
-		key = arena_printf(b->r->arena, "%.*s as %.16s", SLICE_ARG(key), hex);
+		key = arena_printf(r->arena, "%.*s as %.16s", SLICE_ARG(key), hex);
 	}
-	if (o->tls && b->tls_key.len)
-		key = arena_printf(b->r->arena, "%.*s%.*s", SLICE_ARG(key), SLICE_ARG(b->tls_key));
+	if (o->tls && tls_key.len)
+		key = arena_printf(r->arena, "%.*s%.*s", SLICE_ARG(key), SLICE_ARG(tls_key));
 	return key;
 }
 
@@ -421,9 +411,9 @@ static void read_url(struct backend_reading *b, const struct node *n)
 	o->idle_max = b->raw.idle_max;
 	check_loop(r, n, o);
 	o->proxy = proxy_for(r, b->raw.proxy, o->tls, o->host, o->port);
-	o->key = origin_key(b, o);
+	o->key = origin_key_of(r, o, b->tls_key);
 	if (o->tls)
-		tls = b->tls ? b->tls : system_tls(r, n);
+		tls = b->tls ? b->tls : origin_system_tls(r, n);
 	for (size_t i = 0; i < b->out->origin_count; i++)
 		if (slice_eq(b->origins[i].key, o->key) && slice_eq(b->origins[i].base_path, o->base_path))
 			complain_at(r, n, "the URL %s stands here twice; remove one, or give a target a "

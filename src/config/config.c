@@ -19,6 +19,7 @@ static void build(struct reader *r, struct node *root)
 	build_mocks(r, top);
 	build_backends(r, top);
 	build_models(r, top);
+	build_alerts(r, top);
 }
 
 /* The tree held secrets: nothing of it stays in freed memory. */
@@ -114,6 +115,8 @@ void config_give(struct config *c)
 	if (!c || !refcount_give(&c->refs))
 		return;
 	io_tls_give(c->listen_tls);
+	for (size_t i = 0; i < c->alerts.sink_count; i++)
+		io_tls_give(c->alerts.sinks[i].origin->tls_setup);
 	for (size_t i = 0; i < c->backend_count; i++)
 		for (size_t j = 0; j < c->backends[i].origin_count; j++)
 			io_tls_give(c->backends[i].origins[j].tls_setup);

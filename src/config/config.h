@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cache/policy.h"
 #include "conn/policy.h"
+#include "observe/policy.h"
 #include "route/policy.h"
 
 /* A simulated model server to start beside the proxy (demo, tests). */
@@ -22,6 +23,20 @@ struct mock_policy {
 	struct slice const *args;     /* further `backstay mock` options, e.g. "--ttft", "300ms" */
 	size_t arg_count;
 	int64_t restart_ms;           /* a killed one comes back after; default 15 s */
+};
+
+/* Who may see and do what on the admin port. */
+enum admin_read {
+	ADMIN_READ_AUTO,              /* all where it listens on a loopback address, else who has the key */
+	ADMIN_READ_ALL, ADMIN_READ_KEY,
+};
+
+struct admin_policy {
+	bool has_key;                 /* without one there are no actions */
+	uint8_t key_sha256[DIGEST_SHA256_BYTES];
+	enum admin_read read;
+	const struct slice *hosts;    /* names, lower case, by which browsers may call it */
+	size_t host_count;
 };
 
 struct config {
@@ -35,6 +50,7 @@ struct config {
 	struct io_tls *listen_tls;    /* NULL: plain */
 	bool admin_enabled;
 	struct io_addr admin_listen;
+	struct admin_policy admin;
 	unsigned workers;             /* 0: one a core */
 	int64_t drain_ms;             /* longest wait for streams at shutdown; default 30 s */
 
@@ -42,6 +58,7 @@ struct config {
 	struct admit_policy admit;
 
 	struct cache_store_policy cache;
+	struct alert_policy alerts;
 
 	enum log_level log_level;
 	struct slice access_log;      /* "stdout", "stderr", "off" or a file's path */

@@ -242,7 +242,7 @@ struct raw_log {
 
 struct raw_top {
 	struct raw_cache_store cache;
-	struct node *listen, *tls, *admin, *workers, *keys, *backends, *models, *mocks;
+	struct node *listen, *tls, *admin, *workers, *keys, *backends, *models, *mocks, *alerts;
 	int64_t drain_ms;
 	struct client_limits limits;
 	struct raw_log log;
@@ -296,7 +296,20 @@ struct raw_key {
 };
 
 struct raw_admin {
-	struct node *listen;
+	struct node *listen, *key, *hosts;
+	enum admin_read read;
+};
+
+struct raw_alerts {
+	int64_t wait_ms, calm_ms, repeat_ms;
+	struct node *state, *link, *sinks;
+	struct slice source;
+};
+
+struct raw_alert_sink {
+	enum alert_sink_kind kind;
+	enum alert_severity least;
+	struct node *url, *secret, *bearer, *proxy;
 };
 
 struct raw_mock {
@@ -309,7 +322,7 @@ extern const struct section section_top, section_listen_tls, section_admin, sect
 	section_hedge, section_cache, section_last_resort, section_cache_store,
 	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_probe, section_model, section_target, section_timeouts,
-	section_mock;
+	section_mock, section_alerts, section_alert_sink;
 
 /* ---- server.c, backends.c, models.c, proxy.c ------------------------------------- */
 
@@ -317,6 +330,16 @@ extern const struct section section_top, section_listen_tls, section_admin, sect
 void build_server(struct reader *r, const struct raw_top *top);
 void build_mocks(struct reader *r, const struct raw_top *top);
 void build_backends(struct reader *r, const struct raw_top *top);
+/* alerts.c: the sinks of alerts. */
+void build_alerts(struct reader *r, const struct raw_top *top);
+/* A text that a header can carry: no space, ASCII only. */
+bool value_is_visible(struct slice s);
+/* Unique for what connections may be shared between; `tls_key` tells TLS setups
+ * apart, and is empty for the system's. Holds no secret. */
+struct slice origin_key_of(struct reader *r, const struct origin *o, struct slice tls_key);
+/* The TLS setup with the system's authorities, made once a reading; the reader's.
+ * NULL after a complaint at `n`. */
+struct io_tls *origin_system_tls(struct reader *r, const struct node *n);
 /* A list of what a target can do, as bits of what it lacks; complains. */
 unsigned read_capabilities(struct reader *r, const struct node *n);
 /* After the backends: targets point to them. */

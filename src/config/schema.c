@@ -39,11 +39,23 @@ const struct section section_listen_tls = {
 	listen_tls_fields, COUNT_OF(listen_tls_fields), NULL,
 };
 
+static const struct choice admin_reads[] = {
+	{ "auto", ADMIN_READ_AUTO }, { "all", ADMIN_READ_ALL }, { "key", ADMIN_READ_KEY }, { NULL, 0 },
+};
 static const struct field admin_fields[] = {
 	{ "listen", VALUE_NODE, AT(raw_admin, listen), .shape = "address",
 	  .fallback = "127.0.0.1:9090",
-	  .doc = "Where `/healthz`, `/readyz` and the rest of the admin pages are served. They ask for no "
-		 "key: keep the address private." },
+	  .doc = "Where `/healthz`, `/readyz`, `/metrics` and the dashboard are served. Keep it private." },
+	{ "key", VALUE_NODE, AT(raw_admin, key), .shape = "secret",
+	  .doc = "Who has it may drain targets, open and close breakers and do what else the dashboard can "
+		 "do. Without it there are no actions. Best written as `${NAME}` or `${file:PATH}`." },
+	{ "read", VALUE_CHOICE, AT(raw_admin, read), .fallback = "auto", .choices = admin_reads,
+	  .doc = "Who may look: `all`, or who has the `key`; `auto` is `all` on a loopback address, else "
+		 "`key` where there is one. `/healthz`, `/readyz` and `/metrics` never ask for it." },
+	{ "hosts", VALUE_NODE, AT(raw_admin, hosts), .shape = "list of names",
+	  .doc = "Host names by which browsers may call the port without the key (at most 16). Addresses and "
+		 "`localhost` always go; other names are refused, so that no web page can read the port "
+		 "through a name of its own." },
 };
 const struct section section_admin = {
 	"admin", "admin", "`admin: off` opens no admin port at all.",
@@ -555,6 +567,67 @@ const struct section section_mock = {
 	mock_fields, COUNT_OF(mock_fields), NULL,
 };
 
+static const struct choice sink_kinds[] = {
+	{ "webhook", ALERT_WEBHOOK }, { "slack", ALERT_SLACK }, { "pagerduty", ALERT_PAGERDUTY },
+	{ "alertmanager", ALERT_ALERTMANAGER }, { NULL, 0 },
+};
+static const struct choice severities[] = {
+	{ "critical", ALERT_CRITICAL }, { "warning", ALERT_WARNING }, { "info", ALERT_INFO }, { NULL, 0 },
+};
+static const struct field alert_sink_fields[] = {
+	{ "kind", VALUE_CHOICE, AT(raw_alert_sink, kind), .fallback = "webhook", .choices = sink_kinds,
+	  .doc = "`webhook`: JSON of our own. `slack`: an incoming webhook of Slack, or of what takes the same "
+		 "(Mattermost, for one). `pagerduty`: Events API v2. `alertmanager`: API v2." },
+	{ "url", VALUE_NODE, AT(raw_alert_sink, url), .fallback = "PagerDuty's own for `pagerduty`",
+	  .shape = "URL", .doc = "Where it is sent. For `alertmanager` the server's, without `/api/v2/alerts`. A "
+				 "secret where it holds one: best written as `${NAME}` or `${file:PATH}`." },
+	{ "secret", VALUE_NODE, AT(raw_alert_sink, secret), .shape = "secret",
+	  .doc = "`webhook`: signs each message with HMAC-SHA256 (`X-Backstay-Signature`). `pagerduty`: the "
+		 "integration's routing key, required there." },
+	{ "bearer", VALUE_NODE, AT(raw_alert_sink, bearer), .shape = "secret",
+	  .doc = "Sent as `Authorization: Bearer`." },
+	{ "severity", VALUE_CHOICE, AT(raw_alert_sink, least), .fallback = "info", .choices = severities,
+	  .doc = "The least that is sent there." },
+	{ "proxy", VALUE_NODE, AT(raw_alert_sink, proxy), .fallback = "from the environment",
+	  .shape = "URL or `none`",
+	  .doc = "HTTP forward proxy (`http://[user:password@]host:port`, used with CONNECT)." },
+};
+const struct section section_alert_sink = {
+	"alerts.sinks.NAME", "a sink of alerts", "NAME is made of letters, digits and `. _ -`, at most 64 bytes.",
+	alert_sink_fields, COUNT_OF(alert_sink_fields),
+	(const struct stray[]){
+		{ "routing_key", "write \"secret\"" }, { "key", "write \"secret\"" },
+		{ "token", "write \"bearer\"" }, { NULL, NULL } },
+};
+
+static const struct field alerts_fields[] = {
+	{ "sinks", VALUE_NODE, AT(raw_alerts, sinks), .section = &section_alert_sink, .shape = "mapping",
+	  .doc = "Who is told (at most 16)." },
+	{ "wait", VALUE_DURATION, AT(raw_alerts, wait_ms), 0, 1 * HOUR, "5s",
+	  .doc = "Trouble must last so long before it is told; what begins meanwhile is told with it." },
+	{ "calm", VALUE_DURATION, AT(raw_alerts, calm_ms), 0, 24 * HOUR, "30s",
+	  .doc = "It must be over for so long before that is told: what is back sooner was never away. What "
+		 "comes and goes (four times in ten minutes) must be over for ten times as long." },
+	{ "repeat", VALUE_DURATION, AT(raw_alerts, repeat_ms), 0, 365 * 24 * HOUR, "4h",
+	  .doc = "What lasts is told again after this time; 0: it is not. Alertmanager is told each minute." },
+	{ "state", VALUE_NODE, AT(raw_alerts, state), .shape = "path",
+	  .doc = "A file in which alerts, and messages that nobody has taken yet, survive a restart." },
+	{ "source", VALUE_TEXT, AT(raw_alerts, source), .fallback = "the machine's name", .shape = "text",
+	  .doc = "Who we are, in messages." },
+	{ "link", VALUE_NODE, AT(raw_alerts, link), .shape = "URL",
+	  .doc = "Where people can look; put into messages." },
+};
+const struct section section_alerts = {
+	"alerts", "alerts", "Tells people of trouble, without Prometheus. `backstay alert test` sends a test to "
+	"all sinks; docs/operations.md lists what is told.",
+	alerts_fields, COUNT_OF(alerts_fields),
+	(const struct stray[]){
+		{ "webhook", "write sinks: {NAME: {url: …}}" },
+		{ "slack", "write sinks: {NAME: {kind: slack, url: …}}" },
+		{ "pagerduty", "write sinks: {NAME: {kind: pagerduty, secret: …}}" },
+		{ NULL, NULL } },
+};
+
 static const struct field top_fields[] = {
 	{ "listen", VALUE_NODE, AT(raw_top, listen), .fallback = "127.0.0.1:8080",
 	  .shape = "address, or list of addresses",
@@ -574,6 +647,8 @@ static const struct field top_fields[] = {
 	{ "cache", VALUE_SECTION, AT(raw_top, cache), .section = &section_cache_store,
 	  .doc = "Where answers are kept." },
 	{ "log", VALUE_SECTION, AT(raw_top, log), .section = &section_log, .doc = "Logs." },
+	{ "alerts", VALUE_NODE, AT(raw_top, alerts), .section = &section_alerts, .shape = "mapping",
+	  .doc = "Who is told of trouble." },
 	{ "defaults", VALUE_SECTION, AT(raw_top, defaults), .section = &section_defaults_of_all,
 	  .doc = "Defaults for all models." },
 	{ "backends", VALUE_NODE, AT(raw_top, backends), .section = &section_backend,

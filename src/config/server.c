@@ -7,6 +7,7 @@
 #define MOCKS_MAX 64
 #define MOCK_ARGS_MAX 64
 #define KEY_SHORT 16
+#define ADMIN_HOSTS_MAX 16
 
 /* ---- listeners ---------------------------------------------------------------- */
 
@@ -89,6 +90,51 @@ static bool says_off(const struct node *n)
 	return n->kind == NODE_SCALAR && !n->bad && !value_bool(n->text, &on) && !on;
 }
 
+static void read_admin_hosts(struct reader *r, const struct node *n)
+{
+	struct slice *hosts, text;
+	size_t count = 0;
+
+	if (n->kind != NODE_LIST || n->count > ADMIN_HOSTS_MAX) {
+		complain_at(r, n, "\"hosts\" needs a list of at most %d names, as in hosts: "
+			    "[backstay.internal]", ADMIN_HOSTS_MAX);
+		return;
+	}
+	hosts = arena_array(r->arena, struct slice, n->count);
+	for (size_t i = 0; i < n->count; i++) {
+		if (!scalar_of(r, "hosts", n->items[i], &text))
+			continue;
+		if (!value_is_name(text, ".-", 253))
+			complain_at(r, n->items[i], "%s is no host name; write it without scheme and port",
+				    quote(r, n->items[i]->written));
+		hosts[count++] = lower_copy(r->arena, text);
+	}
+	r->config->admin.hosts = hosts;
+	r->config->admin.host_count = count;
+}
+
+static void read_admin_policy(struct reader *r, const struct raw_admin *raw)
+{
+	struct admin_policy *p = &r->config->admin;
+	struct slice text;
+
+	p->read = raw->read;
+	if (raw->hosts)
+		read_admin_hosts(r, raw->hosts);
+	if (raw->key && scalar_of(r, "key", raw->key, &text)) {
+		if (!value_is_visible(text) || !text.len)
+			complain_at(r, raw->key, "the admin key is empty, or holds a space or a byte that is "
+				    "not ASCII; choose another");
+		if (text.len < KEY_SHORT)
+			note(r, "the admin key is shorter than %d characters and may be guessed", KEY_SHORT);
+		digest_sha256(text, p->key_sha256);
+		p->has_key = true;
+	}
+	if (p->read == ADMIN_READ_KEY && !p->has_key)
+		complain(r, raw->listen ? raw->listen->line : 1, raw->listen ? raw->listen->column : 1,
+			 "\"admin\" is to be read with the key only, but has no \"key\"; add one");
+}
+
 static void read_admin(struct reader *r, struct node *n)
 {
 	struct config *c = r->config;
@@ -105,8 +151,10 @@ static void read_admin(struct reader *r, struct node *n)
 			    "127.0.0.1:9090}, or admin: off");
 		return;
 	}
+	section_defaults(&section_admin, &raw);
 	if (!n || !section_read(r, &section_admin, n, &raw))
 		return;
+	read_admin_policy(r, &raw);
 	if (raw.listen && !read_addr(r, "listen", raw.listen, &c->admin_listen))
 		return;
 	for (size_t i = 0; raw.listen && i < c->listen_count; i++)
@@ -150,14 +198,6 @@ static void read_access_log(struct reader *r, const struct node *n)
 
 /* ---- client keys ---------------------------------------------------------------- */
 
-static bool is_visible(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.at[i] <= 0x20 || s.at[i] >= 0x7f)
-			return false;
-	return true;
-}
-
 static bool read_key_value(struct reader *r, const struct node *n, const struct raw_key *raw,
 			   struct client_key *k)
 {
@@ -179,7 +219,7 @@ static bool read_key_value(struct reader *r, const struct node *n, const struct 
 	}
 	if (!scalar_of(r, "key", raw->key, &text))
 		return false;
-	if (!is_visible(text)) {
+	if (!value_is_visible(text)) {
 		complain_at(r, raw->key, "a client key holds a space or a byte that is not ASCII; "
 			    "clients could not send it: choose another");
 		return false;
@@ -358,8 +398,10 @@ static void note_exposure(struct reader *r)
 			note(r, "%s can be reached from other machines and asks for no client key: "
 			     "whoever reaches it can spend your backends' money; add \"keys\"",
 			     io_addr_text(&c->listen[i], text));
-	if (c->admin_enabled && !io_addr_is_loopback(&c->admin_listen))
-		note(r, "the admin port %s can be reached from other machines and asks for no key",
+	if (c->admin_enabled && !io_addr_is_loopback(&c->admin_listen) &&
+	    (!c->admin.has_key || c->admin.read == ADMIN_READ_ALL))
+		note(r, "the admin port %s can be reached from other machines and asks for no key; add "
+		     "\"key\" to \"admin\"",
 		     io_addr_text(&c->admin_listen, text));
 }
 

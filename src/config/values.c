@@ -129,6 +129,14 @@ struct slice value_size_text(struct arena *scratch, int64_t bytes)
 	return in_unit(scratch, bytes, sizes, COUNT_OF(sizes));
 }
 
+bool value_is_visible(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.at[i] <= 0x20 || s.at[i] >= 0x7f)
+			return false;
+	return true;
+}
+
 bool value_is_name(struct slice s, const char *more, size_t max)
 {
 	if (s.len == 0 || s.len > max)

@@ -5,6 +5,7 @@
 
 #include "conn/client_conn.h"
 #include "config/config.h"
+#include "daemon/alerts.h"
 #include "daemon/shared.h"
 #include "io/real/real.h"
 #include "observe/metrics.h"
@@ -25,6 +26,7 @@ struct admin_state {
 	const struct client_counters *clients;
 	const struct io_lines *log_lines, *access_lines;      /* the second may be NULL */
 	const struct shared *shared;
+	struct alerts *alerts;        /* NULL: nobody is told */
 	unsigned workers;
 	mono_ms started_at;
 	int64_t started_wall_ms;

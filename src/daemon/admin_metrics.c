@@ -77,5 +77,6 @@ bool admin_write_metrics(const struct admin_state *s, mono_ms now, struct buf *o
 	       metrics_write_sample(out, "backstay_build_info", "version", S(BACKSTAY_VERSION), 1) &&
 	       metrics_write(s->metrics, out) && admin_write_target_metrics(s->config, now, out) &&
 	       write_queues(s->config, out) && admin_write_cache_metrics(s, out) &&
+	       alerts_write_metrics(s->alerts, out) &&
 	       write_clients(s->clients, out) && write_process(s, out);
 }

@@ -94,6 +94,20 @@ void help_mock(FILE *out)
 	buf_free(&text);
 }
 
+void help_alert(FILE *out)
+{
+	put(out,
+	    "backstay alert test [-c FILE] [SINK...]: do alerts arrive?\n"
+	    "\n"
+	    "  -c, --config FILE   the config; found as by 'backstay run' without it\n"
+	    "  SINK                names from `alerts.sinks` of the config; all without them\n"
+	    "\n"
+	    "Sends a test alert and, where all have taken it, its end to each sink, and says\n"
+	    "how long it took, or what is wrong and what to do. No running proxy is needed.\n"
+	    "\n"
+	    "Exit codes: 0 all have taken it; 1 one has not; 2 wrong options, or no such sink.\n");
+}
+
 void help_version(FILE *out)
 {
 	put(out, "backstay version: the version, and that of each library it runs with.\n");

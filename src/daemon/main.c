@@ -12,6 +12,7 @@ const struct command commands[] = {
 	  command_check, help_check },
 	{ "mock", "a simulated model server that fails in every way you ask for", command_mock,
 	  help_mock },
+	{ "alert", "send a test message to those who are told of trouble", command_alert, help_alert },
 	{ "version", "the version, and what it was built with", command_version, help_version },
 	{ "help", "more about a command: backstay help run", command_help, help_help },
 	{ NULL, NULL, NULL, NULL },

@@ -85,6 +85,26 @@ static bool open_access_log(struct server *s, char *why, size_t size)
 	return true;
 }
 
+/* ---- what people are told --------------------------------------------------------- */
+
+static void note_config(struct server *s, bool refused, struct slice text)
+{
+	const struct alert_event e = { .kind = ALERT_CONFIG_REFUSED, .subject = s->state.config->path,
+				       .on = refused, .text = text };
+
+	alerts_note(s->state.alerts, &e);
+}
+
+static void note_restart(struct server *s)
+{
+	const struct alert_event e = { .kind = ALERT_PROCESS_RESTARTED, .subject = S("serving process"),
+				       .on = true, .text = S("What was under way is lost. The log has the "
+							     "reason, as far as there is one.") };
+
+	if (atomic_load(&s->setup->shared->serving_starts) > 1)
+		alerts_note(s->state.alerts, &e);
+}
+
 /* ---- the end ------------------------------------------------------------------------ */
 
 static void on_drained(void *owner, struct worker *w)
@@ -218,6 +238,8 @@ static void on_config(void *owner, struct config *c)
 	s->state.config = c;
 	s->log.level = c->log_level;
 	buf_clear(&s->state.refused);
+	alerts_set_config(s->state.alerts, c);
+	note_config(s, false, SLICE_NONE);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_set_config(s->workers[i], c);
 	log_line(&s->log, LOG_INFO, "config_in_use", "generation=%llu models=%zu backends=%zu",
@@ -241,6 +263,7 @@ static void on_refused(void *owner, struct slice errors)
 	(void)!buf_append(&s->state.refused, errors.len <= REFUSED_MAX ? errors
 			: slice_sub(errors, 0, REFUSED_MAX));
 	s->state.refused_wall_ms = io_real_wall_ms();
+	note_config(s, true, errors);
 	while (slice_cut(errors, '\n', &line, &errors))
 		log_line(&s->log, LOG_ERROR, "config_refused", "error=%s",
 			 log_quote(line, text, sizeof text));
@@ -329,6 +352,8 @@ static void furnish(struct server *s, struct config *config)
 	target_registry_bind(s->registry, config->arena, config->models, config->model_count);
 	lobby_bind(s->lobby, config->models, config->model_count);
 	know_labels(s, config);
+	s->state.alerts = alerts_create(s->io, &s->log, config);
+	note_restart(s);
 }
 
 static void watch(struct server *s)
@@ -357,9 +382,11 @@ static void clear_away(struct server *s)
 		worker_stop(s->workers[i]);
 	free(s->workers);
 	admin_free(s->admin);
+	alerts_stop(s->state.alerts);
 	sockets_close(s->setup->sockets);
 	io_real_free(s->io);         /* joins what reads the config in the background */
 	reload_free(s->reload);
+	alerts_free(s->state.alerts);
 	config_give(s->state.config);
 	metrics_free(s->state.metrics);
 	recent_free(s->state.recent);

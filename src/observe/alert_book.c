@@ -88,6 +88,13 @@ void alert_book_free(struct alert_book *b)
 	free(b);
 }
 
+void alert_book_watch(struct alert_book *b, void (*on_told)(void *owner, const struct alert_note *n),
+		      void *owner)
+{
+	b->on_told = on_told;
+	b->owner = owner;
+}
+
 /* ---- events ------------------------------------------------------------------------- */
 
 static bool is_on(const struct alert *a)

@@ -35,8 +35,14 @@ void alert_book_free(struct alert_book *b);  /* NULL is fine */
  * sent: the caller gives it up before. */
 void alert_book_use(struct alert_book *b, const struct alert_policy *policy, mono_ms now);
 
+/* `on_told` hears of each alert that begins to fire or is over, when sinks are
+ * told; it must not call the book. */
+void alert_book_watch(struct alert_book *b, void (*on_told)(void *owner, const struct alert_note *n),
+		      void *owner);
+
 /* ---- news ----------------------------------------------------------------------- */
 
+/* Somebody says that something is wrong, or over. */
 void alert_book_event(struct alert_book *b, const struct alert_event *e, mono_ms now,
 		      int64_t wall_ms);
 /* For who looks at everything again and again: alerts of `kinds` (bits, 1 << kind)

@@ -51,6 +51,8 @@ struct alert_book {
 	size_t queue_count;
 	mono_ms group_at;             /* pending ones are told then; MONO_NEVER: there are none */
 	uint64_t lost, version;
+	void (*on_told)(void *owner, const struct alert_note *n);
+	void *owner;
 };
 
 /* Cuts `text` to `max` bytes at a character's border, and puts a NUL behind. */

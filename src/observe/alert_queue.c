@@ -89,6 +89,8 @@ void alert_enqueue_all(struct alert_book *b, const struct alert *a, bool repeate
 	struct alert_note note;
 
 	alert_note_of(a, repeated, wall_ms, &note);
+	if (b->on_told && !repeated)
+		b->on_told(b->owner, &note);
 	for (size_t i = 0; i < b->queue_count; i++) {
 		const struct alert_sink_policy *p = b->queues[i].policy;
 

@@ -206,7 +206,8 @@ bool model_take_hedge(const struct model_policy *model, int64_t share_milli, mon
 
 /* ---- for people ----------------------------------------------------------------------- */
 
-static const char *gate_state(struct gate *g, mono_ms now, mono_ms *since, uint64_t *opened)
+static const char *gate_state(struct gate *g, mono_ms now, mono_ms *since, uint64_t *opened,
+			      enum fault *why)
 {
 	const char *name;
 
@@ -214,6 +215,7 @@ static const char *gate_state(struct gate *g, mono_ms now, mono_ms *since, uint6
 	name = breaker_state_name(breaker_state_at(&g->breaker, now));
 	*since = g->breaker.since;
 	*opened = g->breaker.opened_total;
+	*why = g->why;
 	lock_give(&g->lock);
 	return name;
 }
@@ -228,6 +230,7 @@ static void view_inside(const struct target *t, mono_ms now, struct target_view 
 {
 	out->state = breaker_state_name(breaker_state_at(&t->own, now));
 	out->model = breaker_state_name(breaker_state_at(&t->model, now));
+	out->model_why = t->model_why;
 	out->since = t->own.since;
 	out->first_token_ms = t->first_token.recent.weight > 0 ? t->first_token.recent.value : 0;
 	out->first_token_p95_ms = latency_p95_ms(&t->first_token, now);
@@ -248,14 +251,16 @@ void target_view(struct target *t, const struct model_policy *model, mono_ms now
 	struct target_look look;
 	mono_ms machine_since, credential_since;
 	uint64_t machine_opened, credential_opened;
+	enum fault machine_why;
 
 	*out = (struct target_view){ 0 };
 	target_look(t, model, now, 0, &look);
 	lock_take(&t->lock);
 	view_inside(t, now, out);
 	lock_give(&t->lock);
-	out->machine = gate_state(t->machine, now, &machine_since, &machine_opened);
-	out->credential = gate_state(t->credential, now, &credential_since, &credential_opened);
+	out->machine = gate_state(t->machine, now, &machine_since, &machine_opened, &machine_why);
+	out->credential = gate_state(t->credential, now, &credential_since, &credential_opened,
+				     &out->credential_why);
 	out->opened_total += machine_opened;
 	out->use = look.use;
 	out->why = look.why;

@@ -178,6 +178,7 @@ struct target_view {
 	const char *state;            /* "closed", "open", "half-open", "ramping", "ejected", "paced", "off" */
 	const char *machine, *credential, *model;     /* their breakers' states */
 	enum fault why;
+	enum fault credential_why, model_why;         /* of the last trouble of each; FAULT_NONE: none yet */
 	mono_ms since, next_at;       /* MONO_NEVER where there is no next */
 	unsigned in_flight;
 	double first_token_ms;        /* recent mean; 0: unknown */

@@ -388,7 +388,7 @@ static void what_may_surprise_is_noted(void **state)
 	static const char *const notes[] = {
 		("0.0.0.0:80 can be reached from other machines and asks for no client key: whoever reaches "
 		 "it can spend your backends' money; add \"keys\""),
-		"the admin port [::]:81 can be reached from other machines and asks for no key",
+		"the admin port [::]:81 can be reached from other machines and asks for no key; add \"key\" to \"admin\"",
 		"backend a: the API of api.openai.com is usually at https://api.openai.com/v1",
 		"backend b: the URL ends in /chat/completions, which Backstay adds by itself",
 		"backend b: the key goes to h unencrypted (http)",

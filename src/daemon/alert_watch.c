@@ -1,0 +1,126 @@
+/* Looks at targets and models, and notes what is wrong with them. What is half
+ * open is not well yet: only a good answer ends trouble, not time alone. */
+#include "daemon/alerts.h"
+
+#include "base/check.h"
+#include "route/target.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KINDS (1u << ALERT_TARGET_OPEN | 1u << ALERT_CREDENTIAL_OFF | 1u << ALERT_OUT_OF_MONEY |     \
+	       1u << ALERT_MODEL_GONE | 1u << ALERT_MODEL_DEGRADED | 1u << ALERT_MODEL_DOWN |         \
+	       1u << ALERT_RETRIES_SPENT)
+
+static bool is_out(const char *state)
+{
+	return strcmp(state, "open") == 0 || strcmp(state, "half-open") == 0;
+}
+
+static void note(struct alerts *a, enum alert_kind kind, struct slice subject, const char *text)
+{
+	const struct alert_event e = { .kind = kind, .subject = subject, .on = true, .text = slice_of(text) };
+
+	alerts_note(a, &e);
+}
+
+static const char *fault_text(enum fault f)
+{
+	return f == FAULT_NONE ? "it is not known why" : fault_row(f)->text;
+}
+
+static void note_open(struct alerts *a, const struct model_policy *m, const struct target_policy *t,
+		      const struct target_view *v)
+{
+	char text[ALERT_TEXT_MAX];
+
+	snprintf(text, sizeof text, "%s. Requests for model %.*s go to its other targets, as far as there are any.",
+		 fault_text(v->why), SLICE_ARG(m->name));
+	note(a, ALERT_TARGET_OPEN, t->name, text);
+}
+
+static void note_credential(struct alerts *a, const struct target_policy *t, const struct target_view *v)
+{
+	bool money = v->credential_why == FAULT_NO_MONEY;
+	char text[ALERT_TEXT_MAX];
+
+	snprintf(text, sizeof text, "%s. Backend %.*s gets no requests; %s.", fault_text(v->credential_why),
+		 SLICE_ARG(t->backend->name),
+		 money ? "add credit or raise the limit with the vendor, or change its key"
+		       : "check its key, change it in the config and reload");
+	note(a, money ? ALERT_OUT_OF_MONEY : ALERT_CREDENTIAL_OFF, t->backend->name, text);
+}
+
+static void note_gone(struct alerts *a, const struct target_policy *t, const struct target_view *v)
+{
+	char text[ALERT_TEXT_MAX];
+
+	snprintf(text, sizeof text, "%s: backend %.*s does not know \"%.*s\"; correct the name, or remove "
+		 "the target.", fault_text(v->model_why), SLICE_ARG(t->backend->name), SLICE_ARG(t->model));
+	note(a, ALERT_MODEL_GONE, t->name, text);
+}
+
+/* Can the target serve, as far as is known? */
+static bool serves(const struct target_view *v)
+{
+	return !is_out(v->state) && !is_out(v->machine) && !is_out(v->credential) && !is_out(v->model) &&
+	       v->use != USE_OFF;
+}
+
+static bool any_serves(const struct model_policy *m, mono_ms now)
+{
+	for (size_t i = 0; i < m->target_count; i++) {
+		struct target_view v;
+
+		target_view(m->targets[i].state, m, now, &v);
+		if (serves(&v))
+			return true;
+	}
+	return false;
+}
+
+static void look_at_targets(struct alerts *a, const struct model_policy *m, mono_ms now)
+{
+	for (size_t i = 0; i < m->target_count; i++) {
+		const struct target_policy *t = &m->targets[i];
+		struct target_view v;
+
+		target_view(t->state, m, now, &v);
+		if (is_out(v.credential))
+			note_credential(a, t, &v);
+		if (is_out(v.model))
+			note_gone(a, t, &v);
+		if (is_out(v.machine) || (is_out(v.state) && v.use != USE_OFF))
+			note_open(a, m, t, &v);
+	}
+}
+
+static void look_at_model(struct alerts *a, const struct model_policy *m, mono_ms now)
+{
+	const struct model_policy *helper = NULL;
+	char text[ALERT_TEXT_MAX];
+
+	look_at_targets(a, m, now);
+	if (model_retries_left(m, now) < 1)
+		note(a, ALERT_RETRIES_SPENT, m->name,
+		     "So many attempts failed that no more retries are paid for: what fails now fails at once.");
+	if (any_serves(m, now))
+		return;
+	for (size_t i = 0; i < m->fallback_count && !helper; i++)
+		if (any_serves(m->fallbacks[i], now))
+			helper = m->fallbacks[i];
+	if (helper)
+		snprintf(text, sizeof text, "None of its %zu targets can be used; fallback model %.*s answers.",
+			 m->target_count, SLICE_ARG(helper->name));
+	else
+		snprintf(text, sizeof text, "None of its %zu targets%s can be used: clients get errors.",
+			 m->target_count, m->fallback_count ? " and none of its fallbacks'" : "");
+	note(a, helper ? ALERT_MODEL_DEGRADED : ALERT_MODEL_DOWN, m->name, text);
+}
+
+void alert_watch_look(struct alerts *a, const struct config *c, mono_ms now)
+{
+	for (size_t i = 0; i < c->model_count; i++)
+		look_at_model(a, &c->models[i], now);
+	alerts_round(a, KINDS);
+}

@@ -1,0 +1,548 @@
+#include "daemon/alerts.h"
+
+#include "base/check.h"
+#include "base/lock.h"
+#include "daemon/alert_post.h"
+#include "observe/metrics.h"
+#include "wire/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WATCH_MS 500                  /* how often targets and models are looked at */
+#define RAISED_MAX 4096               /* events on their way at once */
+#define SAVE_AFTER_MS 200
+#define SAVE_AGAIN_MS 5000            /* after one that failed */
+
+/* One sink's message under way. */
+struct sending {
+	struct alerts *alerts;
+	size_t sink;
+	struct alert_post *post;      /* NULL: none */
+};
+
+struct saving {
+	struct io_job job;
+	struct alerts *alerts;
+	bool busy, failed;
+	char *path;
+	struct buf text;
+	uint64_t version;
+	char why[160];
+};
+
+struct alerts {
+	struct io *io;
+	const struct log *log;
+	struct config *config;
+	struct alert_book *book;
+	struct upstream_pool *pool;
+	struct io_timer timer, save_timer, watch_timer;
+	struct io_deferred later;     /* arms the timers once a turn */
+	struct sending sendings[ALERT_SINKS_MAX];
+	bool failing[ALERT_SINKS_MAX];        /* and it has been logged */
+	char source[65];
+	atomic_uint raised;
+	atomic_uint_fast64_t lost;
+	bool ready;                   /* what was saved has been read */
+	/* The state file. The jobs' own, but for `save` while it is not busy: */
+	struct saving load, save, last;
+	struct lock writing;
+	uint64_t written_version;     /* under `writing` */
+	uint64_t saved_version;
+	bool save_failed;
+};
+
+static void arm(struct alerts *a);
+
+/* ---- the log ------------------------------------------------------------------------ */
+
+static void on_told(void *owner, const struct alert_note *n)
+{
+	struct alerts *a = owner;
+	const struct alert_kind_row *row = alert_kind_row(n->kind);
+	enum log_level level = !n->firing || row->severity == ALERT_INFO ? LOG_INFO
+			     : row->severity == ALERT_CRITICAL ? LOG_ERROR : LOG_WARN;
+	char subject[256], text[900];
+
+	log_line(a->log, level, n->firing ? "alert_firing" : "alert_resolved",
+		 "kind=%s severity=%s subject=%s flapping=%s text=%s", row->name,
+		 alert_severity_name(row->severity), log_quote(slice_of(n->subject), subject, sizeof subject),
+		 n->flapping ? "yes" : "no", log_quote(slice_of(n->text), text, sizeof text));
+}
+
+/* The first failure, and the end of it: those between are counted. */
+static void log_sink(struct alerts *a, size_t sink, const struct alert_posted *p)
+{
+	struct slice name = a->config->alerts.sinks[sink].name;
+	struct alert_sink_view v;
+	char text[512];
+
+	alert_book_sink(a->book, sink, &v);
+	if (p->result == ALERT_TAKEN && a->failing[sink])
+		log_line(a->log, LOG_INFO, "alert_sink_back", "sink=%.*s", SLICE_ARG(name));
+	else if (p->result == ALERT_REFUSED || (p->result == ALERT_AGAIN && !a->failing[sink]))
+		log_line(a->log, LOG_ERROR, "alert_sink_fails",
+			 "sink=%.*s status=%d queued=%u text=%s remedy=\"%s\"", SLICE_ARG(name), p->status,
+			 v.queued, log_quote(p->text, text, sizeof text), alert_post_remedy(p));
+	a->failing[sink] = p->result != ALERT_TAKEN;
+}
+
+/* ---- the state file --------------------------------------------------------------------- */
+
+/* Whole or not at all: a new file takes the old one's place. */
+static bool write_whole(const char *path, struct slice text, char *why, size_t size)
+{
+	char next[4096];
+	int fd, len = snprintf(next, sizeof next, "%s.new", path);
+	bool ok;
+
+	if (len < 0 || (size_t)len >= sizeof next) {
+		snprintf(why, size, "the path is too long");
+		return false;
+	}
+	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ok = fd >= 0;
+	while (ok && text.len) {
+		ssize_t n = write(fd, text.at, text.len);
+
+		ok = n > 0;
+		text = ok ? slice_from(text, (size_t)n) : text;
+	}
+	ok = ok && fsync(fd) == 0;
+	if (!ok)
+		snprintf(why, size, "%s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (ok && rename(next, path) != 0) {
+		snprintf(why, size, "%s", strerror(errno));
+		ok = false;
+	}
+	return ok;
+}
+
+/* On a background thread; a later version is never replaced by an earlier one. */
+static void save_work(struct io_job *job)
+{
+	struct saving *s = CONTAINER_OF(job, struct saving, job);
+	struct alerts *a = s->alerts;
+
+	lock_take(&a->writing);
+	s->failed = false;
+	if (s->version > a->written_version) {
+		s->failed = !write_whole(s->path, buf_slice(&s->text), s->why, sizeof s->why);
+		if (!s->failed)
+			a->written_version = s->version;
+	}
+	lock_give(&a->writing);
+}
+
+static void clear_saving(struct saving *s)
+{
+	s->busy = false;
+	buf_free(&s->text);
+	free(s->path);
+	s->path = NULL;
+}
+
+static void save_done(struct io_job *job)
+{
+	struct saving *s = CONTAINER_OF(job, struct saving, job);
+	struct alerts *a = s->alerts;
+	char text[256];
+
+	if (s->failed && !a->save_failed)
+		log_line(a->log, LOG_ERROR, "alert_state_fails",
+			 "path=%s reason=%s remedy=\"check that the directory exists and may be written\"",
+			 s->path, log_quote(slice_of(s->why), text, sizeof text));
+	a->save_failed = s->failed;
+	if (!s->failed)
+		a->saved_version = s->version;
+	clear_saving(s);
+	arm(a);
+}
+
+static bool start_saving(struct alerts *a, struct saving *s)
+{
+	s->alerts = a;
+	s->job.work = save_work;
+	s->job.done = save_done;
+	s->text = BUF_INIT(ALERT_STATE_MAX);
+	s->version = alert_book_version(a->book);
+	if (!alert_book_write(a->book, &s->text)) {
+		buf_free(&s->text);
+		return false;
+	}
+	s->path = slice_to_cstring(a->config->alerts.state_path);
+	s->busy = true;
+	io_background(a->io, &s->job);
+	return true;
+}
+
+static bool must_save(const struct alerts *a)
+{
+	return a->ready && a->config->alerts.state_path.len &&
+	       alert_book_version(a->book) != a->saved_version;
+}
+
+static void on_save_timer(struct io_timer *t, mono_ms now)
+{
+	struct alerts *a = CONTAINER_OF(t, struct alerts, save_timer);
+
+	(void)now;
+	if (!a->save.busy && must_save(a))
+		start_saving(a, &a->save);
+}
+
+static void load_work(struct io_job *job)
+{
+	struct saving *s = CONTAINER_OF(job, struct saving, job);
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? 1 : 0;
+
+	while (n > 0) {
+		char *room = buf_room(&s->text, 65536);
+
+		n = room ? read(fd, room, 65536) : 0;
+		if (room)
+			buf_added(&s->text, n > 0 ? (size_t)n : 0);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void load_done(struct io_job *job)
+{
+	struct saving *s = CONTAINER_OF(job, struct saving, job);
+	struct alerts *a = s->alerts;
+
+	if (buf_len(&s->text) && !alert_book_read(a->book, buf_slice(&s->text), io_now(a->io)))
+		log_line(a->log, LOG_ERROR, "alert_state_unreadable",
+			 "path=%s remedy=\"it is written anew; what had not been sent is lost\"", s->path);
+	clear_saving(s);
+	a->ready = true;
+	arm(a);
+}
+
+static void load(struct alerts *a)
+{
+	struct saving *s = &a->load;
+
+	if (!a->config->alerts.state_path.len) {
+		a->ready = true;
+		return;
+	}
+	s->alerts = a;
+	s->job.work = load_work;
+	s->job.done = load_done;
+	s->text = BUF_INIT(ALERT_STATE_MAX + 65536);
+	s->path = slice_to_cstring(a->config->alerts.state_path);
+	s->busy = true;
+	io_background(a->io, &s->job);
+}
+
+/* ---- sending ------------------------------------------------------------------------------ */
+
+static void on_done(void *owner, const struct alert_posted *p)
+{
+	struct sending *s = owner;
+	struct alerts *a = s->alerts;
+
+	s->post = NULL;
+	alert_book_sent(a->book, s->sink, p->result, p->hint_ms, io_now(a->io), io_random(a->io));
+	log_sink(a, s->sink, p);
+	arm(a);
+}
+
+static void send_due(struct alerts *a, mono_ms now)
+{
+	const struct alert_policy *policy = &a->config->alerts;
+
+	for (size_t i = 0; i < policy->sink_count; i++) {
+		const struct alert_note *notes;
+		struct alert_post_setup setup = {
+			.io = a->io, .pool = a->pool, .policy = policy, .sink = &policy->sinks[i],
+			.source = slice_of(a->source), .on_done = on_done, .owner = &a->sendings[i],
+		};
+		size_t count = alert_book_take(a->book, i, now, io_wall_ms(a->io), &notes);
+
+		if (count)
+			a->sendings[i].post = alert_post_start(&setup, notes, count);
+	}
+}
+
+static void give_up_all(struct alerts *a)
+{
+	for (size_t i = 0; i < ALERT_SINKS_MAX; i++) {
+		if (a->sendings[i].post)
+			alert_post_cancel(a->sendings[i].post);
+		a->sendings[i].post = NULL;
+	}
+}
+
+static void on_timer(struct io_timer *t, mono_ms now)
+{
+	struct alerts *a = CONTAINER_OF(t, struct alerts, timer);
+
+	alert_book_tick(a->book, now, io_wall_ms(a->io));
+	send_due(a, now);
+	arm(a);
+}
+
+/* Before the state has been read nothing is told: it may have been told already. */
+static void arm(struct alerts *a)
+{
+	mono_ms now = io_now(a->io);
+
+	if (!a->ready)
+		return;
+	io_timer_set(a->io, &a->timer, alert_book_wake_at(a->book));
+	if (!a->save.busy && must_save(a))
+		io_timer_set(a->io, &a->save_timer,
+			     mono_after(now, a->save_failed ? SAVE_AGAIN_MS : SAVE_AFTER_MS));
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+struct raised {
+	struct io_message message;
+	struct alerts *alerts;
+	struct alert_event event;
+	char subject[ALERT_SUBJECT_MAX], text[ALERT_TEXT_MAX];
+};
+
+static void deliver(struct io_message *m)
+{
+	struct raised *r = CONTAINER_OF(m, struct raised, message);
+
+	atomic_fetch_sub(&r->alerts->raised, 1);
+	alerts_note(r->alerts, &r->event);
+	free(r);
+}
+
+static struct slice keep(char *room, size_t size, struct slice s)
+{
+	size_t len = s.len < size ? s.len : size;
+
+	if (len)
+		memcpy(room, s.at, len);
+	return (struct slice){ room, len };
+}
+
+void alerts_raise(struct alerts *a, const struct alert_event *e)
+{
+	struct raised *r;
+
+	if (!a)
+		return;
+	if (atomic_fetch_add(&a->raised, 1) >= RAISED_MAX || !(r = calloc(1, sizeof *r))) {
+		atomic_fetch_sub(&a->raised, 1);
+		atomic_fetch_add(&a->lost, 1);
+		return;
+	}
+	r->message.deliver = deliver;
+	r->alerts = a;
+	r->event = *e;
+	r->event.subject = keep(r->subject, sizeof r->subject, e->subject);
+	r->event.text = keep(r->text, sizeof r->text, e->text);
+	io_post(a->io, &r->message);
+}
+
+void alerts_note(struct alerts *a, const struct alert_event *e)
+{
+	if (!a)
+		return;
+	alert_book_event(a->book, e, io_now(a->io), io_wall_ms(a->io));
+	io_defer(a->io, &a->later);
+}
+
+void alerts_round(struct alerts *a, unsigned kinds)
+{
+	alert_book_round(a->book, kinds, io_now(a->io));
+	io_defer(a->io, &a->later);
+}
+
+static void on_later(struct io_deferred *d, mono_ms now)
+{
+	(void)now;
+	arm(CONTAINER_OF(d, struct alerts, later));
+}
+
+static void on_watch(struct io_timer *t, mono_ms now)
+{
+	struct alerts *a = CONTAINER_OF(t, struct alerts, watch_timer);
+
+	alert_watch_look(a, a->config, now);
+	io_timer_set(a->io, t, mono_after(now, WATCH_MS));
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+struct alerts *alerts_create(struct io *io, const struct log *log, struct config *config)
+{
+	struct alerts *a = calloc(1, sizeof *a);
+
+	must(a != NULL);
+	a->io = io;
+	a->log = log;
+	a->config = config_take(config);
+	a->book = alert_book_create();
+	a->pool = upstream_pool_create(io, log);
+	a->timer.fire = on_timer;
+	a->save_timer.fire = on_save_timer;
+	a->watch_timer.fire = on_watch;
+	a->later.run = on_later;
+	lock_init(&a->writing);
+	for (size_t i = 0; i < ALERT_SINKS_MAX; i++)
+		a->sendings[i] = (struct sending){ .alerts = a, .sink = i };
+	if (gethostname(a->source, sizeof a->source - 1) != 0 || !*a->source)
+		memcpy(a->source, "backstay", sizeof "backstay");
+	alert_book_watch(a->book, on_told, a);
+	alert_book_use(a->book, &config->alerts, io_now(io));
+	load(a);
+	io_timer_set(io, &a->watch_timer, mono_after(io_now(io), WATCH_MS));
+	return a;
+}
+
+void alerts_set_config(struct alerts *a, struct config *config)
+{
+	struct config *old = a->config;
+
+	give_up_all(a);
+	a->config = config_take(config);
+	alert_book_use(a->book, &config->alerts, io_now(a->io));
+	memset(a->failing, 0, sizeof a->failing);
+	upstream_pool_flush(a->pool);
+	config_give(old);
+	arm(a);
+}
+
+void alerts_stop(struct alerts *a)
+{
+	if (!a)
+		return;
+	give_up_all(a);
+	io_timer_clear(a->io, &a->timer);
+	io_timer_clear(a->io, &a->save_timer);
+	io_timer_clear(a->io, &a->watch_timer);
+	upstream_pool_free(a->pool);
+	if (must_save(a) && !start_saving(a, &a->last))
+		log_line(a->log, LOG_ERROR, "alert_state_fails", "reason=\"it is too large\"");
+}
+
+void alerts_free(struct alerts *a)
+{
+	if (!a)
+		return;
+	clear_saving(&a->load);
+	clear_saving(&a->save);
+	clear_saving(&a->last);
+	alert_book_free(a->book);
+	lock_destroy(&a->writing);
+	config_give(a->config);
+	free(a);
+}
+
+/* ---- telling of itself -------------------------------------------------------------------------- */
+
+static bool put_text(struct buf *out, const char *name, const char *text)
+{
+	return buf_printf(out, "\"%s\":", name) && json_try_write_string(out, slice_of(text));
+}
+
+static bool put_alert(const struct alert_note *n, struct buf *out)
+{
+	const struct alert_kind_row *row = alert_kind_row(n->kind);
+
+	return buf_append(out, S("{")) && put_text(out, "kind", row->name) && buf_append(out, S(",")) &&
+	       put_text(out, "severity", alert_severity_name(row->severity)) && buf_append(out, S(",")) &&
+	       put_text(out, "title", row->title) && buf_append(out, S(",")) &&
+	       put_text(out, "subject", n->subject) && buf_append(out, S(",")) &&
+	       put_text(out, "text", n->text) &&
+	       buf_printf(out, ",\"on\":%s,\"flapping\":%s,\"since_ms\":%lld}", n->firing ? "true" : "false",
+			  n->flapping ? "true" : "false", (long long)n->since_wall_ms);
+}
+
+static bool put_sink(const struct alerts *a, size_t i, struct buf *out)
+{
+	struct alert_sink_view v;
+	bool ok;
+
+	alert_book_sink(a->book, i, &v);
+	ok = buf_append(out, S("{\"name\":")) &&
+	     json_try_write_string(out, a->config->alerts.sinks[i].name) &&
+	     buf_printf(out, ",\"queued\":%u,\"failed_in_row\":%u,", v.queued, v.failed_in_row);
+	if (ok && v.failed_in_row && v.next_at > io_now(a->io))
+		ok = buf_printf(out, "\"next_try_in_ms\":%lld,", (long long)(v.next_at - io_now(a->io)));
+	else
+		ok = ok && buf_append(out, S("\"next_try_in_ms\":null,"));
+	return ok && buf_printf(out, "\"sent\":%llu,\"failed\":%llu,\"dropped\":%llu}",
+				(unsigned long long)v.sent, (unsigned long long)v.failed,
+				(unsigned long long)v.dropped);
+}
+
+bool alerts_write_json(const struct alerts *a, struct buf *out)
+{
+	bool ok = buf_append(out, S("{\"firing\":[")), first = true;
+	struct alert_note note;
+	size_t cursor = 0;
+
+	while (ok && a && alert_book_next(a->book, &cursor, &note)) {
+		ok = (first || buf_append(out, S(","))) && put_alert(&note, out);
+		first = false;
+	}
+	ok = ok && buf_append(out, S("],\"sinks\":["));
+	for (size_t i = 0; ok && a && i < a->config->alerts.sink_count; i++)
+		ok = (i == 0 || buf_append(out, S(","))) && put_sink(a, i, out);
+	return ok && buf_append(out, S("]}"));
+}
+
+static double read_sent(const struct alert_sink_view *v) { return (double)v->sent; }
+static double read_failed(const struct alert_sink_view *v) { return (double)v->failed; }
+static double read_dropped(const struct alert_sink_view *v) { return (double)v->dropped; }
+static double read_queued(const struct alert_sink_view *v) { return v->queued; }
+static double read_failing(const struct alert_sink_view *v) { return v->failed_in_row ? 1 : 0; }
+
+static const struct {
+	const char *name, *type, *help;
+	double (*read)(const struct alert_sink_view *v);
+} per_sink[] = {
+	{ "backstay_alert_messages_sent_total", "counter", "Messages that a sink of alerts has taken.",
+	  read_sent },
+	{ "backstay_alert_send_failures_total", "counter", "Tries that a sink of alerts has not taken.",
+	  read_failed },
+	{ "backstay_alert_notes_dropped_total", "counter",
+	  "News of alerts that a sink will never get: refused, too old or too many.", read_dropped },
+	{ "backstay_alert_notes_queued", "gauge", "News of alerts that wait for a sink, now.", read_queued },
+	{ "backstay_alert_sink_failing", "gauge", "1 while a sink of alerts takes nothing.", read_failing },
+};
+
+bool alerts_write_metrics(const struct alerts *a, struct buf *out)
+{
+	bool ok = metrics_write_head(out, "backstay_alerts_firing", "gauge", "Alerts that fire, now.");
+
+	for (int k = 0; ok && k < ALERT_KIND_COUNT; k++)
+		ok = metrics_write_sample(out, "backstay_alerts_firing", "kind",
+					  slice_of(alert_kind_row((enum alert_kind)k)->name),
+					  a ? alert_book_firing(a->book, (enum alert_kind)k) : 0);
+	ok = ok && metrics_write_head(out, "backstay_alert_events_lost_total", "counter",
+				      "Events that were dropped since there were too many.") &&
+	     metrics_write_sample(out, "backstay_alert_events_lost_total", NULL, SLICE_NONE,
+				  a ? (double)(atomic_load(&a->lost) + alert_book_lost(a->book)) : 0);
+	for (size_t m = 0; ok && a && m < COUNT_OF(per_sink); m++) {
+		ok = metrics_write_head(out, per_sink[m].name, per_sink[m].type, per_sink[m].help);
+		for (size_t i = 0; ok && i < a->config->alerts.sink_count; i++) {
+			struct alert_sink_view v;
+
+			alert_book_sink(a->book, i, &v);
+			ok = metrics_write_sample(out, per_sink[m].name, "sink",
+						  a->config->alerts.sinks[i].name, per_sink[m].read(&v));
+		}
+	}
+	return ok;
+}

@@ -1,0 +1,43 @@
+/* alerts.h: the one teller of trouble in a process. It lives on the control
+ * thread's loop; whoever sees trouble on whatever thread says so with
+ * alerts_raise(). What is wrong with targets and models it sees itself. */
+#ifndef BACKSTAY_DAEMON_ALERTS_H
+#define BACKSTAY_DAEMON_ALERTS_H
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "io/io.h"
+#include "observe/alert_book.h"
+
+struct alerts;
+
+/* Begins to tell by the config's `alerts`; a reference of it is taken, and its
+ * targets are bound. `log` is borrowed. */
+struct alerts *alerts_create(struct io *io, const struct log *log, struct config *config);
+/* The config has changed; messages under way are sent again. */
+void alerts_set_config(struct alerts *a, struct config *config);
+/* Something is wrong, or over (see struct alert_event). Any thread, until
+ * alerts_stop(); cheap, and bounded: what comes faster than it can be noted is
+ * dropped and counted. NULL alerts drop everything. */
+void alerts_raise(struct alerts *a, const struct alert_event *e);
+/* The same, on the control thread, at once. */
+void alerts_note(struct alerts *a, const struct alert_event *e);
+/* Kinds (bits) whose trouble has all been noted since the last call: what was not
+ * is over. The control thread. */
+void alerts_round(struct alerts *a, unsigned kinds);
+/* Before the loop is freed: gives messages up, and writes the state once more. */
+void alerts_stop(struct alerts *a);
+/* After it. NULL is fine, here and above. */
+void alerts_free(struct alerts *a);
+
+/* Appends {"firing":[...],"sinks":[...]}; false: the buf's maximum was reached. */
+MUST_USE bool alerts_write_json(const struct alerts *a, struct buf *out);
+/* Appends what is counted of it as metrics; the same results. */
+MUST_USE bool alerts_write_metrics(const struct alerts *a, struct buf *out);
+
+/* Looks at all targets and models, and notes what is wrong with them
+ * (alert_watch.c). */
+void alert_watch_look(struct alerts *a, const struct config *c, mono_ms now);
+
+#endif
