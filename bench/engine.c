@@ -221,6 +221,7 @@ static const struct row {
 } rows[] = {
 	{ "plan, one target: create, next, first token, served", do_plan, 1, BALANCE_ROUND_ROBIN },
 	{ "plan, three targets in turn", do_plan, 3, BALANCE_ROUND_ROBIN },
+	{ "plan, three targets, least loaded", do_plan, 3, BALANCE_LEAST_LOADED },
 	{ "plan, three targets, least latency", do_plan, 3, BALANCE_LEAST_LATENCY },
 	{ "plan, three targets, prefix affinity", do_plan, 3, BALANCE_PREFIX_AFFINITY },
 	{ "plan, eight targets in turn", do_plan, 8, BALANCE_ROUND_ROBIN },

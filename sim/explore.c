@@ -200,7 +200,7 @@ static void write_streams(struct explorer *e)
 static void write_choice(struct explorer *e)
 {
 	static const char *const balances[] = {
-		"round_robin", "round_robin", "least_in_flight", "least_latency", "prefix_affinity",
+		"least_loaded", "round_robin", "least_in_flight", "least_latency", "prefix_affinity",
 	};
 
 	buf_putf(e->out, "        balance: %s\n", balances[below(e, COUNT_OF(balances))]);

@@ -192,6 +192,7 @@ struct raw_breaker {
 struct raw_ejection {
 	int64_t share_milli;
 	unsigned factor;
+	int64_t slack_ms;
 	int64_t time_ms;
 };
 

@@ -251,7 +251,7 @@ static struct outlier_policy ejection_of(const struct raw_ejection *raw)
 	return (struct outlier_policy){
 		.share_percent = (unsigned)(raw->share_milli / 1000),
 		.factor = raw->factor,
-		.slack_ms = 500,
+		.slack_ms = raw->slack_ms,
 		.samples_min = 5,
 		.eject_ms = raw->time_ms,
 		.eject_max_ms = raw->time_ms > 300000 ? raw->time_ms : 300000,

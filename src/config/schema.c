@@ -17,6 +17,7 @@ static const struct choice log_levels[] = {
 	{ NULL, 0 },
 };
 static const struct choice balances[] = {
+	{ "least_loaded", BALANCE_LEAST_LOADED },
 	{ "round_robin", BALANCE_ROUND_ROBIN }, { "least_in_flight", BALANCE_LEAST_IN_FLIGHT },
 	{ "least_latency", BALANCE_LEAST_LATENCY }, { "prefix_affinity", BALANCE_PREFIX_AFFINITY },
 	{ NULL, 0 },
@@ -290,6 +291,8 @@ static const struct field ejection_fields[] = {
 	{ "factor", VALUE_COUNT, AT(raw_ejection, factor), 2, 1000, "3",
 	  .doc = "So many times slower than the others' median, by the time to the first token or by "
 		 "tokens a second." },
+	{ "slack", VALUE_DURATION, AT(raw_ejection, slack_ms), 0, 1 * HOUR, "100ms",
+	  .doc = "And by at least this, for the time to the first token: what is less nobody notices." },
 	{ "time", VALUE_DURATION, AT(raw_ejection, time_ms), 100, 1 * HOUR, "30s",
 	  .doc = "How long it is out at first; doubles up to five minutes while it happens again." },
 };
@@ -307,11 +310,11 @@ static const struct field defaults_fields[] = {
 	  .doc = "How often and how patiently to try." },
 	{ "queue", VALUE_SECTION, AT(raw_defaults, queue), .section = &section_queue,
 	  .doc = "How many requests wait for a place, and how long." },
-	{ "balance", VALUE_CHOICE, AT(raw_defaults, balance), .fallback = "round_robin",
+	{ "balance", VALUE_CHOICE, AT(raw_defaults, balance), .fallback = "least_loaded",
 	  .choices = balances,
-	  .doc = "How a model's targets of equal priority share the work: in turn by weight, or whoever "
-		 "has fewer requests open of two drawn by chance, or whoever of two is quicker for its "
-		 "load, or where the conversation's beginning went before (its cache is there), as long "
+	  .doc = "How a model's targets of equal priority share the work: whoever has the fewest requests "
+		 "open for its weight, in turn where that is equal; or in turn by weight; or whoever has fewer "
+		 "open of two drawn by chance; or whoever of two is quicker for its load; or where the conversation's beginning went before (its cache is there), as long "
 		 "as that one has not much more to do than its share." },
 	{ "sticky", VALUE_TEXT, AT(raw_defaults, sticky), .fallback = "x-backstay-sticky",
 	  .shape = "a header's name, `user` or `off`",

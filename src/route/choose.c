@@ -77,6 +77,26 @@ static size_t lower_cost(const struct choice *c, bool by_latency)
 	return cost_b < cost_a ? b : a;
 }
 
+/* Those with the fewest requests open for their weight, in turn. Who has nothing
+ * to do is equal to all others of that kind, so that small traffic is spread by
+ * weight. One that is slow or hangs has more and more open, and gets less. */
+static size_t least_loaded(const struct choice *c)
+{
+	size_t best = SIZE_MAX;
+
+	for (size_t i = 0; i < c->count; i++)
+		if (c->open[i] &&
+		    (best == SIZE_MAX || (uint64_t)c->looks[i]->in_flight * c->weights[best] <
+						 (uint64_t)c->looks[best]->in_flight * c->weights[i]))
+			best = i;
+	must(best != SIZE_MAX);
+	for (size_t i = 0; i < c->count; i++)
+		c->least[i] = c->open[i] &&
+			      (uint64_t)c->looks[i]->in_flight * c->weights[best] ==
+				      (uint64_t)c->looks[best]->in_flight * c->weights[i];
+	return rotation_next(c->model->rotation, c->weights, c->least, c->count);
+}
+
 /* ---- the same one again --------------------------------------------------------------- */
 
 /* Weighted rendezvous: each target draws a number from the key and its own name;
@@ -143,10 +163,15 @@ size_t choose_target(const struct choice *c, const char **why)
 		*why = "least_latency";
 		return lower_cost(c, true);
 	case BALANCE_PREFIX_AFFINITY:
-		if (!c->prefix)
-			break;
-		*why = "prefix_affinity";
-		return rendezvous(c, c->prefix, true);
+		if (c->prefix) {
+			*why = "prefix_affinity";
+			return rendezvous(c, c->prefix, true);
+		}
+		*why = "least_loaded";
+		return least_loaded(c);
+	case BALANCE_LEAST_LOADED:
+		*why = "least_loaded";
+		return least_loaded(c);
 	case BALANCE_ROUND_ROBIN:
 		break;
 	}

@@ -8,9 +8,10 @@
 struct choice {
 	const struct model_policy *model;
 	const bool *open;             /* at least one is */
+	bool *least;                  /* scratch */
 	const unsigned *weights;
 	const struct target_look *const *looks;
-	size_t count;                 /* of all three; the model's targets */
+	size_t count;                 /* of all four; the model's targets */
 	uint64_t random;
 	uint64_t prefix, sticky;      /* hashes; 0: none */
 };

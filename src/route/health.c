@@ -10,6 +10,11 @@
 #define PACE_BASE_MS 1000
 #define PACE_UNTOLD_MAX_MS (15 * 1000)
 #define PACE_MAX_MS (2 * MINUTE_MS)
+/* So many waiting at once, so many times longer than 95 of 100, and at least so
+ * long, look like a target that hangs. */
+#define QUIET_WAITING 3
+#define QUIET_TIMES 3
+#define QUIET_MIN_MS 1000
 /* A credential that has just served another model is not itself to blame. */
 #define CREDENTIAL_FRESH_MS (5 * MINUTE_MS)
 
@@ -91,6 +96,34 @@ static mono_ms paced_until(const struct target *t, mono_ms now, int64_t tokens)
 	return other > at ? other : at;
 }
 
+bool target_is_quiet(const struct target *t, mono_ms now)
+{
+	int64_t first = latency_p95_ms(&t->first_token, now), whole = latency_p95_ms(&t->whole, now);
+	int64_t usual = first > whole ? first : whole, limit = usual * QUIET_TIMES;
+
+	if (t->waiting < QUIET_WAITING || usual < 0)
+		return false;
+	return now - t->quiet_since >= (limit > QUIET_MIN_MS ? limit : QUIET_MIN_MS);
+}
+
+static void begin_waiting(struct target *t, mono_ms now, struct target_visit *v)
+{
+	if (t->waiting++ == 0)
+		t->quiet_since = now;
+	v->waiting = true;
+}
+
+static void end_waiting(struct target *t, mono_ms now, struct target_visit *v, bool lives)
+{
+	if (lives && now > t->quiet_since)
+		t->quiet_since = now;
+	if (!v->waiting)
+		return;
+	must(t->waiting > 0);
+	t->waiting--;
+	v->waiting = false;
+}
+
 /* Under the target's lock. */
 static void look_inside(const struct target *t, const struct model_policy *model, mono_ms now,
 			uint64_t random, struct target_look *out)
@@ -103,6 +136,8 @@ static void look_inside(const struct target *t, const struct model_policy *model
 		worsen(out, USE_PACED, paced, FAULT_RATE_LIMITED);
 	if (t->ejected_until > now)
 		worsen(out, USE_EJECTED, t->ejected_until, FAULT_NONE);
+	else if (t->waiting >= QUIET_WAITING && target_is_quiet(t, now))
+		worsen(out, USE_EJECTED, MONO_NEVER, FAULT_SILENCE);
 	out->doubt = t->doubt;
 	out->asked_at = t->asked_at;
 	out->latency_ms = latency_peak_ms(&t->first_token, now);
@@ -180,6 +215,7 @@ static bool pass_target(struct target *t, const struct model_policy *model, mono
 	if (ok) {
 		t->heard_at = now;
 		t->asked_at = now;
+		begin_waiting(t, now, v);
 		headroom_take(&t->requests, now, 1);
 		headroom_take(&t->tokens, now, (double)tokens);
 	}
@@ -275,6 +311,16 @@ static unsigned news_of(enum breaker_state before, const struct breaker *b, mono
 	     : after == BREAKER_CLOSED ? closed : 0;
 }
 
+/* Back from an outage: how slow it was then is not how slow it is. Under the
+ * target's lock. */
+static void begin_anew(struct target *t, unsigned news)
+{
+	if (!(news & NEWS_RAMPING))
+		return;
+	latency_forget_recent(&t->first_token);
+	t->tokens_per_s = (struct mean){ 0 };
+}
+
 static mono_ms opens_again_at(const struct breaker *b, mono_ms now)
 {
 	return breaker_state_at(b, now) == BREAKER_OPEN ? b->until : 0;
@@ -340,11 +386,11 @@ static void learn_times(struct target *t, mono_ms now, const struct target_visit
 }
 
 static unsigned report_target(struct target *t, const struct model_policy *model,
-			      const struct verdict *verdict, const struct target_visit *v, mono_ms now,
+			      const struct verdict *verdict, struct target_visit *v, mono_ms now,
 			      uint64_t random, const struct target_outcome *o, mono_ms *at)
 {
 	enum breaker_state own, gone;
-	unsigned news = 0;
+	unsigned news;
 
 	lock_take(&t->lock);
 	if (!o->neutral)
@@ -353,7 +399,10 @@ static unsigned report_target(struct target *t, const struct model_policy *model
 	gone = breaker_state_at(&t->model, now);
 	breaker_report(&t->own, &model->breaker, now, random, &v->own, verdict->own);
 	breaker_report(&t->model, &route_off_policy, now, random, &v->model, verdict->model);
+	news = news_of(own, &t->own, now, NEWS_OPENED, NEWS_RAMPING, NEWS_CLOSED);
+	begin_anew(t, news);
 	learn_times(t, now, v, o);
+	end_waiting(t, now, v, !o->neutral && was_reached(o->fault));
 	if (verdict->own == BREAKER_BAD)
 		t->why = o->fault;
 	if (verdict->model == BREAKER_BAD)
@@ -364,7 +413,6 @@ static unsigned report_target(struct target *t, const struct model_policy *model
 		t->doubt = false;
 		t->paced_in_row = 0;
 	}
-	news |= news_of(own, &t->own, now, NEWS_OPENED, NEWS_RAMPING, NEWS_CLOSED);
 	news |= news_of(gone, &t->model, now, NEWS_MODEL_GONE, NEWS_MODEL_BACK, NEWS_MODEL_BACK);
 	if (news & NEWS_OPENED)
 		*at = opens_again_at(&t->own, now);
@@ -455,9 +503,11 @@ unsigned target_first_token(struct target *t, const struct model_policy *model,
 	gone = breaker_state_at(&t->model, now);
 	breaker_progress(&t->own, &model->breaker, now, &v->own);
 	breaker_progress(&t->model, &route_off_policy, now, &v->model);
+	news |= news_of(own, &t->own, now, 0, NEWS_RAMPING, NEWS_CLOSED);
+	begin_anew(t, news);
 	latency_add(&t->first_token, now, after_ms > 0 ? after_ms : 0, true);
 	t->doubt = false;
-	news |= news_of(own, &t->own, now, 0, NEWS_RAMPING, NEWS_CLOSED);
+	end_waiting(t, now, v, true);
 	news |= news_of(gone, &t->model, now, 0, NEWS_MODEL_BACK, NEWS_MODEL_BACK);
 	lock_give(&t->lock);
 	return news;

@@ -43,7 +43,7 @@ struct plan {
 	struct candidate *candidates;
 	size_t count;
 	unsigned *weights;            /* scratch of choose(), as long as the largest model */
-	bool *open;
+	bool *open, *least;
 	const struct target_look **looks;
 	mono_ms deadline;
 	unsigned begun;               /* tries so far */
@@ -126,6 +126,7 @@ struct plan *plan_create(struct arena *arena, const struct model_policy *model, 
 	}
 	p->weights = arena_array(arena, unsigned, widest);
 	p->open = arena_array(arena, bool, widest);
+	p->least = arena_array(arena, bool, widest);
 	p->looks = arena_array(arena, const struct target_look *, widest);
 	return p;
 }
@@ -369,8 +370,8 @@ static size_t choose(const struct plan *p, const struct stage *s, uint64_t rando
 	const struct candidate *c = &p->candidates[s->first];
 	size_t count = s->model->target_count;
 	const struct choice choice = {
-		.model = s->model, .open = p->open, .weights = p->weights, .looks = p->looks,
-		.count = count, .random = random, .prefix = p->wants.prefix, .sticky = p->wants.sticky,
+		.model = s->model, .open = p->open, .least = p->least, .weights = p->weights,
+		.looks = p->looks, .count = count, .random = random, .prefix = p->wants.prefix, .sticky = p->wants.sticky,
 	};
 
 	for (size_t i = 0; i < count; i++) {

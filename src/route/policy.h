@@ -90,6 +90,7 @@ enum balance {
 	BALANCE_LEAST_IN_FLIGHT,      /* of two drawn by chance the one with less to do */
 	BALANCE_LEAST_LATENCY,        /* of two drawn by chance the quicker, for its load */
 	BALANCE_PREFIX_AFFINITY,      /* conversations stay where their beginning is known */
+	BALANCE_LEAST_LOADED,         /* of all, who has the least to do for its weight; in turn where equal */
 };
 
 struct timeout_policy {               /* all in ms */

@@ -50,6 +50,8 @@ struct target {
 	mono_ms asked_at;                     /* a request began */
 	mono_ms probe_at;                     /* the next look from outside, not before */
 	unsigned probes_bad;                  /* in a row */
+	unsigned waiting;                     /* visits that have heard nothing yet */
+	mono_ms quiet_since;                  /* the last sign of life, or when the first of them began */
 };
 
 /* What the targets of one model share. */
@@ -84,6 +86,11 @@ void place_first_token(struct target *t, const struct backend_policy *backend, m
 		       int64_t after_ms);
 
 /* ---- health.c ------------------------------------------------------------------- */
+
+/* Does it keep many waiting at once, for far longer than it takes by habit, without
+ * a sign of life to anybody? Then others get the work until it gives one. Under
+ * the target's lock. */
+bool target_is_quiet(const struct target *t, mono_ms now);
 
 /* A credential or a model that is gone: out for a minute, then rarely re-tried. */
 extern const struct breaker_policy route_off_policy;

@@ -43,7 +43,7 @@ uint64_t target_places(const struct target *t);
 enum target_use {
 	USE_GOOD,
 	USE_PROBE,           /* one trial is due */
-	USE_EJECTED,         /* far slower than its fellows; better than none */
+	USE_EJECTED,         /* far slower than its fellows, or silent to all who wait; better than none */
 	USE_RAMPING,         /* coming back, and its present share is given out */
 	USE_PACED,           /* asked us to wait */
 	USE_OPEN,            /* its own breaker or its machine's; only as the last resort */
@@ -71,7 +71,7 @@ const char *target_use_name(enum target_use use);
 struct target_visit {
 	struct breaker_pass machine, credential, model, own;
 	bool probe, forced;
-	bool first_token_seen;
+	bool first_token_seen, waiting;
 	const struct backend_policy *backend;
 };
 

@@ -41,8 +41,8 @@ static uint64_t below(struct storm *s, uint64_t n)
 
 static struct slice write_config(struct storm *s, struct buf *out)
 {
-	static const char *const balances[] = { "round_robin", "least_in_flight", "least_latency",
-						"prefix_affinity" };
+	static const char *const balances[] = { "least_loaded", "round_robin", "least_in_flight",
+						"least_latency", "prefix_affinity" };
 
 	buf_puts(out, "listen: 127.0.0.1:8080\nbackends:\n");
 	for (unsigned i = 0; i < s->crowd.backend_count; i++)

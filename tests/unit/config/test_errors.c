@@ -166,8 +166,8 @@ static const struct row value_rows[] = {
 	{ B M "log: {access: on}\n",
 	  "3:15: \"access\": \"on\" does not say where to; write stdout, stderr, off or a path" },
 	{ B M "defaults: {balance: fastest}\n",
-	  "3:21: unknown balance \"fastest\"; write one of: round_robin, least_in_flight, "
-	  "least_latency, prefix_affinity" },
+	  "3:21: unknown balance \"fastest\"; write one of: least_loaded, round_robin, "
+	  "least_in_flight, least_latency, prefix_affinity" },
 	{ B M "defaults: {balance: least_latancy}\n",
 	  "3:21: unknown balance \"least_latancy\"; did you mean \"least_latency\"?" },
 	{ B M "defaults: {breaker: {rate: 50}}\n",

@@ -89,7 +89,7 @@ static void the_smallest_config_has_all_defaults(void **state)
 	assert_int_equal(o->idle_max, 64);
 	assert_null(o->proxy);
 	assert_null(o->tls_setup);
-	assert_int_equal(m->balance, BALANCE_ROUND_ROBIN);
+	assert_int_equal(m->balance, BALANCE_LEAST_LOADED);
 	assert_int_equal(m->timeouts.first_token_ms, 12000);
 	assert_int_equal(m->timeouts.first_token_reasoning_ms, 120000);
 	assert_int_equal(m->timeouts.idle_ms, 15000);
