@@ -422,6 +422,7 @@ static void read_url(struct backend_reading *b, const struct node *n)
 		o->tls_setup = io_tls_take(tls);
 	b->out->origin_count++;
 	b->out->known_to_stream = streams_known(o);
+	b->out->rate_scope = streams_rate_scope(b->raw.rate_scope, o, b->out->key.len > 0);
 	note_url(b, o);
 }
 

@@ -250,8 +250,11 @@ struct raw_top {
 	struct raw_defaults defaults;
 };
 
+#define RATE_SCOPE_AUTO (-1)
+
 struct raw_backend {
 	int resume;                   /* enum resume_way */
+	int rate_scope;               /* enum rate_scope, or RATE_SCOPE_AUTO */
 	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
@@ -349,9 +352,11 @@ void build_models(struct reader *r, const struct raw_top *top);
 extern const struct choice resume_ways[];
 /* Is it one of the well-known APIs, all of which stream? */
 bool streams_known(const struct origin *o);
+/* Whose the rate limits are that an API there tells of, by what its vendor documents. */
+int streams_rate_scope(int said, const struct origin *o, bool has_key);
 /* How a target goes on with a broken stream: its own word, its backend's, or what
- * its family is known to take. All are enum resume_way. */
-int streams_resume(int target, int backend, const struct origin *o);
+ * its family and its model are known to take. All are enum resume_way. */
+int streams_resume(int target, int backend, const struct origin *o, struct slice model);
 /* cached.c: what a model says of kept answers; NULL: it keeps none. Complains. */
 const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *raw);
 /* What is said when nothing is left; `n` may be NULL. The model that it names is

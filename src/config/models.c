@@ -169,7 +169,8 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 				.model = d->model,
 				.weight = d->weight,
 				.priority = d->priority,
-				.resume = streams_resume(d->resume, d->backend->resume, o),
+				.resume = streams_resume(d->resume, d->backend->resume, o,
+							 d->model),
 			};
 			say_abilities(d, &targets[at++]);
 		}

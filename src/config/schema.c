@@ -385,6 +385,10 @@ const struct section section_probe = {
 	probe_fields, COUNT_OF(probe_fields), NULL,
 };
 
+static const struct choice rate_scopes[] = {
+	{ "auto", RATE_SCOPE_AUTO }, { "key", RATE_SCOPE_KEY }, { "model", RATE_SCOPE_MODEL }, { NULL, 0 },
+};
+
 static const struct field backend_fields[] = {
 	{ "dialect", VALUE_NODE, AT(raw_backend, dialect), .fallback = "openai", .shape = "`openai`",
 	  .doc = "The API language spoken there." },
@@ -406,6 +410,11 @@ static const struct field backend_fields[] = {
 	{ "min_in_flight", VALUE_COUNT, AT(raw_backend, min_in_flight), 0, 1000000, "4",
 	  .doc = "A target that is overloaded or gets slow is sent fewer requests at once, but never "
 		 "fewer than this; what is too much waits. 0: it is sent as many as before." },
+	{ "rate_scope", VALUE_CHOICE, AT(raw_backend, rate_scope), .fallback = "auto",
+	  .choices = rate_scopes,
+	  .doc = "What the rate limits there count, and so what a 429's pause and what is said to be left "
+		 "hold for: `key`: all models that use the credential; `model`: each by itself. `auto`: "
+		 "what the well-known APIs document; elsewhere `key` where there is a key, else `model`." },
 	{ "connect", VALUE_DURATION, AT(raw_backend, connect_ms), 10, 5 * MINUTE,
 	  .shape = "duration", .doc = "Replaces `defaults.timeouts.connect`." },
 	{ "keep_alive", VALUE_DURATION, AT(raw_backend, idle_ms), 0, 1 * HOUR, "50s",

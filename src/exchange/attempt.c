@@ -128,9 +128,9 @@ static int64_t first_limit_ms(const struct attempt *a)
 
 	if (!a->x->facts.stream && !a->as_stream)
 		return t->answer_ms;
-	return plan_first_token_limit_ms(&a->pick, a->x->facts.reasons ? t->first_token_reasoning_ms
-								      : t->first_token_ms,
-					 io_now(io_of(a)));
+	return plan_first_token_limit_ms(&a->pick, a->x->facts.reasons || a->pick.reasons
+							   ? t->first_token_reasoning_ms
+							   : t->first_token_ms, io_now(io_of(a)));
 }
 
 void attempt_progress(struct attempt *a)

@@ -183,5 +183,5 @@ void explain_upstream_head(struct attempt *a, const struct h1_head *head)
 		.tokens_left = tokens.left,
 		.tokens_full_in_ms = tokens.full_in_ms,
 	};
-	target_headroom(a->pick.target->state, io_now(io), &said);
+	target_headroom(a->pick.target, io_now(io), &said);
 }

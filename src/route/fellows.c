@@ -220,13 +220,20 @@ static const char *gate_state(struct gate *g, mono_ms now, mono_ms *since, uint6
 	return name;
 }
 
-static double left_of(const struct headroom *h, mono_ms now)
+/* The lesser of what is left for the model and for the credential. */
+static double left_of(const struct headroom *own, const struct headroom *shared, mono_ms now)
 {
-	return h->known ? headroom_left(h, now) : -1;
+	double left = own->known ? headroom_left(own, now) : -1, other;
+
+	if (!shared->known)
+		return left;
+	other = headroom_left(shared, now);
+	return left < 0 || other < left ? other : left;
 }
 
 /* Under the target's lock. */
-static void view_inside(const struct target *t, mono_ms now, struct target_view *out)
+static void view_inside(const struct target *t, const struct pace *shared, mono_ms now,
+			struct target_view *out)
 {
 	out->state = breaker_state_name(breaker_state_at(&t->own, now));
 	out->model = breaker_state_name(breaker_state_at(&t->model, now));
@@ -235,8 +242,8 @@ static void view_inside(const struct target *t, mono_ms now, struct target_view 
 	out->first_token_ms = t->first_token.recent.weight > 0 ? t->first_token.recent.value : 0;
 	out->first_token_p95_ms = latency_p95_ms(&t->first_token, now);
 	out->tokens_per_s = t->tokens_per_s.weight > 0 ? t->tokens_per_s.value : 0;
-	out->requests_left = left_of(&t->requests, now);
-	out->tokens_left = left_of(&t->tokens, now);
+	out->requests_left = left_of(&t->pace.requests, &shared->requests, now);
+	out->tokens_left = left_of(&t->pace.tokens, &shared->tokens, now);
 	out->opened_total = t->own.opened_total;
 	out->ejected_total = t->ejected_total;
 	out->paced_total = t->paced_total;
@@ -249,14 +256,18 @@ void target_view(struct target *t, const struct model_policy *model, mono_ms now
 		 struct target_view *out)
 {
 	struct target_look look;
+	struct pace shared;
 	mono_ms machine_since, credential_since;
 	uint64_t machine_opened, credential_opened;
 	enum fault machine_why;
 
 	*out = (struct target_view){ 0 };
 	target_look(t, model, now, 0, &look);
+	lock_take(&t->account->lock);
+	shared = t->account->pace;
+	lock_give(&t->account->lock);
 	lock_take(&t->lock);
-	view_inside(t, now, out);
+	view_inside(t, &shared, now, out);
 	lock_give(&t->lock);
 	out->machine = gate_state(t->machine, now, &machine_since, &machine_opened, &machine_why);
 	out->credential = gate_state(t->credential, now, &credential_since, &credential_opened,

@@ -86,14 +86,30 @@ static void consult_gate(struct gate *g, const struct breaker_policy *policy, mo
 }
 
 /* When its pace lets `tokens` more through; `now` where it does already. */
-static mono_ms paced_until(const struct target *t, mono_ms now, int64_t tokens)
+static mono_ms paced_until(const struct pace *p, mono_ms now, int64_t tokens)
 {
-	mono_ms at = t->paced_until > now ? t->paced_until : now, other;
+	mono_ms at = p->until > now ? p->until : now, other;
 
-	other = headroom_ready_at(&t->requests, now, 1);
+	other = headroom_ready_at(&p->requests, now, 1);
 	at = other > at ? other : at;
-	other = headroom_ready_at(&t->tokens, now, tokens > 1 ? (double)tokens : 1);
+	other = headroom_ready_at(&p->tokens, now, tokens > 1 ? (double)tokens : 1);
 	return other > at ? other : at;
+}
+
+static mono_ms account_paced_until(struct account *a, mono_ms now)
+{
+	mono_ms at;
+
+	lock_take(&a->lock);
+	at = paced_until(&a->pace, now, 0);
+	lock_give(&a->lock);
+	return at;
+}
+
+static void take_off(struct pace *p, mono_ms now, int64_t tokens)
+{
+	headroom_take(&p->requests, now, 1);
+	headroom_take(&p->tokens, now, (double)tokens);
 }
 
 bool target_is_quiet(const struct target *t, mono_ms now)
@@ -128,7 +144,7 @@ static void end_waiting(struct target *t, mono_ms now, struct target_visit *v, b
 static void look_inside(const struct target *t, const struct model_policy *model, mono_ms now,
 			uint64_t random, struct target_look *out)
 {
-	mono_ms paced = paced_until(t, now, 0);
+	mono_ms paced = paced_until(&t->pace, now, 0);
 
 	consult(&t->own, &model->breaker, now, random, USE_OPEN, t->why, out);
 	consult(&t->model, &route_off_policy, now, random, USE_OFF, t->model_why, out);
@@ -150,7 +166,11 @@ void target_look(struct target *t, const struct model_policy *model, mono_ms now
 {
 	struct breaker_policy machine = route_machine_policy(&model->breaker);
 
+	mono_ms shared = account_paced_until(t->account, now);
+
 	*out = (struct target_look){ .use = USE_GOOD, .at = now };
+	if (shared > now)
+		worsen(out, USE_PACED, shared, FAULT_RATE_LIMITED);
 	consult_gate(t->machine, &machine, now, random, USE_OPEN, out);
 	consult_gate(t->credential, &route_off_policy, now, random, USE_OFF, out);
 	lock_take(&t->lock);
@@ -206,7 +226,7 @@ static bool pass_target(struct target *t, const struct model_policy *model, mono
 	bool ok;
 
 	lock_take(&t->lock);
-	ok = (force || paced_until(t, now, 0) <= now) &&
+	ok = (force || paced_until(&t->pace, now, 0) <= now) &&
 	     pass_through(&t->model, &route_off_policy, now, random, false, v, &v->model);
 	if (ok && !pass_through(&t->own, &model->breaker, now, random, force, v, &v->own)) {
 		breaker_report(&t->model, &route_off_policy, now, 0, &v->model, BREAKER_NEUTRAL);
@@ -216,10 +236,14 @@ static bool pass_target(struct target *t, const struct model_policy *model, mono
 		t->heard_at = now;
 		t->asked_at = now;
 		begin_waiting(t, now, v);
-		headroom_take(&t->requests, now, 1);
-		headroom_take(&t->tokens, now, (double)tokens);
+		take_off(&t->pace, now, tokens);
 	}
 	lock_give(&t->lock);
+	if (ok) {
+		lock_take(&t->account->lock);
+		take_off(&t->account->pace, now, tokens);
+		lock_give(&t->account->lock);
+	}
 	return ok;
 }
 
@@ -237,6 +261,8 @@ enum target_answer target_begin(struct target *t, const struct target_policy *po
 		goto no_machine;
 	if (!pass_gate(t->credential, &route_off_policy, now, random, false, v, &v->credential))
 		goto no_credential;
+	if (!force && account_paced_until(t->account, now) > now)
+		goto no_target;
 	if (!pass_target(t, model, now, random, force, tokens, v))
 		goto no_target;
 	if (v->probe)
@@ -347,23 +373,48 @@ static unsigned report_gate(struct gate *g, const struct breaker_policy *policy,
 }
 
 /* A rate limit: not before its hint; without one a growing pause with jitter. */
-static unsigned pace(struct target *t, mono_ms now, uint64_t random, int64_t hint_ms, mono_ms *at)
+static void slow_down(struct pace *p, mono_ms now, uint64_t random, int64_t hint_ms, mono_ms *at)
 {
 	int64_t pause = hint_ms, most = PACE_BASE_MS;
 
 	if (pause < 0) {
-		for (unsigned i = 0; i < t->paced_in_row && most < PACE_UNTOLD_MAX_MS; i++)
+		for (unsigned i = 0; i < p->in_row && most < PACE_UNTOLD_MAX_MS; i++)
 			most *= 2;
 		most = most < PACE_UNTOLD_MAX_MS ? most : PACE_UNTOLD_MAX_MS;
 		pause = most / 2 + (int64_t)(random % (uint64_t)(most / 2 + 1));
 	}
 	if (pause > PACE_MAX_MS)
 		pause = PACE_MAX_MS;
-	t->paced_in_row++;
+	p->in_row++;
+	if (mono_after(now, pause) > p->until)
+		p->until = mono_after(now, pause);
+	*at = p->until;
+}
+
+/* A pause that was asked for holds for all that share the limit; one that we make
+ * up ourselves holds where it was provoked. */
+static unsigned pace(struct target *t, const struct target_policy *policy, mono_ms now,
+		     uint64_t random, const struct target_outcome *o, mono_ms *at)
+{
+	if (o->neutral)
+		return 0;
+	if (o->fault == FAULT_NONE) {
+		lock_take(&t->account->lock);
+		t->account->pace.in_row = 0;
+		lock_give(&t->account->lock);
+		return 0;
+	}
+	if (fault_row(o->fault)->blame != BLAME_PACE)
+		return 0;
+	if (policy->backend->rate_scope == RATE_SCOPE_KEY && o->hint_ms >= 0) {
+		lock_take(&t->account->lock);
+		slow_down(&t->account->pace, now, random, o->hint_ms, at);
+		lock_give(&t->account->lock);
+	}
+	lock_take(&t->lock);
 	t->paced_total++;
-	if (mono_after(now, pause) > t->paced_until)
-		t->paced_until = mono_after(now, pause);
-	*at = t->paced_until;
+	slow_down(&t->pace, now, random, o->hint_ms, at);
+	lock_give(&t->lock);
 	return NEWS_PACED;
 }
 
@@ -411,7 +462,7 @@ static unsigned report_target(struct target *t, const struct model_policy *model
 		t->doubt = true;
 	if (!o->neutral && o->fault == FAULT_NONE) {
 		t->doubt = false;
-		t->paced_in_row = 0;
+		t->pace.in_row = 0;
 	}
 	news |= news_of(gone, &t->model, now, NEWS_MODEL_GONE, NEWS_MODEL_BACK, NEWS_MODEL_BACK);
 	if (news & NEWS_OPENED)
@@ -420,8 +471,6 @@ static unsigned report_target(struct target *t, const struct model_policy *model
 		*at = opens_again_at(&t->model, now);
 		t->off_total++;
 	}
-	if (!o->neutral && fault_row(o->fault)->blame == BLAME_PACE)
-		news |= pace(t, now, random, o->hint_ms, at);
 	lock_give(&t->lock);
 	return news;
 }
@@ -457,6 +506,7 @@ unsigned target_end(struct target *t, const struct target_policy *policy,
 	place_give(t, policy->backend, now, outcome);
 	spare_neighbours(t, now, outcome, &verdict);
 	news = report_target(t, model, &verdict, v, now, random, outcome, at);
+	news |= pace(t, policy, now, random, outcome, at);
 	news |= report_gate(t->machine, &machine, now, random, &v->machine, verdict.machine,
 			    outcome->fault, NEWS_MACHINE_OPENED, NEWS_MACHINE_BACK, at);
 	news |= report_gate(t->credential, &route_off_policy, now, random, &v->credential,
@@ -513,13 +563,23 @@ unsigned target_first_token(struct target *t, const struct model_policy *model,
 	return news;
 }
 
-void target_headroom(struct target *t, mono_ms now, const struct rate_headroom *said)
+static void has_left(struct pace *p, mono_ms now, const struct rate_headroom *said)
 {
-	lock_take(&t->lock);
-	headroom_seen(&t->requests, now, said->requests_limit, said->requests_left,
+	headroom_seen(&p->requests, now, said->requests_limit, said->requests_left,
 		      said->requests_full_in_ms);
-	headroom_seen(&t->tokens, now, said->tokens_limit, said->tokens_left, said->tokens_full_in_ms);
-	lock_give(&t->lock);
+	headroom_seen(&p->tokens, now, said->tokens_limit, said->tokens_left, said->tokens_full_in_ms);
+}
+
+void target_headroom(const struct target_policy *policy, mono_ms now,
+		     const struct rate_headroom *said)
+{
+	bool shared = policy->backend->rate_scope == RATE_SCOPE_KEY;
+	struct target *t = policy->state;
+	struct lock *lock = shared ? &t->account->lock : &t->lock;
+
+	lock_take(lock);
+	has_left(shared ? &t->account->pace : &t->pace, now, said);
+	lock_give(lock);
 }
 
 int64_t target_first_token_p95_ms(struct target *t, mono_ms now)

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "resilience/backoff.h"
 #include "route/choose.h"
+#include "route/known_models.h"
 #include "route/target.h"
 
 #include <limits.h>
@@ -23,6 +24,7 @@ struct candidate {
 	bool running, never_again;
 	bool unfit;                   /* cannot take this request */
 	bool too_small;               /* its window, as far as is known or guessed */
+	bool reasons;
 	bool paid;                    /* the running try took a token of the retry budget */
 	struct target_look look;      /* of the last survey */
 	struct target_visit visit;
@@ -98,6 +100,13 @@ static struct slice upstream_name(struct arena *arena, const struct target_polic
 	return arena_printf(arena, "%.*s%.*s", SLICE_ARG(fixed), SLICE_ARG(part));
 }
 
+static bool thinks(struct slice model)
+{
+	const struct known_model *known = known_model_find(model);
+
+	return known && known->habits & KNOWN_REASONS;
+}
+
 static void fill_stage(struct arena *arena, struct plan *p, const struct stage *s,
 		       struct slice asked, struct slice star)
 {
@@ -106,6 +115,9 @@ static void fill_stage(struct arena *arena, struct plan *p, const struct stage *
 
 		c->target = &s->model->targets[i];
 		c->upstream_model = upstream_name(arena, c->target, asked, star, s == p->stages);
+		c->reasons = c->target->reasons;
+		if (slice_ends(c->target->model, S("*")))
+			c->reasons = thinks(c->upstream_model);
 	}
 }
 
@@ -288,6 +300,7 @@ static void fill_pick(const struct plan *p, const struct stage *s, size_t candid
 		.is_fallback = s != p->stages,
 		.at = at,
 		.candidate = candidate,
+		.reasons = c->reasons,
 		.probe = c->visit.probe,
 		.forced = c->visit.forced,
 	};

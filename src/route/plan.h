@@ -26,6 +26,7 @@ struct pick {
 	bool is_fallback;
 	mono_ms at;                           /* not before this time; <= now: at once */
 	size_t candidate;                     /* for plan_report() */
+	bool reasons;                         /* it is known to think before it speaks */
 	bool probe, forced;                   /* the trial of one that was out; the last resort */
 };
 

@@ -35,6 +35,12 @@ struct probe_policy {
 	int64_t timeout_ms;
 };
 
+/* Whose the rate limits are that a backend tells of. */
+enum rate_scope {
+	RATE_SCOPE_MODEL,             /* each model's there */
+	RATE_SCOPE_KEY,               /* the credential's, over all models */
+};
+
 /* One upstream endpoint: URLs, dialect, credential, limits. */
 struct backend_policy {
 	struct slice name;
@@ -54,6 +60,7 @@ struct backend_policy {
 	int resume;                   /* enum resume_way, for targets that do not say */
 	bool known_to_stream;         /* one of the well-known APIs, all of which stream */
 	unsigned min_in_flight;       /* floor of the limit that adapts; 0: it does not */
+	int rate_scope;               /* enum rate_scope */
 };
 
 /* What a request may need and a target may lack; bits. */
@@ -82,6 +89,7 @@ struct target_policy {
 	unsigned lacks;               /* bits of enum capability that it cannot do; 0: everything goes */
 	int64_t context_window;       /* tokens; 0: unknown. What the config leaves open, binding fills in */
 	int resume;                   /* enum resume_way: how it goes on with a broken answer */
+	bool reasons;                 /* is known to think without being asked; filled in by binding */
 	struct target *state;         /* bound by target_registry_bind() */
 };
 

@@ -27,9 +27,24 @@ struct gate {
 	mono_ms good_at;                      /* ... and when */
 };
 
+/* What was said of when, and how much more, something will take. */
+struct pace {
+	mono_ms until;                        /* a 429's wish */
+	unsigned in_row;                      /* of them */
+	struct headroom requests, tokens;
+};
+
+/* A credential at a machine: what its rate limits count, where they are not each
+ * model's own. */
+struct account {
+	struct lock lock;
+	struct pace pace;
+};
+
 struct target {
 	struct host *host;
 	struct gate *machine, *credential;
+	struct account *account;
 	unsigned in_flight;                   /* under the host's lock, as the next */
 	struct limiter limiter;
 	bool is_pattern;                      /* stands for many models: none of them is "gone" */
@@ -38,9 +53,7 @@ struct target {
 	struct breaker own, model;
 	enum fault why, model_why;
 	bool doubt;
-	mono_ms paced_until;
-	unsigned paced_in_row;
-	struct headroom requests, tokens;
+	struct pace pace;
 	struct latency first_token, whole;
 	struct mean tokens_per_s;
 	mono_ms ejected_at, ejected_until;
@@ -67,6 +80,7 @@ struct target_registry {
 	struct map *hosts;                    /* key: host key, credential */
 	struct map *machines;                 /* key: origin */
 	struct map *credentials;              /* key: backend, credential */
+	struct map *accounts;                 /* key: machine, credential */
 	struct map *models;                   /* key: name */
 	struct arena *arena;
 	void (*on_free)(void *owner, uint64_t places);

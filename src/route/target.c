@@ -21,6 +21,7 @@ struct target_registry *target_registry_create(void)
 	r->hosts = map_create(0);
 	r->machines = map_create(0);
 	r->credentials = map_create(0);
+	r->accounts = map_create(0);
 	r->models = map_create(0);
 	return r;
 }
@@ -33,6 +34,7 @@ void target_registry_free(struct target_registry *r)
 	map_free(r->hosts);
 	map_free(r->machines);
 	map_free(r->credentials);
+	map_free(r->accounts);
 	map_free(r->models);
 	arena_free(r->arena);
 }
@@ -74,6 +76,18 @@ static struct gate *gate_find(struct target_registry *r, struct map *gates, stru
 	return g;
 }
 
+static struct account *account_find(struct target_registry *r, struct slice key)
+{
+	struct account *a = map_get(r->accounts, key);
+
+	if (a)
+		return a;
+	a = arena_new(r->arena, struct account);
+	lock_init(&a->lock);
+	map_set(r->accounts, key, a);
+	return a;
+}
+
 static struct slice machine_key(const struct target_policy *t)
 {
 	return t->machine_key.len ? t->machine_key : t->host_key;
@@ -95,6 +109,7 @@ static struct target *target_find(struct target_registry *r, struct arena *scrat
 	t->machine = gate_find(r, r->machines, machine_key(policy));
 	t->credential = gate_find(r, r->credentials,
 				  with_credential(scratch, policy->backend->name, policy));
+	t->account = account_find(r, with_credential(scratch, machine_key(policy), policy));
 	t->is_pattern = slice_ends(policy->model, S("*"));
 	map_set(r->targets, key, t);
 	return t;
@@ -117,6 +132,7 @@ static void fill_in_known(struct target_policy *t)
 {
 	const struct known_model *known = known_model_find(t->model);
 
+	t->reasons = known && known->habits & KNOWN_REASONS;
 	if (!known)
 		return;
 	if (!t->lacks_said)

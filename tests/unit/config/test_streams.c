@@ -34,7 +34,19 @@ static const struct {
 	{ "url: https://api.mistral.ai/v1", "b", RESUME_PREFIX, true, "Mistral's prefix" },
 	{ "url: https://api.deepseek.com/beta", "b", RESUME_PREFIX, true, "DeepSeek's beta has it too" },
 	{ "url: https://api.deepseek.com/v1", "b", RESUME_AUTO, true, "and only the beta" },
-	{ "url: https://openrouter.ai/api/v1", "b", RESUME_PREFILL, true, "an assistant's message goes on" },
+	{ "url: https://openrouter.ai/api/v1", "b", RESUME_AUTO, true, "who knows which model that is" },
+	{ "url: https://openrouter.ai/api/v1", "b/anthropic/claude-sonnet-4-5", RESUME_PREFILL, true,
+	  "one that goes on with an assistant's message" },
+	{ "url: https://openrouter.ai/api/v1", "b/openai/gpt-5", RESUME_AUTO, true,
+	  "one that would begin a new answer" },
+	{ "url: https://api.anthropic.com/v1", "b/claude-opus-4-5-20251101", RESUME_PREFILL, true,
+	  "Claude before 4.6" },
+	{ "url: https://api.anthropic.com/v1", "b/claude-sonnet-4-6", RESUME_AUTO, true,
+	  "from 4.6 on it refuses a prefill" },
+	{ "url: https://api.anthropic.com/v1", "b/claude-opus-5-5", RESUME_AUTO, true, "and later ones too" },
+	{ "url: https://api.groq.com/openai/v1", "b/llama-3.3-70b-versatile", RESUME_PREFILL, true, "Groq" },
+	{ "url: https://api.groq.com/openai/v1", "b/openai/gpt-oss-20b", RESUME_AUTO, true,
+	  "who thinks first would think again" },
 	{ "url: http://gpu/v1, resume: continue_final_message", "b", RESUME_CONTINUE_FINAL, false, "said so" },
 	{ "url: https://api.mistral.ai/v1, resume: none", "b", RESUME_NONE, true, "said otherwise" },
 	{ "url: http://gpu/v1, resume: prefill", "{backend: b, model: m, resume: instruct}", RESUME_INSTRUCT,
@@ -66,6 +78,34 @@ static void targets_know_how_they_resume(void **state)
 }
 
 #define B "backends: {b: {url: http://h/v1}}\n"
+
+static void rate_limits_have_a_scope(void **state)
+{
+	static const struct { const char *backend; enum rate_scope scope; const char *says; } scopes[] = {
+		{ "url: https://api.openai.com/v1, key: k", RATE_SCOPE_MODEL, "counts each model" },
+		{ "url: https://api.mistral.ai/v1, key: k", RATE_SCOPE_KEY, "counts the account" },
+		{ "url: http://gpu/v1, key: k", RATE_SCOPE_KEY, "nobody knows: who has the key" },
+		{ "url: http://gpu/v1", RATE_SCOPE_MODEL, "no key, so nobody is counted" },
+		{ "url: https://api.openai.com/v1, key: k, rate_scope: key", RATE_SCOPE_KEY, "said so" },
+		{ "url: http://gpu/v1, key: k, rate_scope: model", RATE_SCOPE_MODEL, "said otherwise" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {
+		struct buf errors = BUF_INIT(64 * 1024), text = BUF_INIT(64 * 1024);
+		struct config *c;
+
+		buf_putf(&text, "backends: {b: {%s}}\nmodels: {m: [b]}\n%c", scopes[i].backend, '\0');
+		c = parse(buf_slice(&text).at, &errors);
+		if (!c)
+			fail_msg("%s: %.*s", scopes[i].says, SLICE_ARG(buf_slice(&errors)));
+		if (c->backends[0].rate_scope != (int)scopes[i].scope)
+			fail_msg("%s: scope %d", scopes[i].says, c->backends[0].rate_scope);
+		config_give(c);
+		buf_free(&errors);
+		buf_free(&text);
+	}
+}
 
 static void models_say_what_befalls_streams(void **state)
 {
@@ -139,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(targets_know_how_they_resume),
+		cmocka_unit_test(rate_limits_have_a_scope),
 		cmocka_unit_test(models_say_what_befalls_streams),
 		cmocka_unit_test(defaults_protect_and_cost_nothing),
 		cmocka_unit_test(wrong_words_are_refused),

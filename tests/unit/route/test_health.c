@@ -219,6 +219,10 @@ static void only_what_is_known_is_held_against_a_model(void **state)
 		{ "openai/GPT-4", 8192, "a vendor in front, capitals" },
 		{ "gpt-4o-2024-08-06", 128000, "the longest name, not the first letters" },
 		{ "gpt-4-my-own", 0, "not somebody's own" }, { "gpt-4x", 0, "not a longer word" },
+		{ "gpt-5-mini-2025-08-07", 272000, "what may go in, not what it holds with the answer" },
+		{ "anthropic/claude-sonnet-4-6", 1000000, "not the one whose name is shorter" },
+		{ "claude-sonnet-4-20250514", 200000, "a dated edition, not 4-6" },
+		{ "gpt-5.1-codex", 0, "another model, not an edition" },
 		{ "qwen3-32b", 0, "unknown" }, { "", 0, "nothing" }, { "*", 0, "a pattern" },
 	};
 
@@ -228,6 +232,20 @@ static void only_what_is_known_is_held_against_a_model(void **state)
 
 		row_holds((k ? k->context_window : 0) == names[i].window, names[i].sentence);
 	}
+}
+
+static void who_thinks_first_is_known(void **state)
+{
+	struct town t;
+
+	(void)state;
+	town_open(&t);
+	t.am->model = S("o3");
+	t.an->model = S("gpt-4o");
+	house_bind(&t.h);
+	assert_true(t.am->reasons);
+	assert_false(t.an->reasons);
+	house_close(&t.h);
 }
 
 static void what_the_config_says_of_a_model_wins(void **state)
@@ -259,6 +277,7 @@ int main(void)
 		cmocka_unit_test(one_probe_for_the_whole_process),
 		cmocka_unit_test(looks_from_outside_only_hasten),
 		cmocka_unit_test(only_what_is_known_is_held_against_a_model),
+		cmocka_unit_test(who_thinks_first_is_known),
 		cmocka_unit_test(what_the_config_says_of_a_model_wins),
 	};
 
