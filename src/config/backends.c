@@ -2,6 +2,7 @@
 #include "config/inside.h"
 
 #include "dialect/dialect.h"
+#include "dialect/vendor.h"
 #include "wire/url.h"
 
 #include <string.h>
@@ -456,16 +457,33 @@ static void read_urls(struct backend_reading *b, const struct node *n)
 
 static void read_dialect(struct backend_reading *b)
 {
-	static const struct slice known[] = { S_INIT("openai") };
+	struct slice known[DIALECTS_MAX], text = S("openai");
 	const struct node *n = b->raw.dialect;
-	struct slice text = S("openai");
+	size_t count = dialect_names(known);
 
 	if (n && !scalar_of(b->r, "dialect", n, &text))
 		return;
 	b->out->dialect = dialect_find(text);
 	if (!b->out->dialect)
 		complain_at(b->r, n ? n : b->raw.url, "unknown dialect %s; %s", quote(b->r, text),
-			    suggestion(b->r, text, known, COUNT_OF(known), "known dialects"));
+			    suggestion(b->r, text, known, count, "known dialects"));
+}
+
+/* Paths of a dialect may begin with what people are used to give as the URL's end. */
+static struct slice without_tail(struct slice path, struct slice tail)
+{
+	return tail.len && slice_ends(path, tail) ? slice_sub(path, 0, path.len - tail.len) : path;
+}
+
+static void read_vendor(struct backend_reading *b)
+{
+	const struct dialect *dialect = b->out->dialect;
+
+	if (!dialect || !b->out->origin_count)
+		return;
+	b->out->vendor = vendor_find(dialect->name, b->origins[0].host);
+	for (size_t i = 0; i < b->out->origin_count; i++)
+		b->origins[i].base_path = without_tail(b->origins[i].base_path, dialect->base_tail);
 }
 
 static void note_idle_tls(struct backend_reading *b)
@@ -506,6 +524,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	read_query(&b);
 	read_tls(&b);
 	read_urls(&b, m->value);
+	read_vendor(&b);
 	note_idle_tls(&b);
 	io_tls_give(b.own_tls);
 }

@@ -205,6 +205,7 @@ struct raw_streams {
 	int resume;                   /* a bool */
 	enum stream_upstream stream_upstream;
 	int64_t comments_ms;
+	struct node *may_lose;        /* names of CANON_FEATURES */
 };
 
 /* What a model says of kept answers. */
@@ -369,6 +370,8 @@ void check_last_resorts(struct reader *r, struct node *const *nodes);
 uint64_t cache_epoch_of(const struct model_policy *m);
 /* Complains about what is wrong. */
 void read_hedge(struct reader *r, const struct raw_hedge *raw, struct hedge_policy *out);
+/* Bits of CANON_FEATURES; complains about what is none. NULL: no bits. */
+uint64_t read_may_lose(struct reader *r, const struct node *n);
 /* The forward proxy for an origin; NULL: none. `n` is the backend's `proxy`,
  * or NULL for what the environment says. Complains about a bad URL. */
 const struct proxy_policy *proxy_for(struct reader *r, const struct node *n, bool tls,

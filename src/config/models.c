@@ -297,6 +297,7 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 	m->out->resume = raw.streams.resume != 0;
 	m->out->stream_upstream = raw.streams.stream_upstream;
 	m->out->comments_ms = raw.streams.comments_ms;
+	m->out->may_lose = read_may_lose(r, raw.streams.may_lose);
 	read_hedge(r, &raw.hedge, &m->out->hedge);
 	m->last_resort = raw.last_resort;
 	m->out->cache = read_cache(r, &raw.cache);

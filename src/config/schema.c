@@ -337,6 +337,11 @@ static const struct field defaults_fields[] = {
 	  .doc = "A client that waits for a stream gets a comment each time nothing came for so long, "
 		 "against idle timers on the way. Its status is then 200, and what fails later is told as an "
 		 "error event. 0ms: none." },
+	{ "may_lose", VALUE_NODE, AT(raw_defaults, streams.may_lose), .fallback = "[]",
+	  .shape = "list of features, or `all`",
+	  .doc = "What of a request may be left out where the API of a target cannot say it, rather than "
+		 "not asking that target: names from [dialects.md](dialects.md), such as `seed` or "
+		 "`logit_bias`. What was left out is named in `x-backstay-dropped`." },
 	{ "hedge", VALUE_SECTION, AT(raw_defaults, hedge), .section = &section_hedge,
 	  .doc = "A second attempt while the first is slow." },
 	{ "cache", VALUE_SECTION, AT(raw_defaults, cache), .section = &section_cache,
@@ -531,6 +536,8 @@ static const struct field model_fields[] = {
 	  .doc = "Replaces `defaults.stream_upstream`." },
 	{ "keep_alive_comments", VALUE_DURATION, AT(raw_model, streams.comments_ms), 0, 1 * HOUR, NULL,
 	  .doc = "Replaces `defaults.keep_alive_comments`." },
+	{ "may_lose", VALUE_NODE, AT(raw_model, streams.may_lose), .shape = "list of features, or `all`",
+	  .doc = "Replaces `defaults.may_lose`." },
 	{ "hedge", VALUE_SECTION, AT(raw_model, hedge), .section = &section_hedge,
 	  .doc = "Replaces keys of `defaults.hedge`." },
 	{ "cache", VALUE_SECTION, AT(raw_model, cache), .section = &section_cache,

@@ -2,6 +2,7 @@
  * one, hedges; and what is known of the well-known APIs. */
 #include "config/inside.h"
 
+#include "dialect/canon.h"
 #include "dialect/dialect.h"
 #include "route/known_models.h"
 
@@ -116,4 +117,38 @@ void read_hedge(struct reader *r, const struct raw_hedge *raw, struct hedge_poli
 	if (raw->budget && scalar_of(r, "budget", raw->budget, &text))
 		complain_value(r, "budget", raw->budget,
 			       value_percent(r->scratch, text, &out->budget_milli));
+}
+
+static uint64_t lost_feature(struct reader *r, const struct node *n)
+{
+	struct slice names[CANON_FEATURE_COUNT], text;
+	enum canon_feature_bit bit;
+
+	if (!scalar_of(r, "may_lose", n, &text))
+		return 0;
+	if (canon_feature_find(text, &bit))
+		return UINT64_C(1) << bit;
+	for (unsigned i = 0; i < CANON_FEATURE_COUNT; i++)
+		names[i] = slice_of(canon_feature((enum canon_feature_bit)i)->name);
+	complain_at(r, n, "unknown feature %s; %s", quote(r, text),
+		    suggestion(r, text, names, COUNT_OF(names), "features"));
+	return 0;
+}
+
+uint64_t read_may_lose(struct reader *r, const struct node *n)
+{
+	uint64_t bits = 0;
+	struct slice text;
+
+	if (!n)
+		return 0;
+	if (n->kind == NODE_SCALAR && scalar_of(r, "may_lose", n, &text) && slice_eq(text, S("all")))
+		return ~UINT64_C(0);
+	if (n->kind != NODE_LIST) {
+		complain_at(r, n, "\"may_lose\" needs a list, as in may_lose: [seed, logit_bias], or all");
+		return 0;
+	}
+	for (size_t i = 0; i < n->count; i++)
+		bits |= lost_feature(r, n->items[i]);
+	return bits;
 }

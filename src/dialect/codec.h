@@ -57,6 +57,9 @@ struct codec_writer {
 	struct slice request_id;     /* word: where an id must be made up, it is made of this */
 	int64_t add_input, add_output;        /* as in codec_so_far */
 	struct usage usage;          /* the last told */
+	/* The client dialect's facts of its stream; a writer keeps there what the
+	 * dialect's write_error_event() goes by. NULL: nobody wants them. */
+	struct stream_facts *facts;
 	bool started, done;
 	void *own;                   /* the codec's; arena; NULL at first */
 };

@@ -19,6 +19,14 @@ const struct dialect *dialect_find(struct slice name)
 	return NULL;
 }
 
+size_t dialect_names(struct slice names[static DIALECTS_MAX])
+{
+	must(COUNT_OF(dialect_all) <= DIALECTS_MAX);
+	for (size_t i = 0; i < COUNT_OF(dialect_all); i++)
+		names[i] = dialect_all[i]->name;
+	return COUNT_OF(dialect_all);
+}
+
 /* ---- endpoints ------------------------------------------------------------ */
 
 static bool ends_in_star(struct slice s)
@@ -185,6 +193,19 @@ const struct codec *dialect_codec(const struct dialect *from, const struct endpo
 		if ((*c)->task == endpoint->codec->task && (*c)->write_request && has(vendor, (*c)->endpoint))
 			return *c;
 	return NULL;
+}
+
+struct slice dialect_ask_path(struct arena *arena, const struct dialect *dialect,
+			      const struct dialect_ask *ask)
+{
+	if (dialect->upstream_path)
+		return dialect->upstream_path(arena, ask);
+	if (!ask->codec)
+		return dialect_upstream_path(arena, ask->endpoint, ask->path);
+	for (size_t i = 0; i < dialect->endpoint_count; i++)
+		if (dialect->endpoints[i].codec == ask->codec)
+			return dialect->endpoints[i].upstream_path;
+	never("a codec is spoken at no endpoint of its dialect");
 }
 
 /* ---- the model's name in a body --------------------------------------------- */

@@ -332,6 +332,9 @@ const struct codec *dialect_codec(const struct dialect *from, const struct endpo
 
 /* By name; NULL if unknown. */
 const struct dialect *dialect_find(struct slice name);
+/* All names; gives how many. */
+#define DIALECTS_MAX 16
+size_t dialect_names(struct slice names[static DIALECTS_MAX]);
 /* The endpoint for a method and path ("/v1/chat/completions", no query), over
  * all dialects. NULL: none; *allow is then the methods that would fit, as the
  * Allow header wants them (NULL: the path itself is unknown). A path with "."
@@ -351,6 +354,10 @@ int dialect_error_status(const struct dialect *dialect, const struct error_answe
  * endpoint was found with. Static, or in the arena. */
 struct slice dialect_upstream_path(struct arena *arena, const struct endpoint *endpoint,
 				   struct slice path);
+
+/* The path and query behind the base URL for what a backend of `dialect` is asked. */
+struct slice dialect_ask_path(struct arena *arena, const struct dialect *dialect,
+			      const struct dialect_ask *ask);
 
 /* ---- shared by dialects ------------------------------------------------------------- */
 

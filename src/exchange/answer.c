@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "exchange/answer.h"
+#include "exchange/translate.h"
 #include "wire/json.h"
 
 /* ---- an upstream's headers ------------------------------------------------------- */
@@ -85,6 +86,9 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 	if (cache_use_gives(x->cache) && x->cache != CACHE_USE_JOINED)
 		out[n++] = (struct h1_header){ S("age"), arena_printf(x->arena, "%lld",
 			(long long)(x->cache_age_ms / 1000)) };
+	if (x->lead && x->lead->translation && x->lead->translation->dropped)
+		out[n++] = (struct h1_header){ S("x-backstay-dropped"),
+			canon_feature_names(x->arena, x->lead->translation->dropped) };
 	if (x->explains)
 		out[n++] = (struct h1_header){ S("x-backstay-explain"), explain_text(x) };
 	must(n <= ANSWER_OWN_HEADERS);
@@ -94,7 +98,7 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 /* Answers told anew have another content type than the upstream's. */
 static void fix_content_type(const struct attempt *a, struct h1_header *headers, size_t count)
 {
-	if (!a->answer_retold)
+	if (!a->answer_retold && !a->translation)
 		return;
 	for (size_t i = 0; i < count; i++)
 		if (slice_eq_nocase(headers[i].name, S("content-type")))

@@ -1,6 +1,7 @@
 /* What goes to the client when things went wrong. */
 #include "exchange/answer.h"
 #include "exchange/queue.h"
+#include "exchange/translate.h"
 
 #include "base/check.h"
 
@@ -151,6 +152,11 @@ static void choose_by_plan(struct exchange *x, mono_ms now, struct error_answer 
 		break;
 	case FAULT_UNSUPPORTED:
 		e->status = 400;
+		e->message = translate_why_not(x);
+		if (e->message.len) {
+			e->code = x->canon_fault == FAULT_NONE ? S("unsupported_request") : SLICE_NONE;
+			break;
+		}
 		e->code = S("unsupported_request");
 		e->message = arena_printf(x->arena, "No target of the model '%.*s' can do what this request "
 					  "asks for (tools, images, audio, a JSON schema or streaming).",

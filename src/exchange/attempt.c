@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "exchange/attempt.h"
+#include "exchange/translate.h"
 
 #define TO(s) (1u << ATTEMPT_##s)
 
@@ -223,14 +224,14 @@ bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_p
 		.started_at = now,
 		.first_token_at = MONO_NEVER,
 		.limit = { .fire = on_limit },
-		.room = BUF_INIT(6 * LEDGER_BYTES_MAX + H1_HEAD_BYTES_MAX),
+		.room = BUF_INIT(6 * LEDGER_BYTES_MAX + 2 * buf_len(&x->body) + ERROR_BYTES_MAX),
 		.headers = BUF_INIT(H1_HEAD_BYTES_MAX * 2),
 		.body = BUF_INIT(ANSWER_BYTES_MAX),
 		.answer_length = CLIENT_LENGTH_UNKNOWN,
 		.answer = { .retry_after_ms = -1 },
 	};
 	sse_init(&a->sse, EVENT_BYTES_MAX);
-	if (!request_build(a)) {
+	if (!translate_begin(a) || !request_build(a)) {
 		attempt_free(a);
 		return false;
 	}

@@ -3,6 +3,7 @@
 #include "exchange/attempt.h"
 
 #include "base/check.h"
+#include "exchange/translate.h"
 #include "wire/json.h"
 
 #define ERROR_BODY_KEPT_MAX ((size_t)64 * 1024)
@@ -12,9 +13,11 @@ static struct io *io_of(const struct attempt *a)
 	return a->x->all->setup.io;
 }
 
+/* What reads and judges the attempt's events: the client's dialect. A backend that
+ * speaks another is understood by the attempt's translation. */
 static const struct dialect *dialect_of(const struct attempt *a)
 {
-	return a->pick.target->backend->dialect;
+	return a->x->dialect;
 }
 
 /* ---- the head ------------------------------------------------------------------- */
@@ -22,6 +25,14 @@ static const struct dialect *dialect_of(const struct attempt *a)
 static bool content_type_has(const struct h1_head *head, struct slice word)
 {
 	return slice_find_nocase(h1_get(head, S("content-type")), word) != SLICE_NOT_FOUND;
+}
+
+/* Is it an event stream, as this backend frames them? */
+static bool is_event_stream(const struct attempt *a, const struct h1_head *head)
+{
+	bool binary = a->translation && a->translation->up->framing == FRAMING_EVENTSTREAM;
+
+	return content_type_has(head, binary ? S("eventstream") : S("event-stream"));
 }
 
 static struct h1_head *keep_head(struct attempt *a, const struct h1_head *head)
@@ -61,7 +72,7 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 	answer_keep_headers(a, head);
 	explain_upstream_head(a, head);
 	a->is_raw = good && is_passed_on(a, head);
-	a->is_sse = good && !a->is_raw && content_type_has(head, S("event-stream"));
+	a->is_sse = good && !a->is_raw && is_event_stream(a, head);
 	if (a->is_sse && (a->x->facts.stream || a->as_stream)) {
 		if (a->as_stream)
 			a->judged_head = keep_head(a, head);
@@ -186,7 +197,31 @@ static bool collect_event(struct attempt *a, const struct sse_event *event)
 	return hold_event(a, event, ANSWER_BYTES_MAX);
 }
 
+/* What another dialect's events become for the client, as one event of it. */
+static bool give_foreign(struct attempt *a, struct arena *scratch, const struct canon_events *events,
+			 const struct event_facts *facts)
+{
+	struct buf *told = &a->x->all->told;
+	struct sse_event event = { .has_data = false };
+
+	buf_clear(told);
+	if (!translate_tell(a, events, told)) {
+		attempt_fail(a, FAULT_BAD_ANSWER, S("an event is larger than the limit"));
+		return false;
+	}
+	event.raw = buf_slice(told);
+	event.has_data = event.raw.len > 0;
+	return a->as_stream ? collect_event(a, &event) : pass_event(a, scratch, &event, facts);
+}
+
 /* False: the attempt has ended. */
+static bool take_foreign(struct attempt *a, struct arena *scratch, const struct canon_events *events,
+			 const struct event_facts *facts)
+{
+	return a->seam ? resume_foreign(a, scratch, events, facts)
+		       : give_foreign(a, scratch, events, facts);
+}
+
 static bool take_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
 		       const struct event_facts *facts)
 {
@@ -197,32 +232,66 @@ static bool take_event(struct attempt *a, struct arena *scratch, const struct ss
 	return pass_event(a, scratch, event, facts);
 }
 
+/* Notes what an event tells of the attempt. False: it has ended. */
+static bool note_event(struct attempt *a, const struct event_facts *facts)
+{
+	keep_usage(a, &facts->usage, facts->finish_reason);
+	if (facts->is & (EVENT_ERROR | EVENT_BROKEN)) {
+		fail_by_event(a, facts);
+		return false;
+	}
+	a->tokens += facts->tokens;
+	if (facts->is & EVENT_CONTENT)
+		hear(a);
+	return true;
+}
+
+/* Behind the last event. */
+static void on_done(struct attempt *a)
+{
+	attempt_note_call(a);
+	if (a->as_stream)
+		on_whole_answer(a);
+	else
+		attempt_finish(a);
+}
+
+/* False: the attempt has ended. */
+static bool on_foreign(struct attempt *a, struct arena *scratch, const struct canon_events *events,
+		       const struct event_facts *facts)
+{
+	if (!note_event(a, facts) || !take_foreign(a, scratch, events, facts))
+		return false;
+	if (facts->is & EVENT_DONE) {
+		on_done(a);
+		return false;
+	}
+	return true;
+}
+
 /* False: the attempt has ended. */
 static bool on_event(struct attempt *a, const struct sse_event *event)
 {
 	struct event_facts facts = { .retry_after_ms = -1 };
 	struct arena *scratch = exchanges_scratch(a->x->all);
+	struct canon_events events;
 
+	if (a->translation) {
+		if (!event->has_data)
+			return true;    /* a comment is for the next hop only */
+		events = translate_event(a, scratch, event->type, event->data, &facts);
+		return on_foreign(a, scratch, &events, &facts);
+	}
 	if (event->has_data) {
 		dialect_of(a)->judge_event(scratch, a->x->endpoint, event->type, event->data,
 					   &a->facts, &facts);
-		keep_usage(a, &facts.usage, facts.finish_reason);
-		if (facts.is & (EVENT_ERROR | EVENT_BROKEN)) {
-			fail_by_event(a, &facts);
+		if (!note_event(a, &facts))
 			return false;
-		}
-		a->tokens += facts.tokens;
-		if (facts.is & EVENT_CONTENT)
-			hear(a);
 	}
 	if (!take_event(a, scratch, event, &facts))
 		return false;
 	if (facts.is & EVENT_DONE) {
-		attempt_note_call(a);
-		if (a->as_stream)
-			on_whole_answer(a);
-		else
-			attempt_finish(a);
+		on_done(a);
 		return false;
 	}
 	return true;
@@ -254,12 +323,28 @@ static bool rest_is_error(struct attempt *a)
 
 	if (!rest.len || rest.at[0] != '{')
 		return false;
-	dialect_of(a)->judge_event(exchanges_scratch(a->x->all), a->x->endpoint, SLICE_NONE, rest,
-				   &a->facts, &facts);
+	if (a->translation)
+		translate_event(a, exchanges_scratch(a->x->all), SLICE_NONE, rest, &facts);
+	else
+		dialect_of(a)->judge_event(exchanges_scratch(a->x->all), a->x->endpoint, SLICE_NONE,
+					   rest, &a->facts, &facts);
 	if (!(facts.is & EVENT_ERROR))
 		return false;
 	fail_by_event(a, &facts);
 	return true;
+}
+
+static void on_foreign_end(struct attempt *a)
+{
+	struct arena *scratch = exchanges_scratch(a->x->all);
+	struct event_facts facts = { .retry_after_ms = -1 };
+	struct canon_events events;
+	enum fault why = translate_end(a, scratch, &events, &facts);
+
+	if (why != FAULT_NONE)
+		attempt_fail(a, why, S("the stream ended before the answer was complete"));
+	else if (on_foreign(a, scratch, &events, &facts))
+		attempt_fail(a, FAULT_CUT, S("the stream ended without its last event"));
 }
 
 /* The framing ended cleanly; was the answer complete? */
@@ -270,6 +355,10 @@ static void on_stream_end(struct attempt *a)
 
 	if (rest_is_error(a))
 		return;
+	if (a->translation) {
+		on_foreign_end(a);
+		return;
+	}
 	why = dialect_of(a)->judge_end(a->x->endpoint, &a->facts);
 	if (why != FAULT_NONE) {
 		attempt_fail(a, why, S("the stream ended before the answer was complete"));
@@ -320,7 +409,7 @@ static void keep_answer(struct attempt *a, const struct answer_facts *facts)
 	a->answer.code = arena_copy(arena, facts->code);
 	a->answer.param = arena_copy(arena, facts->param);
 	keep_usage(a, &facts->usage, facts->finish_reason);
-	if (facts->fault != FAULT_NONE && is_openai_error(buf_slice(&a->body)))
+	if (facts->fault != FAULT_NONE && !a->translation && is_openai_error(buf_slice(&a->body)))
 		a->error_body = arena_copy(arena, buf_slice(&a->body));
 }
 
@@ -360,12 +449,79 @@ static void go_on_with(struct attempt *a, struct slice stream)
 		on_stream_end(a);
 }
 
+/* The same, event by event. */
+static void go_on_foreign(struct attempt *a, const struct canon_events *events)
+{
+	attempt_enter(a, ATTEMPT_HOLDING);
+	a->is_sse = true;
+	for (size_t i = 0; i < events->count; i++) {
+		struct arena *scratch = exchanges_scratch(a->x->all);
+		struct canon_events one = { .arena = scratch, .at = &events->at[i], .count = 1 };
+		struct event_facts facts;
+
+		canon_facts(&one, &facts);
+		if (!on_foreign(a, scratch, &one, &facts))
+			return;
+	}
+	attempt_fail(a, FAULT_BAD_ANSWER, S("the answer has no end"));
+}
+
+/* False: the attempt has ended. */
+static bool read_foreign_answer(struct attempt *a, struct canon_events *events)
+{
+	struct answer_facts facts = { .retry_after_ms = -1 };
+	struct event_facts said;
+	enum fault why;
+
+	a->pick.target->backend->dialect->judge_answer(a->x->arena, &a->translation->spoken, a->status,
+						       a->judged_head, buf_slice(&a->body),
+						       io_wall_ms(io_of(a)), &facts);
+	keep_answer(a, &facts);
+	if (facts.fault != FAULT_NONE) {
+		attempt_fail(a, facts.fault, S("judged by its answer"));
+		return false;
+	}
+	why = translate_answer(a, buf_slice(&a->body), events);
+	if (why != FAULT_NONE) {
+		attempt_fail(a, why, S("the answer could not be understood"));
+		return false;
+	}
+	canon_facts(events, &said);
+	keep_usage(a, &said.usage, said.finish_reason);
+	return true;
+}
+
+static void on_foreign_answer(struct attempt *a)
+{
+	struct buf told = BUF_INIT(ANSWER_BYTES_MAX);
+	struct canon_events events;
+	bool fits;
+
+	if (!read_foreign_answer(a, &events))
+		return;
+	if (a->seam) {
+		go_on_foreign(a, &events);
+		return;
+	}
+	fits = a->x->facts.stream ? translate_tell(a, &events, &told) : translate_whole(a, &events, &told);
+	a->answer_retold = true;
+	if (fits)
+		give_whole(a, &told);
+	else
+		attempt_fail(a, FAULT_BAD_ANSWER, S("the answer is larger than the limit"));
+	buf_free(&told);
+}
+
 static void on_whole_answer(struct attempt *a)
 {
 	struct buf told = BUF_INIT(ANSWER_BYTES_MAX);
 	struct answer_facts facts = { .retry_after_ms = -1 };
 	bool other_form;
 
+	if (a->translation && !a->is_sse) {
+		on_foreign_answer(a);
+		return;
+	}
 	if (a->is_sse && !retell(a, &told)) {
 		attempt_fail(a, FAULT_BAD_ANSWER, S("a stream came although none was asked for"));
 		goto done;

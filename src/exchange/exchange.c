@@ -8,6 +8,7 @@
 #include "exchange/conductor.h"
 #include "exchange/queue.h"
 #include "exchange/recall.h"
+#include "exchange/translate.h"
 
 #define TO(s) (1u << EXCHANGE_##s)
 
@@ -42,6 +43,7 @@ static void bury(struct io_grave *grave)
 	buf_free(&x->body);
 	ledger_free(&x->ledger);
 	explain_free(x);
+	translate_free(x);
 	config_give(x->config);
 	arena_free(x->arena);
 }
@@ -210,6 +212,17 @@ static enum resume_way next_way(struct exchange *x)
 	return way;
 }
 
+/* The request cannot be written for the target that was picked. */
+static void cannot_be_asked(struct exchange *x, mono_ms now)
+{
+	struct attempt_record *r = &x->records[x->attempts - 1];
+
+	r->fault = FAULT_UNSUPPORTED;
+	r->text = S("the request cannot be written in this backend's dialect");
+	x->answers[x->attempts - 1] = (struct answer_facts){ .retry_after_ms = -1 };
+	plan_report(x->plan, &x->pick, now, io_random(io_of(x)), FAULT_UNSUPPORTED, 0, -1, true);
+}
+
 bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
 {
 	struct attempt *a = free_attempt(x);
@@ -240,7 +253,10 @@ bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
 		how.as_stream = false;
 		begun = attempt_start(a, x, &how, now);
 	}
-	must(begun);
+	if (!begun) {
+		cannot_be_asked(x, now);
+		return false;
+	}
 	x->records[a->number].kind = how.way == RESUME_NONE ? kind : resume_way_name(how.way);
 	if (x->attempts == 1)
 		hedge_arm(x, a, now);
@@ -456,25 +472,38 @@ static bool is_complete(const struct attempt *a)
 	const struct exchange *x = a->x;
 	unsigned finished = (unsigned)__builtin_popcountll(x->ledger.finished);
 
-	return (a->fault == FAULT_CUT || a->fault == FAULT_STALL) && x->client_sse &&
-	       x->dialect->judge_end(x->endpoint, &a->facts) == FAULT_NONE &&
+	bool ended = a->translation ? a->translation->reader.finished
+		   : x->dialect->judge_end(x->endpoint, &a->facts) == FAULT_NONE;
+
+	return (a->fault == FAULT_CUT || a->fault == FAULT_STALL) && x->client_sse && ended &&
 	       (x->facts.choices == 1 || finished >= x->facts.choices);
 }
 
-static void end_complete(struct exchange *x)
+/* What the client's dialect says at the end. False: it is too large to be said. */
+static bool write_end(struct attempt *a, struct buf *last)
 {
-	struct buf last = BUF_INIT(4096);
+	struct exchange *x = a->x;
+	struct canon_events end = canon_events_in(x->arena);
 
-	x->dialect->write_end(x->endpoint, &x->so_far, &last);
-	relay_last(x, buf_slice(&last));
-	buf_free(&last);
+	if (!a->translation) {
+		x->dialect->write_end(x->endpoint, &a->facts, last);
+		return true;
+	}
+	canon_add(&end, CANON_EVENT_DONE);
+	return translate_tell(a, &end, last);
+}
+
+static void end_complete(struct exchange *x, struct slice last)
+{
+	relay_last(x, last);
 	relay_end(x);
 }
 
 void exchange_on_broken(struct attempt *a, mono_ms now)
 {
 	struct exchange *x = a->x;
-	bool complete = is_complete(a);
+	struct buf last = BUF_INIT(ANSWER_BYTES_MAX);
+	bool complete = is_complete(a) && write_end(a, &last);
 
 	report_fault(a, now);
 	x->lead = NULL;
@@ -484,13 +513,14 @@ void exchange_on_broken(struct attempt *a, mono_ms now)
 	x->so_far = a->facts;
 	attempt_free(a);
 	if (complete) {
-		end_complete(x);
+		end_complete(x, buf_slice(&last));
 	} else if (resume_is_possible(x, x->broke)) {
 		exchange_enter(x, EXCHANGE_RESUMING);
 		exchange_try(x, now);
 	} else {
 		relay_end_broken(x, x->broke);
 	}
+	buf_free(&last);
 }
 
 /* ---- what others tell --------------------------------------------------------------------- */

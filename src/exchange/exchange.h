@@ -6,6 +6,7 @@
  *   resume.c     going on after the commit point; the seam (ledger.c)
  *   relay.c      towards the client: commit point, bytes, honest endings
  *   attempt.c    one try of one target; its table of legal moves
+ *   translate.c  between dialects, where client and backend do not share one
  *   explain.c    what a request needs of its target; why it went where it went
  *   request.c    what goes to a backend: target, headers, body
  *   answer.c     what goes to the client: headers, errors
@@ -15,6 +16,7 @@
 #define BACKSTAY_EXCHANGE_EXCHANGE_H
 
 #include "base/list.h"
+#include "dialect/canon.h"
 #include "dialect/dialect.h"
 #include "exchange/exchanges.h"
 #include "exchange/ledger.h"
@@ -31,6 +33,7 @@
 #define CLIENT_PENDING_MAX ((size_t)256 * 1024)       /* above it the backend is paused */
 
 struct exchange;
+struct translation;
 
 struct exchanges {
 	struct exchanges_setup setup;
@@ -40,6 +43,7 @@ struct exchanges {
 	struct flight_desk *flights;  /* NULL where nothing is shared */
 	struct prober *prober;        /* looks at targets from outside; see probe.c */
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
+	struct buf told;              /* what one event becomes for a client of another dialect */
 	uint64_t id_prefix, id_next;  /* of request ids */
 };
 
@@ -86,6 +90,7 @@ struct attempt {
 	bool heard;                   /* content has come, whether the client saw it or not */
 	enum resume_way way;          /* how it goes on with a broken answer; RESUME_NONE: it does not */
 	struct seam *seam;            /* arena; NULL unless it does */
+	struct translation *translation;      /* arena; NULL: bytes pass as they are */
 	bool answer_retold;           /* the client gets it in the other form (stream, whole) */
 	struct h1_head *judged_head;  /* kept for judge_answer() while COLLECTING; arena */
 	struct sse sse;
@@ -181,6 +186,13 @@ struct exchange {
 	enum fault degraded_why;      /* why no better answer was given */
 	bool resorted;                /* the model of the last resort is asked */
 	unsigned attempts_allowed;    /* then */
+
+	/* The request in the canonical form, once a target needs it; see translate.c. */
+	struct arena *canon_arena;
+	struct canon_request *canon;
+	enum fault canon_fault;       /* it could not be read, with why */
+	struct slice canon_why;
+	uint64_t not_carried;         /* features that kept targets out of the plan */
 
 	struct plan *plan;            /* NULL until it is to be tried */
 	uint64_t sticky;              /* hash of what ties it to a target; 0: nothing */
@@ -286,6 +298,9 @@ const char *resume_way_name(enum resume_way way);
  * False: the attempt has ended. */
 bool resume_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
 		  const struct event_facts *facts);
+/* The same for the events of a backend that speaks another dialect. */
+bool resume_foreign(struct attempt *a, struct arena *scratch, const struct canon_events *events,
+		    const struct event_facts *facts);
 /* The attempt is complete: tells what was held back. False: it has ended, since
  * it had not told all that the client has. */
 bool resume_finish(struct attempt *a);

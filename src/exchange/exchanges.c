@@ -24,6 +24,7 @@ struct exchanges *exchanges_create(const struct exchanges_setup *setup)
 	all->config = config_take(setup->config);
 	all->id_prefix = io_random(setup->io);
 	list_init(&all->running);
+	all->told = BUF_INIT(2 * EVENT_BYTES_MAX);
 	if (setup->lobby)
 		all->desk = lobby_desk_create(setup->lobby, setup->io);
 	if (setup->flights)
@@ -65,6 +66,7 @@ void exchanges_free(struct exchanges *all)
 	prober_free(all->prober);
 	config_give(all->config);
 	arena_free(all->scratch);
+	buf_free(&all->told);
 	free(all);
 }
 

@@ -5,6 +5,7 @@
 #include "exchange/exchange.h"
 
 #include "base/check.h"
+#include "exchange/translate.h"
 #include "route/target.h"
 #include "wire/json.h"
 
@@ -143,6 +144,7 @@ void explain_plan(struct exchange *x)
 {
 	const struct plan_wants wants = {
 		.needs = needs_of(&x->facts),
+		.fits = translate_fits,
 		.tokens = tokens_of(x),
 		.prefix = x->model->balance == BALANCE_PREFIX_AFFINITY ? prefix_of(x) : 0,
 		.sticky = x->sticky,

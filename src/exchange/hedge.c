@@ -39,7 +39,9 @@ static void on_hedge(struct io_timer *timer, mono_ms now)
 	log_line(x->all->setup.log, LOG_INFO, "hedge_begun", "id=%.*s slow=%.*s target=%.*s after_ms=%lld",
 		 SLICE_ARG(x->id), SLICE_ARG(a->pick.target->name), SLICE_ARG(pick.target->name),
 		 (long long)(now - a->started_at));
-	must(exchange_begin_attempt(x, "hedge", now));
+	/* One that cannot be asked leaves the first as it is. */
+	if (!exchange_begin_attempt(x, "hedge", now))
+		x->hedged = false;
 }
 
 void hedge_arm(struct exchange *x, const struct attempt *first, mono_ms now)

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "exchange/conductor.h"
 #include "exchange/recall.h"
+#include "exchange/translate.h"
 
 static struct io *io_of(const struct exchange *x)
 {
@@ -40,11 +41,15 @@ void relay_bytes(struct attempt *a, struct slice bytes)
 		attempt_pause(a, true, io_now(io_of(x)));
 }
 
-/* Nothing will be sent upstream again: a long stream need not hold its request. */
+/* Nothing will be sent upstream again: a long stream need not hold its request,
+ * unless what it says is still needed to write the answer. */
 static void forget(struct exchange *x)
 {
 	x->may_resume = false;
 	ledger_free(&x->ledger);
+	if (x->lead && x->lead->translation)
+		return;
+	translate_free(x);
 	buf_free(&x->body);
 	if (x->client)
 		client_body_freed(x->client);
@@ -75,7 +80,10 @@ void relay_keep_identity(struct exchange *x, struct slice data)
 {
 	struct event_identity *i = &x->identity;
 
-	x->dialect->read_identity(data, i);
+	if (x->lead && x->lead->translation)
+		translate_identity(x->lead, i);
+	else
+		x->dialect->read_identity(data, i);
 	i->id = arena_copy(x->arena, i->id);
 	i->created = arena_copy(x->arena, i->created);
 	i->model = arena_copy(x->arena, i->model);
@@ -92,7 +100,8 @@ void relay_begin(struct attempt *a, struct slice data, mono_ms now)
 	x->served_model = a->pick.model->name;
 	x->served_fallback = a->pick.is_fallback;
 	x->client_sse = (a->is_sse || a->answer_retold) && x->facts.stream;
-	x->may_resume = a->is_sse && x->facts.stream && x->model->resume && data.len &&
+	x->may_resume = a->is_sse && x->facts.stream && x->model->resume &&
+			(data.len || a->translation) &&
 			x->endpoint->may_retry && x->attempts < x->model->retry.max_attempts &&
 			x->dialect->may_resume(x->endpoint, &x->facts, RESUME_AUTO) != RESUME_NONE;
 	recall_commit(x);

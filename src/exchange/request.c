@@ -2,6 +2,7 @@
 #include "exchange/exchange.h"
 
 #include "base/check.h"
+#include "exchange/translate.h"
 
 #include <string.h>
 
@@ -80,15 +81,57 @@ void request_credential(struct buf *b, const struct backend_policy *backend)
 	}
 }
 
+/* All that another vendor's backend is told of the client's headers: who calls,
+ * and which trace it belongs to. */
+static bool crosses_dialects(struct slice name)
+{
+	static const struct slice names[] = {
+		S_INIT("user-agent"), S_INIT("traceparent"), S_INIT("tracestate"), S_INIT("baggage"),
+	};
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (slice_eq_nocase(name, names[i]))
+			return true;
+	return false;
+}
+
+static bool client_sends(const struct attempt *a, struct slice name)
+{
+	const struct exchange *x = a->x;
+
+	for (size_t i = 0; i < x->client_header_count; i++)
+		if (slice_eq_nocase(x->client_headers[i].name, name))
+			return !a->translation || crosses_dialects(name);
+	return false;
+}
+
+/* What the backend's dialect always wants to be told, unless it is told anyway. */
+static void write_fixed_headers(struct attempt *a)
+{
+	const struct backend_policy *backend = a->pick.target->backend;
+	struct slice rest = backend->dialect->fixed_headers, line, name, value;
+
+	while (slice_cut(rest, '\n', &line, &rest)) {
+		if (!slice_cut(slice_trim(line), ':', &name, &value))
+			continue;
+		if (!backend_sets(backend, name) && !client_sends(a, name))
+			h1_write_header(&a->headers, name, slice_trim(value));
+	}
+	if (a->translation)
+		h1_write_header(&a->headers, S("content-type"), S("application/json"));
+}
+
 static void write_headers(struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	const struct backend_policy *backend = a->pick.target->backend;
 
 	for (size_t i = 0; i < x->client_header_count; i++)
-		if (!backend_sets(backend, x->client_headers[i].name))
+		if (!backend_sets(backend, x->client_headers[i].name) &&
+		    (!a->translation || crosses_dialects(x->client_headers[i].name)))
 			h1_write_header(&a->headers, x->client_headers[i].name,
 					x->client_headers[i].value);
+	write_fixed_headers(a);
 	for (size_t i = 0; i < backend->header_count; i++)
 		h1_write_header(&a->headers, backend->headers[i].name, backend->headers[i].value);
 	h1_write_header(&a->headers, S("x-request-id"), x->id);
@@ -97,16 +140,35 @@ static void write_headers(struct attempt *a)
 
 /* ---- target ----------------------------------------------------------------------- */
 
+static struct slice path_of(const struct attempt *a)
+{
+	const struct exchange *x = a->x;
+	const struct backend_policy *backend = a->pick.target->backend;
+	const struct dialect_ask ask = {
+		.endpoint = x->endpoint,
+		.path = x->path,
+		.codec = a->translation ? a->translation->up : NULL,
+		.model = a->pick.upstream_model,
+		.stream = x->facts.stream || a->as_stream,
+		.vendor = backend->vendor,
+		.place = backend->place,
+	};
+
+	return dialect_ask_path(x->arena, backend->dialect, &ask);
+}
+
+/* A query of the client's means something in the client's dialect only. */
 static struct slice target_text(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
-	struct slice own = a->pick.target->backend->query;
-	bool any = x->query.len || own.len, both = x->query.len && own.len;
-	struct slice path = dialect_upstream_path(x->arena, x->endpoint, x->path);
+	struct slice path = path_of(a), own = a->pick.target->backend->query;
+	struct slice query = a->translation ? SLICE_NONE : x->query;
+	bool asked = slice_find(path, '?') != SLICE_NOT_FOUND;
 
 	return arena_printf(x->arena, "%.*s%.*s%s%.*s%s%.*s",
 			    SLICE_ARG(a->pick.target->origin->base_path), SLICE_ARG(path),
-			    any ? "?" : "", SLICE_ARG(x->query), both ? "&" : "", SLICE_ARG(own));
+			    query.len ? (asked ? "&" : "?") : "", SLICE_ARG(query),
+			    own.len ? (asked || query.len ? "&" : "?") : "", SLICE_ARG(own));
 }
 
 /* Answers this long come soon enough whole. */
@@ -116,7 +178,7 @@ bool request_wants_stream(const struct exchange *x)
 {
 	bool known = x->endpoint->kind == ENDPOINT_CHAT || x->endpoint->kind == ENDPOINT_COMPLETIONS;
 
-	if (x->facts.stream || !known || x->whole_upstream || x->facts.model_place != MODEL_IN_JSON)
+	if (x->facts.stream || !known || x->whole_upstream || x->facts.model_place == MODEL_IN_MULTIPART)
 		return false;
 	switch (x->model->stream_upstream) {
 	case STREAM_UPSTREAM_OFF:
@@ -143,6 +205,12 @@ static size_t write_body(struct attempt *a)
 		.tokens_sent = x->ledger.tokens,
 	};
 
+	if (a->translation) {
+		if (!translate_request(a))
+			return 0;
+		a->parts[0] = buf_slice(&a->room);
+		return 1;
+	}
 	if (!a->as_stream && !rest_only)
 		return dialect_splice_model(x->arena, &x->facts, buf_slice(&x->body), changes.model,
 					    a->parts);
@@ -153,13 +221,14 @@ static size_t write_body(struct attempt *a)
 bool request_build(struct attempt *a)
 {
 	struct exchange *x = a->x;
-	bool has_body = !slice_eq(x->method, S("GET")) && !slice_eq(x->method, S("HEAD")) &&
-			(!slice_eq(x->method, S("DELETE")) || buf_len(&x->body) > 0);
+	bool may_lack = slice_eq(x->method, S("GET")) || slice_eq(x->method, S("HEAD")) ||
+			(slice_eq(x->method, S("DELETE")) && buf_len(&x->body) == 0);
+	bool has_body = a->translation || !may_lack;
 
 	write_headers(a);
 	a->target_text = target_text(a);
 	a->request = (struct upstream_request){
-		.method = x->method,
+		.method = a->translation ? S("POST") : x->method,
 		.target = a->target_text,
 		.headers = buf_slice(&a->headers),
 		.body = a->parts,

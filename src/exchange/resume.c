@@ -1,6 +1,7 @@
 /* resume.c: going on with a broken stream on another target, so that the client
  * sees one answer. */
 #include "exchange/attempt.h"
+#include "exchange/translate.h"
 
 #include "base/check.h"
 
@@ -21,7 +22,7 @@ enum resume_way resume_way_for(const struct exchange *x)
 {
 	enum resume_way way = (enum resume_way)x->pick.target->resume;
 
-	way = x->pick.target->backend->dialect->may_resume(x->endpoint, &x->facts, way);
+	way = x->dialect->may_resume(x->endpoint, &x->facts, way);
 	/* Half a tool call, thinking, a refusal: only the same model can go on. */
 	if (says_only_the_rest(way) && ledger_plain_text(&x->ledger).len == 0)
 		way = RESUME_REPLAY;
@@ -79,6 +80,30 @@ static bool tell(struct attempt *a, struct slice type, struct slice data, bool r
 	return told;
 }
 
+/* The same for a backend of another dialect. */
+static bool tell_foreign(struct attempt *a, struct arena *scratch, const struct canon_events *events,
+			 bool retold)
+{
+	struct exchange *x = a->x;
+	struct buf *told = &x->all->told;
+	bool fits;
+
+	buf_clear(told);
+	fits = retold ? translate_retell(a, scratch, events, told) : translate_tell(a, events, told);
+	if (!fits) {
+		attempt_fail(a, FAULT_BAD_ANSWER, S("an event is larger than the limit"));
+		return false;
+	}
+	if (buf_len(told) == 0)
+		return true;
+	if (a->state == ATTEMPT_HOLDING) {
+		attempt_enter(a, ATTEMPT_STREAMING);
+		exchange_on_resumed(a, io_now(x->all->setup.io));
+	}
+	relay_bytes(a, buf_slice(told));
+	return true;
+}
+
 /* An event of our own, for text that no event of the backend stands for. */
 static struct slice blank_event(const struct exchange *x)
 {
@@ -87,16 +112,28 @@ static struct slice blank_event(const struct exchange *x)
 		: S("{\"id\":null,\"object\":\"text_completion\",\"created\":null,\"model\":null}");
 }
 
+/* What the seam held back until the end. False: the attempt has ended. */
+static bool tell_held(struct attempt *a)
+{
+	struct arena *scratch = exchanges_scratch(a->x->all);
+	struct canon_events none = canon_events_in(scratch);
+
+	if (!a->seam->text_count)
+		return true;
+	return a->translation ? tell_foreign(a, scratch, &none, true)
+			      : tell(a, SLICE_NONE, blank_event(a->x), true);
+}
+
 bool resume_finish(struct attempt *a)
 {
 	struct exchange *x = a->x;
 
-	if (x->dialect->judge_end(x->endpoint, &a->facts) != FAULT_NONE) {
+	if (!a->translation && x->dialect->judge_end(x->endpoint, &a->facts) != FAULT_NONE) {
 		attempt_fail(a, FAULT_BAD_ANSWER, S("the stream was done without an answer in it"));
 		return false;
 	}
 	seam_end(a->seam, &x->ledger);
-	if (a->seam->text_count && !tell(a, SLICE_NONE, blank_event(x), true))
+	if (!tell_held(a))
 		return false;
 	if (!seam_caught_up(&x->ledger)) {
 		attempt_fail(a, FAULT_DIVERGED, S("it ended before it had told what was sent already"));
@@ -137,4 +174,34 @@ bool resume_event(struct attempt *a, struct arena *scratch, const struct sse_eve
 	}
 	attempt_fail(a, FAULT_DIVERGED, S("it differs from what was sent already"));
 	return false;
+}
+
+bool resume_foreign(struct attempt *a, struct arena *scratch, const struct canon_events *events,
+		    const struct event_facts *facts)
+{
+	struct canon_events body = *events, last = *events;
+	bool done = (facts->is & EVENT_DONE) != 0, told = true;
+
+	if (a->heard && events->count)
+		attempt_progress(a);
+	body.count -= done;
+	last.at += body.count;
+	last.count = done;
+	if (body.count)
+		switch (seam_feed(a->seam, &a->x->ledger, scratch, facts)) {
+		case SEAM_SWALLOW:
+			break;
+		case SEAM_PASS:
+			told = tell_foreign(a, scratch, &body, false);
+			break;
+		case SEAM_RETELL:
+			told = tell_foreign(a, scratch, &body, true);
+			break;
+		case SEAM_DIFFERS:
+			attempt_fail(a, FAULT_DIVERGED, S("it differs from what was sent already"));
+			return false;
+		}
+	if (!told || !done)
+		return told;
+	return resume_finish(a) && tell_foreign(a, exchanges_scratch(a->x->all), &last, false);
 }

@@ -216,7 +216,8 @@ void plan_want(struct plan *p, const struct plan_wants *wants)
 	for (size_t i = 0; i < p->count; i++) {
 		struct candidate *c = &p->candidates[i];
 
-		c->unfit = (c->target->lacks & wants->needs) != 0;
+		c->unfit = (c->target->lacks & wants->needs) != 0 ||
+			   (wants->fits && !wants->fits(wants->owner, c->target));
 	}
 	judge_windows(p);
 	for (size_t i = 0; i < p->count; i++) {

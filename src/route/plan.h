@@ -67,6 +67,9 @@ const char *plan_event_name(enum plan_event_kind kind);
 /* What a request needs beyond a model, and who is told why. All zero: nothing. */
 struct plan_wants {
 	unsigned needs;                       /* bits of enum capability */
+	/* Can the target be asked such a request at all? NULL: all can. Called in
+	 * plan_want(), once for each target. */
+	bool (*fits)(void *owner, const struct target_policy *target);
 	int64_t tokens;                       /* about how many its input has; 0: unknown */
 	uint64_t prefix;                      /* hash of the conversation's beginning; 0: none */
 	uint64_t sticky;                      /* hash of what ties requests to a target; 0: nothing */

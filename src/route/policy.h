@@ -9,7 +9,9 @@
 
 struct cache_policy;
 struct dialect;
+struct dialect_place;
 struct last_resort_policy;
+struct vendor;
 struct lobby_room;
 struct origin;
 struct target;
@@ -45,6 +47,8 @@ enum rate_scope {
 struct backend_policy {
 	struct slice name;
 	const struct dialect *dialect;
+	const struct vendor *vendor;  /* its dialect's deviations; by the first URL's host */
+	const struct dialect_place *place;    /* NULL: its paths do not say one */
 	const struct origin *origins; /* one for each URL */
 	size_t origin_count;
 	struct slice key;             /* secret; empty: none */
@@ -151,6 +155,7 @@ struct model_policy {
 	struct retry_policy retry;
 	struct hedge_policy hedge;
 	enum stream_upstream stream_upstream;
+	uint64_t may_lose;            /* bits of CANON_FEATURES: dropped where a target's API lacks them */
 	bool resume;                  /* broken streams go on elsewhere; default true */
 	int64_t comments_ms;          /* SSE comments to clients that wait so long; 0: none */
 	struct queue_policy queue;
