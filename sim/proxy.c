@@ -238,6 +238,15 @@ void sim_proxy_widen(const struct sim_proxy *p, struct sim_proxy_limits *limits)
 	limits->idle_connections += idle;
 }
 
+struct target *sim_proxy_target(const struct sim_proxy *p, struct slice name)
+{
+	for (size_t m = 0; m < p->config->model_count; m++)
+		for (size_t i = 0; i < p->config->models[m].target_count; i++)
+			if (slice_eq(p->config->models[m].targets[i].name, name))
+				return p->config->models[m].targets[i].state;
+	return NULL;
+}
+
 void sim_proxy_free(struct sim_proxy *p)
 {
 	if (!p)

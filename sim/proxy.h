@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "observe/record.h"
+#include "route/target.h"
 #include "sim/sim.h"
 
 struct sim_proxy;
@@ -48,6 +49,8 @@ uint64_t sim_proxy_busy_connections(const struct sim_proxy *p);
 uint64_t sim_proxy_idle_connections(const struct sim_proxy *p);
 /* The most bytes any one stream of the proxy ever had queued to be sent. */
 size_t sim_proxy_queued_max(const struct sim_proxy *p);
+/* The target of that name in the config in force; NULL: there is none. */
+struct target *sim_proxy_target(const struct sim_proxy *p, struct slice name);
 /* Frees all; exchanges must have ended. NULL is fine. */
 void sim_proxy_free(struct sim_proxy *p);
 

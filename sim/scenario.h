@@ -39,6 +39,8 @@
  *     wall jumps T [back]
  *     reload                       followed by the indented YAML
  *     proxy drains | shuts down
+ *     target NAME drained | open | closed | free [for T]     the operator's word
+ *     drill NAME FAULT [percent N] [for T]     tries there fail by FAULT; `none` ends it
  *     client NAME [to BACKEND] [then] KIND "WORDS" [stream] [OPTION...]
  *     client NAME [to BACKEND] [then] METHOD PATH [OPTION...] [BODY]
  *         KIND: chat | completions | responses | embeddings | moderations

@@ -500,6 +500,10 @@ void scenario_act(struct scenario *sc, struct statement *s)
 		act_reload(sc, s);
 	else if (words_take(&w, "proxy"))
 		act_proxy(sc, &w);
+	else if (words_take(&w, "target"))
+		scenario_hold(sc, &w);
+	else if (words_take(&w, "drill"))
+		scenario_drill(sc, &w);
 	else if (words_take(&w, "expect"))
 		scenario_expect(sc, &w);
 	else

@@ -131,6 +131,9 @@ struct scenario {
 };
 
 /* Notes a failure: prints "name:line: ..." (line 0: no line). */
+/* operator.c: `target ...` and `drill ...`. */
+void scenario_hold(struct scenario *sc, struct words *w);
+void scenario_drill(struct scenario *sc, struct words *w);
 void scenario_fail(struct scenario *sc, unsigned line, const char *format, ...) PRINTF_LIKE(3, 4);
 /* NULL if there is none of that name. */
 struct backend *scenario_backend(struct scenario *sc, struct slice name);

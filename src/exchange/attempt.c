@@ -172,6 +172,45 @@ void attempt_pause(struct attempt *a, bool paused, mono_ms now)
 		attempt_progress(a);
 }
 
+/* ---- drills --------------------------------------------------------------------- */
+
+#define DRILL_EVENTS 5                /* reach the client before a drill cuts a stream */
+
+static void on_drill(struct io_timer *timer, mono_ms now)
+{
+	struct attempt *a = CONTAINER_OF(timer, struct attempt, limit);
+
+	(void)now;
+	attempt_fail(a, a->drilled, S("a drill"));
+}
+
+/* True: the drill takes the backend's place. */
+static bool drill_begin(struct attempt *a, mono_ms now)
+{
+	a->drilled = plan_drilled(a->x->plan, &a->pick);
+	a->drill_left = DRILL_EVENTS;
+	if (a->drilled == FAULT_NONE)
+		return false;
+	a->x->records[a->number].drilled = true;
+	if (a->drilled == FAULT_CUT)
+		return false;                 /* of a living stream */
+	if (a->drilled != FAULT_SILENCE) {
+		a->limit.fire = on_drill;
+		io_timer_set(io_of(a), &a->limit, now);
+	}
+	return true;
+}
+
+bool attempt_drill_cuts(struct attempt *a)
+{
+	if (a->drilled != FAULT_CUT)
+		return false;
+	if (a->is_sse && a->drill_left-- > 0)
+		return false;
+	attempt_fail(a, FAULT_CUT, S("a drill"));
+	return true;
+}
+
 /* ---- what the connection tells --------------------------------------------------- */
 
 static void on_connected(void *owner, bool reused)
@@ -241,6 +280,8 @@ bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_p
 	}
 	attempt_enter(a, ATTEMPT_CONNECTING);
 	io_timer_set(io_of(a), &a->limit, mono_after(now, first_limit_ms(a)));
+	if (drill_begin(a, now))
+		return true;
 	a->call = upstream_start(x->all->setup.pool, a->pick.target->origin, &a->request,
 				 &call_events, a);
 	return true;

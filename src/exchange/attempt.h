@@ -17,6 +17,9 @@ void attempt_progress(struct attempt *a);
 /* Writes down what is to be known of the call before it is gone. */
 void attempt_note_call(struct attempt *a);
 
+/* Content has come, or a whole answer: true where a drill ends the attempt now. */
+bool attempt_drill_cuts(struct attempt *a);
+
 /* Handlers of struct upstream_events; the owner is the attempt. */
 void attempt_on_head(void *owner, const struct h1_head *head);
 void attempt_on_body(void *owner, struct slice bytes);

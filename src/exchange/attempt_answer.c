@@ -288,6 +288,8 @@ static bool on_event(struct attempt *a, const struct sse_event *event)
 		if (!note_event(a, &facts))
 			return false;
 	}
+	if ((facts.is & EVENT_CONTENT) && attempt_drill_cuts(a))
+		return false;
 	if (!take_event(a, scratch, event, &facts))
 		return false;
 	if (facts.is & EVENT_DONE) {
@@ -573,6 +575,8 @@ void attempt_on_end(void *owner, bool until_close)
 	(void)until_close;      /* judged by content: a JSON body must parse, a stream must be finished */
 	attempt_note_call(a);
 	a->call = NULL;
+	if (a->state == ATTEMPT_COLLECTING && a->status < 300 && attempt_drill_cuts(a))
+		return;
 	if (a->state == ATTEMPT_COLLECTING) {
 		on_whole_answer(a);
 	} else if (a->is_raw) {

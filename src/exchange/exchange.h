@@ -87,6 +87,8 @@ struct attempt {
 	uint64_t answer_length;       /* CLIENT_LENGTH_UNKNOWN */
 	bool is_sse, is_raw;          /* an event stream; a body passed on without reading */
 	bool as_stream;               /* a whole answer, asked for as a stream */
+	enum fault drilled;           /* what a drill does to it; FAULT_NONE: nothing */
+	unsigned drill_left;          /* events until the drill cuts it */
 	bool heard;                   /* content has come, whether the client saw it or not */
 	enum resume_way way;          /* how it goes on with a broken answer; RESUME_NONE: it does not */
 	struct seam *seam;            /* arena; NULL unless it does */

@@ -17,6 +17,7 @@ struct attempt_record {
 	int64_t first_token_ms;       /* after the attempt's start; -1: none came */
 	unsigned stale_replays;       /* stale pooled connections replaced unseen */
 	struct slice text;            /* what exactly went wrong; may be empty */
+	bool drilled;                 /* a drill made it fail */
 	const char *kind;             /* "": a plain try; "hedge"; "replay", "prefill" ...: how it resumed */
 };
 

@@ -250,6 +250,21 @@ static void view_inside(const struct target *t, const struct pace *shared, mono_
 	out->off_total = t->off_total;
 	if (t->ejected_until > now)
 		out->since = t->ejected_at;
+	out->hold = hold_of(t, now);
+	out->hold_until = t->hold_until;
+	out->drill = now < t->drill_until ? t->drill_fault : FAULT_NONE;
+	out->held_at = t->held_at;
+}
+
+/* What the operator has said comes before what is known. */
+static void view_hold(struct target_view *out)
+{
+	if (out->hold == HOLD_NONE)
+		return;
+	out->state = out->hold == HOLD_DRAINED ? "drained" : target_hold_name(out->hold);
+	out->why = FAULT_NONE;
+	out->since = out->held_at;
+	out->next_at = out->hold_until;
 }
 
 void target_view(struct target *t, const struct model_policy *model, mono_ms now,
@@ -287,4 +302,5 @@ void target_view(struct target *t, const struct model_policy *model, mono_ms now
 		out->state = out->machine;
 		out->since = machine_since;
 	}
+	view_hold(out);
 }

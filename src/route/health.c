@@ -146,7 +146,14 @@ static void look_inside(const struct target *t, const struct model_policy *model
 {
 	mono_ms paced = paced_until(&t->pace, now, 0);
 
-	consult(&t->own, &model->breaker, now, random, USE_OPEN, t->why, out);
+	enum target_hold hold = hold_of(t, now);
+
+	if (hold == HOLD_DRAINED)
+		worsen(out, USE_OFF, t->hold_until, FAULT_NO_TARGET);
+	else if (hold == HOLD_OPEN)
+		worsen(out, USE_OPEN, t->hold_until, FAULT_NO_TARGET);
+	if (hold != HOLD_CLOSED)
+		consult(&t->own, &model->breaker, now, random, USE_OPEN, t->why, out);
 	consult(&t->model, &route_off_policy, now, random, USE_OFF, t->model_why, out);
 	if (paced > now)
 		worsen(out, USE_PACED, paced, FAULT_RATE_LIMITED);
@@ -171,7 +178,8 @@ void target_look(struct target *t, const struct model_policy *model, mono_ms now
 	*out = (struct target_look){ .use = USE_GOOD, .at = now };
 	if (shared > now)
 		worsen(out, USE_PACED, shared, FAULT_RATE_LIMITED);
-	consult_gate(t->machine, &machine, now, random, USE_OPEN, out);
+	if (hold_at(t, now) != HOLD_CLOSED)
+		consult_gate(t->machine, &machine, now, random, USE_OPEN, out);
 	consult_gate(t->credential, &route_off_policy, now, random, USE_OFF, out);
 	lock_take(&t->lock);
 	look_inside(t, model, now, random, out);
@@ -223,12 +231,16 @@ static void take_back(struct gate *g, const struct breaker_policy *policy, mono_
 static bool pass_target(struct target *t, const struct model_policy *model, mono_ms now,
 			uint64_t random, bool force, int64_t tokens, struct target_visit *v)
 {
+	enum target_hold hold;
 	bool ok;
 
 	lock_take(&t->lock);
-	ok = (force || paced_until(&t->pace, now, 0) <= now) &&
+	hold = hold_of(t, now);
+	ok = hold != HOLD_DRAINED && (force || hold != HOLD_OPEN) &&
+	     (force || paced_until(&t->pace, now, 0) <= now) &&
 	     pass_through(&t->model, &route_off_policy, now, random, false, v, &v->model);
-	if (ok && !pass_through(&t->own, &model->breaker, now, random, force, v, &v->own)) {
+	if (ok && !pass_through(&t->own, &model->breaker, now, random, force || hold == HOLD_CLOSED, v,
+			       &v->own)) {
 		breaker_report(&t->model, &route_off_policy, now, 0, &v->model, BREAKER_NEUTRAL);
 		ok = false;
 	}
@@ -237,6 +249,7 @@ static bool pass_target(struct target *t, const struct model_policy *model, mono
 		t->asked_at = now;
 		begin_waiting(t, now, v);
 		take_off(&t->pace, now, tokens);
+		v->drilled = drill_of(t, now, random >> 32);
 	}
 	lock_give(&t->lock);
 	if (ok) {
@@ -257,7 +270,8 @@ enum target_answer target_begin(struct target *t, const struct target_policy *po
 	*news = 0;
 	if (!place_take(t, policy->backend, now))
 		return TARGET_FULL;
-	if (!pass_gate(t->machine, &machine, now, random, force, v, &v->machine))
+	if (!pass_gate(t->machine, &machine, now, random, force || hold_at(t, now) == HOLD_CLOSED, v,
+		       &v->machine))
 		goto no_machine;
 	if (!pass_gate(t->credential, &route_off_policy, now, random, false, v, &v->credential))
 		goto no_credential;

@@ -696,6 +696,11 @@ bool plan_enter(struct plan *p, const struct pick *pick, mono_ms now, uint64_t r
 	return enter(p, s, c, now, random, false) == TARGET_GO;
 }
 
+enum fault plan_drilled(const struct plan *p, const struct pick *pick)
+{
+	return p->candidates[pick->candidate].visit.drilled;
+}
+
 void plan_first_token(struct plan *p, const struct pick *pick, mono_ms now, int64_t after_ms)
 {
 	struct candidate *c = &p->candidates[pick->candidate];

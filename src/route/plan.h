@@ -105,6 +105,8 @@ bool plan_next_fellow(struct plan *p, mono_ms now, uint64_t random, struct pick 
 /* Takes the place for a pick that had to wait; false: the target has become full
  * or has got into trouble meanwhile (plan_next() may know another). */
 bool plan_enter(struct plan *p, const struct pick *pick, mono_ms now, uint64_t random);
+/* What a drill wants to happen to the running try; FAULT_NONE: nothing. */
+enum fault plan_drilled(const struct plan *p, const struct pick *pick);
 /* The running try has given its first content, `after_ms` from its beginning. */
 void plan_first_token(struct plan *p, const struct pick *pick, mono_ms now, int64_t after_ms);
 /* How a try ended, unless it ended well. `took_ms` is how long it took to fail,

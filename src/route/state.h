@@ -9,6 +9,8 @@
 #include "resilience/limiter.h"
 #include "route/target.h"
 
+#include <stdatomic.h>
+
 /* A backend's URL: what max_in_flight counts. Several targets may live on it. */
 struct host {
 	struct lock lock;
@@ -65,6 +67,13 @@ struct target {
 	unsigned probes_bad;                  /* in a row */
 	unsigned waiting;                     /* visits that have heard nothing yet */
 	mono_ms quiet_since;                  /* the last sign of life, or when the first of them began */
+
+	enum target_hold hold;                /* the operator's word, until hold_until */
+	mono_ms held_at, hold_until;
+	atomic_bool is_held;                  /* a glance without the lock; may be true for too long */
+	enum fault drill_fault;               /* FAULT_NONE: no drill */
+	unsigned drill_percent;
+	mono_ms drill_until;
 };
 
 /* What the targets of one model share. */
@@ -98,6 +107,15 @@ void place_give(struct target *t, const struct backend_policy *backend, mono_ms 
 		const struct target_outcome *outcome);
 void place_first_token(struct target *t, const struct backend_policy *backend, mono_ms now,
 		       int64_t after_ms);
+
+/* ---- hold.c ------------------------------------------------------------------- */
+
+/* The operator's word now; the first is under the target's lock. */
+enum target_hold hold_of(const struct target *t, mono_ms now);
+enum target_hold hold_at(struct target *t, mono_ms now);
+/* The fault that a drill has for the next try; FAULT_NONE: it is spared. Under the
+ * target's lock. */
+enum fault drill_of(const struct target *t, mono_ms now, uint64_t random);
 
 /* ---- health.c ------------------------------------------------------------------- */
 

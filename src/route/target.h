@@ -66,12 +66,31 @@ void target_look(struct target *t, const struct model_policy *model, mono_ms now
 /* "good", "probe", "ejected", "ramping", "paced", "open", "off". */
 const char *target_use_name(enum target_use use);
 
+/* ---- the operator's word ------------------------------------------------------- */
+
+enum target_hold {
+	HOLD_NONE,
+	HOLD_DRAINED,        /* nothing new goes there, come what may */
+	HOLD_OPEN,           /* as if its breaker were open: only as the last resort */
+	HOLD_CLOSED,         /* its own breaker and its machine's are not heeded */
+};
+
+/* Replaces what was said before; `until` MONO_NEVER: until something else is said.
+ * What is under way goes on. Any thread. */
+void target_hold(struct target *t, enum target_hold hold, mono_ms now, mono_ms until);
+/* "", "drained", "open", "closed". */
+const char *target_hold_name(enum target_hold hold);
+/* A drill: until then `percent` of 100 tries meet `fault` (see struct
+ * target_visit), without the backend being to blame. FAULT_NONE ends it. */
+void target_drill(struct target *t, enum fault fault, unsigned percent, mono_ms until);
+
 /* ---- a visit: one try on a target ------------------------------------------------ */
 
 struct target_visit {
 	struct breaker_pass machine, credential, model, own;
 	bool probe, forced;
 	bool first_token_seen, waiting;
+	enum fault drilled;           /* what a drill wants to happen to it; FAULT_NONE: nothing */
 	const struct backend_policy *backend;
 };
 
@@ -176,10 +195,14 @@ bool model_take_hedge(const struct model_policy *model, int64_t share_milli, mon
 
 struct target_view {
 	enum target_use use;
-	const char *state;            /* "closed", "open", "half-open", "ramping", "ejected", "paced", "off" */
+	const char *state;            /* "closed", "open", "half-open", "ramping", "ejected", "paced", "off",
+	                               * "drained" */
 	const char *machine, *credential, *model;     /* their breakers' states */
 	enum fault why;
 	enum fault credential_why, model_why;         /* of the last trouble of each; FAULT_NONE: none yet */
+	enum target_hold hold;        /* the operator's word */
+	mono_ms held_at, hold_until;  /* MONO_NEVER: for good */
+	enum fault drill;             /* FAULT_NONE: none */
 	mono_ms since, next_at;       /* MONO_NEVER where there is no next */
 	unsigned in_flight;
 	double first_token_ms;        /* recent mean; 0: unknown */
