@@ -67,6 +67,12 @@ mono_ms io_now(const struct io *io)
 	return sim_now(io->sim);
 }
 
+int64_t io_turn_us(const struct io *io)
+{
+	(void)io;
+	return 0;
+}
+
 int64_t io_wall_ms(const struct io *io)
 {
 	return SIM_START_WALL_MS + io->sim->now_us / 1000 + io->sim->wall_jump_ms;

@@ -10,7 +10,7 @@
 /* A client key is kept as its SHA-256 only. */
 struct client_key {
 	struct slice name;            /* shown in logs */
-	struct slice group;           /* whose kept answers it may share; may be empty */
+	struct slice group;           /* whose kept answers it may share, and what it is counted with; may be empty */
 	uint8_t sha256[DIGEST_SHA256_BYTES];
 	enum priority priority;       /* of its requests; they may ask for a lower one */
 	bool may_explain;             /* ask why a request went where it went */

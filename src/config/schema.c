@@ -99,7 +99,8 @@ static const struct field key_fields[] = {
 	{ "sha256", VALUE_NODE, AT(raw_key, sha256), .shape = "64 hex digits",
 	  .doc = "Instead of `key`: its SHA-256, as `printf %s KEY | sha256sum` prints it." },
 	{ "group", VALUE_NODE, AT(raw_key, group), .shape = "name",
-	  .doc = "Keys of one group share kept answers of models whose cache has `scope: group`." },
+	  .doc = "Keys of one group share kept answers of models whose cache has `scope: group`, and are "
+		 "counted together in metrics of tokens and cost." },
 	{ "explain", VALUE_CHOICE, AT(raw_key, explain), .fallback = "off", .choices = on_off,
 	  .doc = "Whether its holder may ask with `x-backstay-explain: 1` why a request went where it "
 		 "went. Without `keys` everybody may." },

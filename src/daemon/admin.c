@@ -74,6 +74,7 @@ static void on_request(void *owner, struct client_conn *c, const struct h1_head 
 {
 	struct admin *a = owner;
 	struct slice path, query;
+	enum metrics_format format;
 
 	(void)body;
 	if (!slice_eq(head->method, S("GET")) && !slice_eq(head->method, S("HEAD"))) {
@@ -85,8 +86,9 @@ static void on_request(void *owner, struct client_conn *c, const struct h1_head 
 	} else if (slice_eq(path, S("/readyz"))) {
 		answer_ready(a, c);
 	} else if (slice_eq(path, S("/metrics"))) {
-		answer_document(a, c, S("text/plain; version=0.0.4; charset=utf-8"),
-				admin_write_metrics(a->state, io_now(a->io), &a->document));
+		format = metrics_format_for(h1_get(head, S("accept")));
+		answer_document(a, c, metrics_media_type(format),
+				admin_write_metrics(a->state, format, io_now(a->io), &a->document));
 	} else if (slice_eq(path, S("/status"))) {
 		answer_document(a, c, S("application/json"),
 				admin_write_status(a->state, io_now(a->io), &a->document));

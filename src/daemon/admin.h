@@ -45,11 +45,9 @@ struct admin *admin_create(struct io *io, struct io_socket *socket, const struct
 void admin_free(struct admin *a);
 
 /* The documents, apart from HTTP. False: the buf's maximum was reached. */
-MUST_USE bool admin_write_metrics(const struct admin_state *s, mono_ms now, struct buf *out);
+MUST_USE bool admin_write_metrics(const struct admin_state *s, enum metrics_format format, mono_ms now,
+				  struct buf *out);
 MUST_USE bool admin_write_targets(const struct admin_state *s, mono_ms now, struct buf *out);
-/* A part of the metrics. */
-MUST_USE bool admin_write_target_metrics(const struct config *c, mono_ms now, struct buf *out);
-MUST_USE bool admin_write_cache_metrics(const struct admin_state *s, struct buf *out);
 MUST_USE bool admin_write_status(const struct admin_state *s, mono_ms now, struct buf *out);
 
 /* The status page (status_page.html). */

@@ -1,82 +1,236 @@
-/* /metrics: what observe/ has counted, and what the process itself knows. */
+/* /metrics: what observe/ has counted, and the numbers that others hold: the
+ * process, the models' queues and budgets, the targets. */
 #include "daemon/admin.h"
 
 #include "base/check.h"
+#include "base/map.h"
+#include "cache/cache.h"
+#include "cache/flight.h"
+#include "daemon/alerts.h"
 #include "daemon/limits.h"
 #include "exchange/lobby.h"
+#include "route/target.h"
 
-static bool one(struct buf *out, const char *name, const char *type, const char *help, double number)
+/* A target once, though several models may share it; `model` is the first. */
+struct place {
+	const struct model_policy *model;
+	const struct target_policy *target;
+	struct target_view view;
+};
+
+struct source {
+	const struct admin_state *s;
+	mono_ms now;
+	struct place *places;         /* arena */
+	size_t place_count;
+	struct cache_stats cache;
+	struct flight_counts flights;
+};
+
+/* ---- the process ------------------------------------------------------------------ */
+
+static double read_clients(const struct client_counters *n, size_t cell)
 {
-	return metrics_write_head(out, name, type, help) &&
-	       metrics_write_sample(out, name, NULL, SLICE_NONE, number);
+	switch (cell) {
+	case AT_PROCESS_CLIENTS:        return (double)atomic_load(&n->connections);
+	case AT_PROCESS_ACCEPTED:       return (double)atomic_load(&n->accepted);
+	case AT_PROCESS_REFUSED_FULL:   return (double)atomic_load(&n->refused_full);
+	case AT_PROCESS_BAD_REQUESTS:   return (double)atomic_load(&n->bad_requests);
+	case AT_PROCESS_BODY_BYTES:     return (double)atomic_load(&n->body_bytes);
+	case AT_PROCESS_REFUSED_MEMORY: return (double)atomic_load(&n->refused_memory);
+	default: never("a number of clients that nobody reads");
+	}
 }
 
-static bool write_queues(const struct config *c, struct buf *out)
+static double read_cache(const struct source *src, size_t cell)
 {
-	static const char name[] = "backstay_queue_length";
-	bool ok = metrics_write_head(out, name, "gauge", "Requests that wait for a place, now.");
+	const struct cache_stats *c = &src->cache;
 
-	for (size_t i = 0; i < c->model_count && ok; i++)
-		ok = metrics_write_sample(out, name, "model", c->models[i].name,
-					  lobby_room_count(c->models[i].room));
-	return ok;
+	switch (cell) {
+	case AT_PROCESS_CACHE_ENTRIES:   return (double)c->memory.entries;
+	case AT_PROCESS_CACHE_BYTES:     return (double)c->memory.bytes;
+	case AT_PROCESS_CACHE_MAX:       return (double)c->memory.bytes_max;
+	case AT_PROCESS_CACHE_EVICTIONS: return (double)c->memory.evictions;
+	case AT_PROCESS_CACHE_TOO_LARGE: return (double)c->memory.too_large;
+	case AT_PROCESS_CACHE_PURGES:    return (double)c->purges;
+	case AT_PROCESS_CACHE_PURGED:    return (double)c->purged;
+	case AT_PROCESS_CACHE_KEPT_OUT:  return (double)c->kept_out;
+	case AT_PROCESS_FLIGHTS:         return (double)src->flights.flights;
+	case AT_PROCESS_FOLLOWERS:       return (double)src->flights.followers;
+	default: return read_clients(src->s->clients, cell);
+	}
 }
 
-static bool write_clients(const struct client_counters *n, struct buf *out)
+static bool read_process(const struct source *src, size_t cell, double *out)
 {
-	return one(out, "backstay_client_connections", "gauge", "Client connections open now.",
-		   (double)atomic_load(&n->connections)) &&
-	       one(out, "backstay_client_connections_accepted_total", "counter",
-		   "Client connections accepted.", (double)atomic_load(&n->accepted)) &&
-	       one(out, "backstay_client_connections_refused_total", "counter",
-		   "Client connections turned away since limits.connections was reached.",
-		   (double)atomic_load(&n->refused_full)) &&
-	       one(out, "backstay_client_bad_requests_total", "counter",
-		   "Requests that were no proper HTTP, or passed a limit.",
-		   (double)atomic_load(&n->bad_requests)) &&
-	       one(out, "backstay_request_body_bytes", "gauge",
-		   "Bytes of request bodies held, now.", (double)atomic_load(&n->body_bytes)) &&
-	       one(out, "backstay_memory_refused_total", "counter",
-		   "Requests turned away since limits.memory was reached.",
-		   (double)atomic_load(&n->refused_memory));
-}
-
-static bool write_process(const struct admin_state *s, struct buf *out)
-{
+	const struct admin_state *s = src->s;
 	const struct shared *sh = s->shared;
 
-	return one(out, "backstay_config_generation", "gauge",
-		   "Counts the configs used since the start.",
-		   (double)atomic_load(&sh->generation)) &&
-	       one(out, "backstay_config_reload_failures_total", "counter",
-		   "Config files that were refused; the old config went on.",
-		   (double)atomic_load(&sh->reload_failures)) &&
-	       one(out, "backstay_config_stale", "gauge",
-		   "1 while the config's file is one that was refused.", buf_len(&s->refused) ? 1 : 0) &&
-	       one(out, "backstay_serving_starts_total", "counter",
-		   "Starts of the serving process; above 1: it died and was started again.",
-		   (double)atomic_load(&sh->serving_starts)) &&
-	       one(out, "backstay_log_lines_dropped_total", "counter",
-		   "Lines of the operator's log lost since nobody took them.",
-		   (double)io_lines_dropped(s->log_lines)) &&
-	       one(out, "backstay_access_lines_dropped_total", "counter",
-		   "Lines of the access log lost since nobody took them.",
-		   s->access_lines ? (double)io_lines_dropped(s->access_lines) : 0) &&
-	       one(out, "backstay_workers", "gauge", "Worker threads.", s->workers) &&
-	       one(out, "process_open_fds", "gauge", "Open descriptors.",
-		   (double)limits_open_descriptors()) &&
-	       one(out, "process_resident_memory_bytes", "gauge", "Resident memory.",
-		   (double)limits_resident_bytes()) &&
-	       one(out, "process_start_time_seconds", "gauge", "Unix time of the start.",
-		   (double)s->started_wall_ms / 1000);
+	switch (cell) {
+	case AT_PROCESS_BUILD:           *out = 1; break;
+	case AT_PROCESS_GENERATION:      *out = (double)atomic_load(&sh->generation); break;
+	case AT_PROCESS_RELOAD_FAILURES: *out = (double)atomic_load(&sh->reload_failures); break;
+	case AT_PROCESS_STALE:           *out = buf_len(&s->refused) ? 1 : 0; break;
+	case AT_PROCESS_STARTS:          *out = (double)atomic_load(&sh->serving_starts); break;
+	case AT_PROCESS_LOG_DROPPED:     *out = (double)io_lines_dropped(s->log_lines); break;
+	case AT_PROCESS_ACCESS_DROPPED:
+		*out = s->access_lines ? (double)io_lines_dropped(s->access_lines) : 0;
+		break;
+	case AT_PROCESS_WORKERS:         *out = s->workers; break;
+	case AT_PROCESS_FDS:             *out = (double)limits_open_descriptors(); break;
+	case AT_PROCESS_FDS_MAX:         *out = (double)limits_descriptors(); break;
+	case AT_PROCESS_MEMORY:          *out = (double)limits_resident_bytes(); break;
+	case AT_PROCESS_CPU:             *out = (double)limits_cpu_us() / 1e6; break;
+	case AT_PROCESS_STARTED:         *out = (double)s->started_wall_ms / 1000; break;
+	default:
+		*out = cell >= AT_PROCESS_ALERTS && cell <= AT_PROCESS_ALERTS_LOST
+			? alerts_read(s->alerts, cell) : read_cache(src, cell);
+		break;
+	}
+	return true;
 }
 
-bool admin_write_metrics(const struct admin_state *s, mono_ms now, struct buf *out)
+/* ---- models ---------------------------------------------------------------------------- */
+
+static unsigned usable_targets(const struct model_policy *m, mono_ms now)
 {
-	return metrics_write_head(out, "backstay_build_info", "gauge", "The version, as a label.") &&
-	       metrics_write_sample(out, "backstay_build_info", "version", S(BACKSTAY_VERSION), 1) &&
-	       metrics_write(s->metrics, out) && admin_write_target_metrics(s->config, now, out) &&
-	       write_queues(s->config, out) && admin_write_cache_metrics(s, out) &&
-	       alerts_write_metrics(s->alerts, out) &&
-	       write_clients(s->clients, out) && write_process(s, out);
+	struct target_look look;
+	unsigned count = 0;
+
+	for (size_t i = 0; i < m->target_count; i++) {
+		target_look(m->targets[i].state, m, now, 0, &look);
+		count += look.use < USE_PACED;
+	}
+	return count;
+}
+
+static bool read_room(const struct source *src, size_t i, size_t cell, double *out)
+{
+	const struct model_policy *m = &src->s->config->models[i];
+
+	switch (cell) {
+	case AT_ROOM_WAITING:         *out = lobby_room_count(m->room); break;
+	case AT_ROOM_QUEUE_MAX:       *out = m->queue.length; break;
+	case AT_ROOM_TARGETS:         *out = (double)m->target_count; break;
+	case AT_ROOM_USABLE:          *out = usable_targets(m, src->now); break;
+	case AT_ROOM_RETRIES_LEFT:    *out = model_retries_left(m, src->now); break;
+	case AT_ROOM_RETRIES_REFUSED: *out = (double)model_retries_refused(m); break;
+	default: never("a number of a model that nobody reads");
+	}
+	return true;
+}
+
+/* ---- targets ------------------------------------------------------------------------------ */
+
+/* Rows with a label of their own. */
+static bool read_place_words(const struct target_view *v, size_t cell, double *out)
+{
+	static const enum fault off[WORDS_OF_OFF] = { FAULT_CREDENTIAL, FAULT_NO_MONEY, FAULT_MODEL_GONE };
+	size_t at;
+
+	if (cell >= AT_PLACE_BREAKERS && cell <= AT_PLACE_BREAKERS_LAST) {
+		*out = v->breakers[cell - AT_PLACE_BREAKERS];
+	} else if (cell >= AT_PLACE_OFF && cell <= AT_PLACE_OFF_LAST) {
+		*out = v->off_why == off[cell - AT_PLACE_OFF] ? 1 : 0;
+	} else if (cell >= AT_PLACE_TURNED && cell <= AT_PLACE_TURNED_LAST) {
+		at = cell - AT_PLACE_TURNED;
+		*out = (double)v->turned[at / WORDS_OF_STATE][at % WORDS_OF_STATE];
+	} else if (cell >= AT_PLACE_LEFT && cell <= AT_PLACE_LEFT_LAST) {
+		*out = cell == AT_PLACE_LEFT ? v->requests_left : v->tokens_left;
+		return *out >= 0;
+	} else {
+		never("a number of a target that nobody reads");
+	}
+	return true;
+}
+
+static bool read_place(const struct source *src, size_t i, size_t cell, double *out)
+{
+	const struct place *p = &src->places[i];
+	const struct target_view *v = &p->view;
+
+	switch (cell) {
+	case AT_PLACE_IN_FLIGHT: *out = v->in_flight; return true;
+	case AT_PLACE_USE:       *out = v->use; return true;
+	case AT_PLACE_OPENED:    *out = (double)v->opened_total; return true;
+	case AT_PLACE_EJECTED:   *out = (double)v->ejected_total; return true;
+	case AT_PLACE_PACED:     *out = (double)v->paced_total; return true;
+	case AT_PLACE_OFF_TIMES: *out = (double)v->off_total; return true;
+	case AT_PLACE_LIMIT:
+		*out = place_limit(p->target->state, p->target->backend, src->now);
+		return *out > 0;
+	default:
+		return read_place_words(v, cell, out);
+	}
+}
+
+static void find_places(struct source *src, struct arena *arena)
+{
+	const struct config *c = src->s->config;
+	struct map *met = map_create(0);
+	size_t max = 0;
+	char mark;
+
+	for (size_t i = 0; i < c->model_count; i++)
+		max += c->models[i].target_count;
+	src->places = arena_array(arena, struct place, max);
+	for (size_t i = 0; i < c->model_count; i++)
+		for (size_t j = 0; j < c->models[i].target_count; j++) {
+			const struct target_policy *t = &c->models[i].targets[j];
+			struct place *p = &src->places[src->place_count];
+
+			if (map_set(met, t->name, &mark))
+				continue;
+			*p = (struct place){ .model = &c->models[i], .target = t };
+			target_view(t->state, p->model, src->now, &p->view);
+			src->place_count++;
+		}
+	map_free(met);
+}
+
+/* ---- all of it -------------------------------------------------------------------------------- */
+
+static size_t count(void *owner, enum metric_scope scope)
+{
+	const struct source *src = owner;
+
+	return scope == SCOPE_ROOM ? src->s->config->model_count
+	     : scope == SCOPE_PLACE ? src->place_count
+	     : scope == SCOPE_SINK ? alerts_sinks(src->s->alerts) : 1;
+}
+
+static struct slice label(void *owner, enum metric_scope scope, size_t i)
+{
+	const struct source *src = owner;
+
+	return scope == SCOPE_ROOM ? src->s->config->models[i].name
+	     : scope == SCOPE_PLACE ? src->places[i].target->name
+	     : scope == SCOPE_SINK ? alerts_sink_name(src->s->alerts, i) : SLICE_NONE;
+}
+
+static bool read_cell(void *owner, enum metric_scope scope, size_t i, size_t cell, double *out)
+{
+	const struct source *src = owner;
+
+	if (scope == SCOPE_SINK) {
+		*out = alerts_read_sink(src->s->alerts, i, cell);
+		return true;
+	}
+	return scope == SCOPE_ROOM ? read_room(src, i, cell, out)
+	     : scope == SCOPE_PLACE ? read_place(src, i, cell, out) : read_process(src, cell, out);
+}
+
+bool admin_write_metrics(const struct admin_state *s, enum metrics_format format, mono_ms now,
+			 struct buf *out)
+{
+	struct arena *arena = arena_create(0);
+	struct source src = { .s = s, .now = now, .cache = cache_stats(s->cache),
+			      .flights = flights_count(s->flights) };
+	const struct metrics_now held = { &src, count, label, read_cell };
+	bool ok;
+
+	find_places(&src, arena);
+	ok = metrics_write(s->metrics, format, &held, out);
+	arena_free(arena);
+	return ok;
 }

@@ -3,7 +3,6 @@
 #include "daemon/admin.h"
 
 #include "base/check.h"
-#include "base/map.h"
 #include "exchange/lobby.h"
 #include "route/target.h"
 #include "wire/json.h"
@@ -91,66 +90,4 @@ bool admin_write_targets(const struct admin_state *s, mono_ms now, struct buf *o
 	for (size_t i = 0; i < s->config->model_count && ok; i++)
 		ok = (i == 0 || buf_append(out, S(","))) && put_model(&s->config->models[i], now, out);
 	return ok && buf_append(out, S("]}\n"));
-}
-
-/* ---- Prometheus ----------------------------------------------------------------------- */
-
-struct metric {
-	const char *name, *type, *help;
-	double (*read)(const struct target_view *v);
-};
-
-static double read_use(const struct target_view *v) { return (double)v->use; }
-static double read_opened(const struct target_view *v) { return (double)v->opened_total; }
-static double read_ejected(const struct target_view *v) { return (double)v->ejected_total; }
-static double read_paced(const struct target_view *v) { return (double)v->paced_total; }
-static double read_off(const struct target_view *v) { return (double)v->off_total; }
-static double read_in_flight(const struct target_view *v) { return (double)v->in_flight; }
-
-static const struct metric per_target[] = {
-	{ "backstay_target_in_flight", "gauge", "Requests on a target, now.", read_in_flight },
-	{ "backstay_target_use", "gauge",
-	  "What may be done with a target: 0 good, 1 a trial is due, 2 ejected, 3 ramping up, 4 paced, "
-	  "5 open, 6 off.", read_use },
-	{ "backstay_target_breaker_opened_total", "counter",
-	  "Times that a target's breaker, or its machine's, has opened.", read_opened },
-	{ "backstay_target_ejected_total", "counter",
-	  "Times that a target was left out for being far slower than the others.", read_ejected },
-	{ "backstay_target_paced_total", "counter", "Times that a target asked for a pause.", read_paced },
-	{ "backstay_target_off_total", "counter",
-	  "Times that a target's credential or model turned out to be of no use.", read_off },
-};
-
-static bool write_metric(const struct config *c, const struct metric *m, mono_ms now, struct buf *out)
-{
-	struct map *told = map_create(0);
-	bool ok = metrics_write_head(out, m->name, m->type, m->help);
-	char mark;
-
-	for (size_t i = 0; i < c->model_count; i++)
-		for (size_t j = 0; j < c->models[i].target_count && ok; j++) {
-			const struct target_policy *t = &c->models[i].targets[j];
-			struct target_view v;
-
-			if (map_set(told, t->name, &mark))
-				continue;             /* several models may share a target */
-			target_view(t->state, &c->models[i], now, &v);
-			ok = metrics_write_sample(out, m->name, "target", t->name, m->read(&v));
-		}
-	map_free(told);
-	return ok;
-}
-
-bool admin_write_target_metrics(const struct config *c, mono_ms now, struct buf *out)
-{
-	static const char left[] = "backstay_model_retries_left";
-	bool ok = true;
-
-	for (size_t i = 0; i < COUNT_OF(per_target) && ok; i++)
-		ok = write_metric(c, &per_target[i], now, out);
-	ok = ok && metrics_write_head(out, left, "gauge", "What is left of a model's retry budget.");
-	for (size_t i = 0; i < c->model_count && ok; i++)
-		ok = metrics_write_sample(out, left, "model", c->models[i].name,
-					  model_retries_left(&c->models[i], now));
-	return ok;
 }

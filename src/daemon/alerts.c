@@ -502,47 +502,35 @@ bool alerts_write_json(const struct alerts *a, struct buf *out)
 	return ok && buf_append(out, S("]}"));
 }
 
-static double read_sent(const struct alert_sink_view *v) { return (double)v->sent; }
-static double read_failed(const struct alert_sink_view *v) { return (double)v->failed; }
-static double read_dropped(const struct alert_sink_view *v) { return (double)v->dropped; }
-static double read_queued(const struct alert_sink_view *v) { return v->queued; }
-static double read_failing(const struct alert_sink_view *v) { return v->failed_in_row ? 1 : 0; }
-
-static const struct {
-	const char *name, *type, *help;
-	double (*read)(const struct alert_sink_view *v);
-} per_sink[] = {
-	{ "backstay_alert_messages_sent_total", "counter", "Messages that a sink of alerts has taken.",
-	  read_sent },
-	{ "backstay_alert_send_failures_total", "counter", "Tries that a sink of alerts has not taken.",
-	  read_failed },
-	{ "backstay_alert_notes_dropped_total", "counter",
-	  "News of alerts that a sink will never get: refused, too old or too many.", read_dropped },
-	{ "backstay_alert_notes_queued", "gauge", "News of alerts that wait for a sink, now.", read_queued },
-	{ "backstay_alert_sink_failing", "gauge", "1 while a sink of alerts takes nothing.", read_failing },
-};
-
-bool alerts_write_metrics(const struct alerts *a, struct buf *out)
+double alerts_read(const struct alerts *a, size_t cell)
 {
-	bool ok = metrics_write_head(out, "backstay_alerts_firing", "gauge", "Alerts that fire, now.");
+	if (cell >= AT_PROCESS_ALERTS && cell <= AT_PROCESS_ALERTS_LAST)
+		return a ? alert_book_firing(a->book, (enum alert_kind)(cell - AT_PROCESS_ALERTS)) : 0;
+	must(cell == AT_PROCESS_ALERTS_LOST);
+	return a ? (double)(atomic_load(&a->lost) + alert_book_lost(a->book)) : 0;
+}
 
-	for (int k = 0; ok && k < ALERT_KIND_COUNT; k++)
-		ok = metrics_write_sample(out, "backstay_alerts_firing", "kind",
-					  slice_of(alert_kind_row((enum alert_kind)k)->name),
-					  a ? alert_book_firing(a->book, (enum alert_kind)k) : 0);
-	ok = ok && metrics_write_head(out, "backstay_alert_events_lost_total", "counter",
-				      "Events that were dropped since there were too many.") &&
-	     metrics_write_sample(out, "backstay_alert_events_lost_total", NULL, SLICE_NONE,
-				  a ? (double)(atomic_load(&a->lost) + alert_book_lost(a->book)) : 0);
-	for (size_t m = 0; ok && a && m < COUNT_OF(per_sink); m++) {
-		ok = metrics_write_head(out, per_sink[m].name, per_sink[m].type, per_sink[m].help);
-		for (size_t i = 0; ok && i < a->config->alerts.sink_count; i++) {
-			struct alert_sink_view v;
+size_t alerts_sinks(const struct alerts *a)
+{
+	return a ? a->config->alerts.sink_count : 0;
+}
 
-			alert_book_sink(a->book, i, &v);
-			ok = metrics_write_sample(out, per_sink[m].name, "sink",
-						  a->config->alerts.sinks[i].name, per_sink[m].read(&v));
-		}
+struct slice alerts_sink_name(const struct alerts *a, size_t sink)
+{
+	return a->config->alerts.sinks[sink].name;
+}
+
+double alerts_read_sink(const struct alerts *a, size_t sink, size_t cell)
+{
+	struct alert_sink_view v;
+
+	alert_book_sink(a->book, sink, &v);
+	switch (cell) {
+	case AT_SINK_SENT:    return (double)v.sent;
+	case AT_SINK_FAILED:  return (double)v.failed;
+	case AT_SINK_DROPPED: return (double)v.dropped;
+	case AT_SINK_QUEUED:  return v.queued;
+	case AT_SINK_FAILING: return v.failed_in_row ? 1 : 0;
+	default: never("a number of a sink that nobody reads");
 	}
-	return ok;
 }

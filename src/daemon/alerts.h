@@ -33,8 +33,12 @@ void alerts_free(struct alerts *a);
 
 /* Appends {"firing":[...],"sinks":[...]}; false: the buf's maximum was reached. */
 MUST_USE bool alerts_write_json(const struct alerts *a, struct buf *out);
-/* Appends what is counted of it as metrics; the same results. */
-MUST_USE bool alerts_write_metrics(const struct alerts *a, struct buf *out);
+/* For metrics: cells of the PROCESS rows that concern alerts; the sinks, their
+ * names, and cells of the SINK rows. NULL alerts have no sinks. */
+double alerts_read(const struct alerts *a, size_t cell);
+size_t alerts_sinks(const struct alerts *a);
+struct slice alerts_sink_name(const struct alerts *a, size_t sink);
+double alerts_read_sink(const struct alerts *a, size_t sink, size_t cell);
 
 /* Looks at all targets and models, and notes what is wrong with them
  * (alert_watch.c). */

@@ -22,6 +22,25 @@ uint64_t limits_raise_descriptors(void)
 	return l.rlim_cur;
 }
 
+uint64_t limits_descriptors(void)
+{
+	struct rlimit l;
+
+	return getrlimit(RLIMIT_NOFILE, &l) < 0 ? 0 : l.rlim_cur;
+}
+
+static uint64_t us_of(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
+}
+
+uint64_t limits_cpu_us(void)
+{
+	struct rusage u;
+
+	return getrusage(RUSAGE_SELF, &u) < 0 ? 0 : us_of(u.ru_utime) + us_of(u.ru_stime);
+}
+
 /* First line of a small file of the kernel's; empty if there is none. */
 static struct slice first_line(const char *path, char *out, size_t size)
 {

@@ -7,6 +7,10 @@
 /* Raises the soft limit of open descriptors to the hard one. Gives the limit
  * that holds now. */
 uint64_t limits_raise_descriptors(void);
+/* Descriptors that this process may have open. */
+uint64_t limits_descriptors(void);
+/* Processor time that this process has used, in microseconds. */
+uint64_t limits_cpu_us(void);
 /* Cores this process may use: its CPU mask, further bounded by the cgroup's CPU
  * quota (rounded up); at least 1. */
 unsigned limits_cores(void);

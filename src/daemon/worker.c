@@ -120,6 +120,21 @@ static void on_record(void *owner, const struct exchange_record *r)
 	forget_large(&w->line);
 }
 
+static void on_look_done(void *owner, struct slice target, enum fault fault)
+{
+	struct worker *w = owner;
+
+	metrics_count_look(w->sheet, target, fault == FAULT_NONE ? LOOKED_GOOD
+			 : fault_row(fault)->blame == BLAME_TARGET ? LOOKED_BAD : LOOKED_UNCLEAR);
+}
+
+static void on_turn(void *owner, int64_t took_us)
+{
+	struct worker *w = owner;
+
+	metrics_observe(w->sheet, AT_WORKER_TURN, SCALE_SHORT, took_us);
+}
+
 /* ---- orders ---------------------------------------------------------------------------- */
 
 static void use_config(struct worker *w, struct config *config)
@@ -227,7 +242,7 @@ static void furnish(struct worker *w)
 	w->pool = upstream_pool_create(w->io, &w->log);
 	e = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = w->config, .lobby = w->setup.lobby,
 				      .cache = w->setup.cache, .flights = w->setup.flights,
-				      .log = &w->log, .on_record = on_record, .owner = w };
+				      .log = &w->log, .on_record = on_record, .on_look = on_look_done, .owner = w };
 	w->exchanges = exchanges_create(&e);
 	w->door = client_door_create(w->io, &w->config->limits, w->setup.counters, &w->log,
 				     &exchanges_door_events, w->exchanges);
@@ -239,6 +254,7 @@ static void furnish(struct worker *w)
 		client_door_listen(w->door, w->sockets[i], w->config->listen_tls);
 	}
 	w->look.fire = on_look;
+	io_real_on_turn(w->io, on_turn, w);
 	w->publish_soon.run = on_publish_soon;
 	w->publish_timer.fire = on_publish;
 	io_timer_set(w->io, &w->publish_timer, io_now(w->io));

@@ -59,12 +59,18 @@ static enum degraded degradation(const struct exchange *x)
 	return x->served_fallback ? DEGRADED_FALLBACK : DEGRADED_NO;
 }
 
+static struct slice group_of(const struct client_key *who)
+{
+	return !who ? SLICE_NONE : who->group.len ? who->group : who->name;
+}
+
 static void report(struct exchange *x, mono_ms now)
 {
 	bool served = x->committed_at != MONO_NEVER;
 	struct exchange_record record = {
 		.request_id = x->id,
 		.client_key = x->who ? x->who->name : SLICE_NONE,
+		.client_group = group_of(x->who),
 		.peer = x->peer,
 		.method = x->method,
 		.path = x->path,
@@ -92,6 +98,8 @@ static void report(struct exchange *x, mono_ms now)
 		.wall_ms = x->wall_ms,
 		.first_token_ms = served ? x->committed_at - x->started_at : -1,
 		.duration_ms = now - x->started_at,
+		.overhead_us = served ? x->overhead_us : -1,
+		.cost_nano_usd = x->cost_nano_usd,
 		.priority = x->priority,
 		.queued_ms = x->queued_ms,
 		.shed = x->shed,
@@ -131,6 +139,18 @@ void exchange_end(struct exchange *x, enum fault fault)
 
 /* ---- records of attempts ---------------------------------------------------------- */
 
+/* What an attempt used: as it was told, or as far as it was heard. */
+static struct spent spent_by(const struct attempt *a)
+{
+	return (struct spent){
+		.told = a->usage.known,
+		.input_tokens = a->usage.known ? a->usage.input_tokens : 0,
+		.output_tokens = a->usage.known ? a->usage.output_tokens : a->tokens,
+		.cached_tokens = a->usage.known ? a->usage.cached_tokens : 0,
+		.reasoning_tokens = a->usage.known ? a->usage.reasoning_tokens : 0,
+	};
+}
+
 /* Tokens were computed and are paid for, whatever became of the attempt. */
 static void add_usage(struct exchange *x, const struct attempt *a)
 {
@@ -162,6 +182,7 @@ static void close_record(struct attempt *a, enum fault fault, struct slice text,
 	r->text = text;
 	r->took_ms = now - a->started_at;
 	r->first_token_ms = a->first_token_at == MONO_NEVER ? -1 : a->first_token_at - a->started_at;
+	r->spent = spent_by(a);
 	x->answers[a->number] = a->answer;
 	x->error_bodies[a->number] = a->error_body;
 	add_usage(x, a);
@@ -258,8 +279,11 @@ bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
 		return false;
 	}
 	x->records[a->number].kind = how.way == RESUME_NONE ? kind : resume_way_name(how.way);
-	if (x->attempts == 1)
+	x->records[a->number].resumes = how.way != RESUME_NONE;
+	if (x->attempts == 1) {
+		x->overhead_us = io_turn_us(io_of(x));
 		hedge_arm(x, a, now);
+	}
 	return true;
 }
 
@@ -361,6 +385,7 @@ void exchange_on_commit(struct attempt *a, struct slice data, mono_ms now)
 	hedge_settle(a, now);
 	exchange_enter(a->x, EXCHANGE_STREAMING);
 	relay_begin(a, data, now);
+	a->x->overhead_us += io_turn_us(io_of(a->x));
 }
 
 void exchange_on_resumed(struct attempt *a, mono_ms now)
@@ -372,6 +397,7 @@ void exchange_on_resumed(struct attempt *a, mono_ms now)
 
 	exchange_enter(x, EXCHANGE_STREAMING);
 	x->resumes++;
+	x->records[a->number].went_on = true;
 	x->lead = a;
 	x->served_target = target;
 	x->served_model = a->pick.model->name;

@@ -245,6 +245,8 @@ struct exchange {
 	struct slice finish_reason, served_model, served_target;
 	bool served_fallback;
 	mono_ms started_at, committed_at;
+	int64_t overhead_us;          /* of our own, up to the commit point */
+	int64_t cost_nano_usd;        /* of all attempts that ended */
 	int64_t wall_ms;
 	uint64_t bytes_in, bytes_out;
 	int status_sent;              /* 0: nothing yet */

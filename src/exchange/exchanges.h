@@ -25,6 +25,9 @@ struct exchanges_setup {
 	const struct log *log;
 	/* Told once for each request that was handed up, when it has ended. */
 	void (*on_record)(void *owner, const struct exchange_record *record);
+	/* Told when a look at a target from outside has ended; may be NULL. FAULT_NONE:
+	 * it went well; a fault that does not blame the target says nothing. */
+	void (*on_look)(void *owner, struct slice target, enum fault fault);
 	void *owner;
 };
 

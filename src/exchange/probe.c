@@ -80,6 +80,8 @@ static void finish(struct look *l, enum fault fault)
 	log_line(log, LOG_DEBUG, "probe", "target=%.*s fault=%s status=%d took_ms=%lld",
 		 SLICE_ARG(l->target->name), fault_row(fault)->name, l->status,
 		 (long long)(now - l->began_at));
+	if (l->prober->all->setup.on_look)
+		l->prober->all->setup.on_look(l->prober->all->setup.owner, l->target->name, fault);
 	if (news)
 		log_line(log, LOG_WARN, news & NEWS_MACHINE_OPENED ? "machine_open" : "breaker_open",
 			 "id= target=%.*s backend=%.*s why=\"probes\" fault=%s in_ms=-1",

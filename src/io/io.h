@@ -30,6 +30,10 @@ mono_ms io_now(const struct io *io);
 /* Unix time in milliseconds; only for dates that are shown or parsed, never
  * for measuring. May jump. */
 int64_t io_wall_ms(const struct io *io);
+/* Microseconds since this turn of the loop began, read from the clock: how long
+ * what came with it has been waiting for us. Only for measuring ourselves; where
+ * time is simulated it is 0. */
+int64_t io_turn_us(const struct io *io);
 /* 64 random bits (seeded from the kernel in the real world). Not for keys. */
 uint64_t io_random(struct io *io);
 

@@ -1,17 +1,22 @@
-/* metrics.h: what a process counts, and Prometheus' text of it.
+/* metrics.h: what a process counts, and Prometheus' text of it. What there is to
+ * count stands in metrics_table.h.
  *
  * Each worker writes a sheet of its own, so that counting costs a few plain
  * adds; whoever reads sums over the sheets. Labels come from the config only
- * (models, targets), never from requests, and are bounded. They are kept over
- * reloads: a counter never goes back, also not where its target has left. */
+ * (models, targets, key groups), never from requests, and are bounded. They are
+ * kept over reloads: a counter never goes back, also not where its target has
+ * left. */
 #ifndef BACKSTAY_OBSERVE_METRICS_H
 #define BACKSTAY_OBSERVE_METRICS_H
 
 #include "base/buf.h"
+#include "observe/metrics_table.h"
 #include "observe/record.h"
 
-#define METRICS_MODELS_MAX  1024      /* further ones are counted as "other" */
+/* Further ones are counted as "other". */
+#define METRICS_MODELS_MAX  1024
 #define METRICS_TARGETS_MAX 4096
+#define METRICS_SPENDS_MAX  8192      /* combinations of model, target and key group */
 
 struct metrics;
 struct metrics_sheet;
@@ -30,8 +35,17 @@ void metrics_know_target(struct metrics *m, struct slice name);
 #define METRICS_SHEETS_MAX 1024
 struct metrics_sheet *metrics_sheet_create(struct metrics *m);
 /* Counts an exchange that has ended. `model` is the config's name for what was
- * asked; a name that is no label counts as "other". The sheet's thread only. */
+ * asked; a name that is no label counts as "other". The sheet's thread only, as
+ * the next four. */
 void metrics_count(struct metrics_sheet *s, struct slice model, const struct exchange_record *r);
+/* Counts what a look from outside has shown; `result` is a word of DIM_LOOKED. */
+enum metric_looked { LOOKED_GOOD, LOOKED_BAD, LOOKED_UNCLEAR };
+void metrics_count_look(struct metrics_sheet *s, struct slice target, enum metric_looked result);
+/* A cell of the rows that have no labels of their own (AT_WORKER_...): adds to a
+ * counter, sets one that is counted elsewhere or a gauge, notes a time. */
+void metrics_add(struct metrics_sheet *s, size_t cell, uint64_t more);
+void metrics_set(struct metrics_sheet *s, size_t cell, uint64_t value);
+void metrics_observe(struct metrics_sheet *s, size_t cell, enum metric_scale scale, int64_t us);
 
 /* What a worker's connection pool and list of exchanges hold; numbers since its
  * start, or now for those marked so. */
@@ -55,24 +69,44 @@ struct metrics_target {
 /* Zeroes for a name that is no label. Any thread. */
 struct metrics_target metrics_target_sum(struct metrics *m, struct slice name);
 /* Exchanges ended so far, and those of them that ended well or as the client
- * wished or caused. Any thread. */
+ * wished or caused; of all tries the tokens and what they cost. Any thread. */
 struct metrics_total {
 	uint64_t exchanges, good, caller, failed, fallbacks;
 	uint64_t input_tokens, output_tokens;
+	uint64_t cost_nano_usd;
 };
 struct metrics_total metrics_total(struct metrics *m);
 
-/* Appends all counters and histograms in Prometheus' text format 0.0.4. False
- * if the buf's maximum was reached. Any thread. */
-MUST_USE bool metrics_write(struct metrics *m, struct buf *out);
+/* ---- telling ------------------------------------------------------------------- */
 
-/* ---- for numbers that others hold --------------------------------------------------- */
+enum metrics_format {
+	METRICS_PROMETHEUS,           /* text format 0.0.4 */
+	METRICS_OPENMETRICS,          /* 1.0.0 */
+};
+/* What an Accept header asks for: OpenMetrics where it is named there with a
+ * quality not below that of text/plain. */
+enum metrics_format metrics_format_for(struct slice accept);
+/* The media type to answer with; static. */
+struct slice metrics_media_type(enum metrics_format f);
 
-/* Appends the HELP and TYPE lines; `type` is "counter" or "gauge". */
-MUST_USE bool metrics_write_head(struct buf *out, const char *name, const char *type,
-				 const char *help);
-/* Appends one sample; `label` NULL: none. The label's value is escaped. */
-MUST_USE bool metrics_write_sample(struct buf *out, const char *name, const char *label,
-				   struct slice value, double number);
+/* Where the numbers of the rows come from that nobody counts: those of the scopes
+ * behind SCOPES_COUNTED. */
+struct metrics_now {
+	void *owner;
+	/* How many models (SCOPE_ROOM), targets (SCOPE_PLACE), sinks there are; 1 for
+	 * SCOPE_PROCESS. */
+	size_t (*count)(void *owner, enum metric_scope s);
+	struct slice (*label)(void *owner, enum metric_scope s, size_t i);
+	/* The number of a cell (AT_ROOM_..., AT_PLACE_..., AT_SINK_..., AT_PROCESS_...). False:
+	 * there is none. */
+	bool (*read)(void *owner, enum metric_scope s, size_t i, size_t cell, double *out);
+};
+
+/* Appends everything. `now` NULL: only what is counted. False if the buf's
+ * maximum was reached. Any thread. */
+MUST_USE bool metrics_write(struct metrics *m, enum metrics_format format,
+			    const struct metrics_now *now, struct buf *out);
+/* The reference of all families, as Markdown; docs/metrics.md holds it. */
+void metrics_write_reference(struct buf *out);
 
 #endif

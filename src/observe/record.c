@@ -11,6 +11,7 @@ const char *degraded_name(enum degraded d)
 	case DEGRADED_STALE:    return "stale";
 	case DEGRADED_NEAR:     return "near";
 	case DEGRADED_LAST_RESORT: return "last-resort";
+	case DEGRADED_COUNT:    break;
 	}
 	never("a degradation without a name");
 }

@@ -8,6 +8,15 @@
 #include "base/priority.h"
 #include "base/slice.h"
 
+/* What a try used, as far as it is known. Cached is a part of input, reasoning of
+ * output. */
+struct spent {
+	bool told;                    /* the backend said so; else output is what was heard */
+	int64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+	bool priced;                  /* its model has a price */
+	int64_t cost_nano_usd;
+};
+
 struct attempt_record {
 	struct slice target;          /* "gpu#2/qwen3-32b" */
 	enum fault fault;             /* FAULT_NONE: it served the answer */
@@ -19,12 +28,16 @@ struct attempt_record {
 	struct slice text;            /* what exactly went wrong; may be empty */
 	bool drilled;                 /* a drill made it fail */
 	const char *kind;             /* "": a plain try; "hedge"; "replay", "prefill" ...: how it resumed */
+	bool resumes;                 /* it was to go on with a broken stream ... */
+	bool went_on;                 /* ... and did */
+	struct spent spent;
 };
 
 enum degraded {
 	DEGRADED_NO, DEGRADED_FALLBACK, DEGRADED_RESUMED,
 	DEGRADED_STALE, DEGRADED_NEAR, /* a kept answer, since nothing else was left */
 	DEGRADED_LAST_RESORT,
+	DEGRADED_COUNT
 };
 
 /* What kept answers had to do with it. */
@@ -41,6 +54,7 @@ enum cache_use {
 struct exchange_record {
 	struct slice request_id;
 	struct slice client_key;      /* its name; empty: none configured */
+	struct slice client_group;    /* what it is counted with; likewise */
 	struct slice peer;            /* address text */
 	struct slice method, path;
 	struct slice asked_model;     /* as the client wrote it; may be empty */
@@ -62,6 +76,8 @@ struct exchange_record {
 	int64_t wall_ms;              /* Unix time at its start */
 	int64_t first_token_ms;       /* from its start to the commit point; -1: never */
 	int64_t duration_ms;
+	int64_t overhead_us;          /* what we added up to the commit point; -1: there was none */
+	int64_t cost_nano_usd;        /* of all attempts, where prices are known */
 	enum priority priority;
 	int64_t queued_ms;            /* spent waiting for a place */
 	enum shed shed;               /* why it got none */

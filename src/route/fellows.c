@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 
+#include <string.h>
+
 #define JUDGE_EVERY_MS 1000
 
 /* Small traffic may retry now and then; large traffic by its successes. */
@@ -134,6 +136,7 @@ bool model_take_retry(const struct model_policy *model, mono_ms now)
 
 	lock_take(&model->state->lock);
 	ok = bucket_take(&model->state->retries, &policy, now);
+	model->state->retries_refused += ok ? 0 : 1;
 	lock_give(&model->state->lock);
 	return ok;
 }
@@ -178,6 +181,16 @@ mono_ms model_stirred_at(const struct model_policy *model)
 	return at;
 }
 
+uint64_t model_retries_refused(const struct model_policy *model)
+{
+	uint64_t count;
+
+	lock_take(&model->state->lock);
+	count = model->state->retries_refused;
+	lock_give(&model->state->lock);
+	return count;
+}
+
 static struct bucket_policy hedge_policy_of(int64_t share_milli)
 {
 	return (struct bucket_policy){ .share_milli = share_milli, .reserve = HEDGE_RESERVE,
@@ -206,18 +219,18 @@ bool model_take_hedge(const struct model_policy *model, int64_t share_milli, mon
 
 /* ---- for people ----------------------------------------------------------------------- */
 
-static const char *gate_state(struct gate *g, mono_ms now, mono_ms *since, uint64_t *opened,
-			      enum fault *why)
+static enum breaker_state gate_state(struct gate *g, mono_ms now, mono_ms *since, uint64_t *opened,
+				     enum fault *why)
 {
-	const char *name;
+	enum breaker_state state;
 
 	lock_take(&g->lock);
-	name = breaker_state_name(breaker_state_at(&g->breaker, now));
+	state = breaker_state_at(&g->breaker, now);
+	*why = g->why;
 	*since = g->breaker.since;
 	*opened = g->breaker.opened_total;
-	*why = g->why;
 	lock_give(&g->lock);
-	return name;
+	return state;
 }
 
 /* The lesser of what is left for the model and for the credential. */
@@ -235,9 +248,14 @@ static double left_of(const struct headroom *own, const struct headroom *shared,
 static void view_inside(const struct target *t, const struct pace *shared, mono_ms now,
 			struct target_view *out)
 {
-	out->state = breaker_state_name(breaker_state_at(&t->own, now));
-	out->model = breaker_state_name(breaker_state_at(&t->model, now));
+	out->breakers[TARGET_OWN] = breaker_state_at(&t->own, now);
+	out->breakers[TARGET_MODEL] = breaker_state_at(&t->model, now);
+	out->state = breaker_state_name(out->breakers[TARGET_OWN]);
+	out->model = breaker_state_name(out->breakers[TARGET_MODEL]);
 	out->model_why = t->model_why;
+	if (out->breakers[TARGET_MODEL] != BREAKER_CLOSED)
+		out->off_why = t->model_why;
+	memcpy(out->turned, t->turned, sizeof out->turned);
 	out->since = t->own.since;
 	out->first_token_ms = t->first_token.recent.weight > 0 ? t->first_token.recent.value : 0;
 	out->first_token_p95_ms = latency_p95_ms(&t->first_token, now);
@@ -284,9 +302,14 @@ void target_view(struct target *t, const struct model_policy *model, mono_ms now
 	lock_take(&t->lock);
 	view_inside(t, &shared, now, out);
 	lock_give(&t->lock);
-	out->machine = gate_state(t->machine, now, &machine_since, &machine_opened, &machine_why);
-	out->credential = gate_state(t->credential, now, &credential_since, &credential_opened,
-				     &out->credential_why);
+	out->breakers[TARGET_MACHINE] = gate_state(t->machine, now, &machine_since, &machine_opened,
+						   &machine_why);
+	out->breakers[TARGET_CREDENTIAL] = gate_state(t->credential, now, &credential_since,
+						      &credential_opened, &out->credential_why);
+	out->machine = breaker_state_name(out->breakers[TARGET_MACHINE]);
+	out->credential = breaker_state_name(out->breakers[TARGET_CREDENTIAL]);
+	if (out->breakers[TARGET_CREDENTIAL] != BREAKER_CLOSED)
+		out->off_why = out->credential_why;
 	out->opened_total += machine_opened;
 	out->use = look.use;
 	out->why = look.why;

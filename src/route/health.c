@@ -291,6 +291,24 @@ no_machine:
 	return TARGET_NO;
 }
 
+void target_count_news(struct target *t, unsigned news)
+{
+	static const struct { unsigned bits; enum target_breaker which; int to; } turns[] = {
+		{ NEWS_OPENED, TARGET_OWN, 0 }, { NEWS_RAMPING | NEWS_CLOSED, TARGET_OWN, 1 },
+		{ NEWS_MACHINE_OPENED, TARGET_MACHINE, 0 }, { NEWS_MACHINE_BACK, TARGET_MACHINE, 1 },
+		{ NEWS_CREDENTIAL_OFF, TARGET_CREDENTIAL, 0 },
+		{ NEWS_CREDENTIAL_BACK, TARGET_CREDENTIAL, 1 },
+		{ NEWS_MODEL_GONE, TARGET_MODEL, 0 }, { NEWS_MODEL_BACK, TARGET_MODEL, 1 },
+	};
+
+	if (!news)
+		return;
+	lock_take(&t->lock);
+	for (size_t i = 0; i < COUNT_OF(turns); i++)
+		t->turned[turns[i].which][turns[i].to] += news & turns[i].bits ? 1 : 0;
+	lock_give(&t->lock);
+}
+
 /* ---- what is learned from it ---------------------------------------------------------- */
 
 /* How a fault concerns each of the four. */
@@ -531,6 +549,7 @@ unsigned target_end(struct target *t, const struct target_policy *policy,
 		t->off_total++;
 		lock_give(&t->lock);
 	}
+	target_count_news(t, news);
 	return news;
 }
 
@@ -574,6 +593,7 @@ unsigned target_first_token(struct target *t, const struct model_policy *model,
 	end_waiting(t, now, v, true);
 	news |= news_of(gone, &t->model, now, 0, NEWS_MODEL_BACK, NEWS_MODEL_BACK);
 	lock_give(&t->lock);
+	target_count_news(t, news);
 	return news;
 }
 

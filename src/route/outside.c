@@ -66,7 +66,7 @@ unsigned target_probe_seen(struct target *t, const struct model_policy *model, m
 {
 	struct breaker_policy machine = route_machine_policy(&model->breaker);
 	bool good = fault == FAULT_NONE, bad = fault_row(fault)->blame == BLAME_TARGET;
-	unsigned in_row = count(t, began_at, good, bad);
+	unsigned in_row = count(t, began_at, good, bad), news;
 
 	if (in_row == UINT32_MAX)
 		return 0;
@@ -77,7 +77,10 @@ unsigned target_probe_seen(struct target *t, const struct model_policy *model, m
 	if (in_row < BAD_IN_ROW || !bad)
 		return 0;
 	if (fault == FAULT_CONNECT)
-		return hint(&t->machine->lock, &t->machine->breaker, &machine, now, random, false,
+		news = hint(&t->machine->lock, &t->machine->breaker, &machine, now, random, false,
 			    NEWS_MACHINE_OPENED);
-	return hint(&t->lock, &t->own, &model->breaker, now, random, false, NEWS_OPENED);
+	else
+		news = hint(&t->lock, &t->own, &model->breaker, now, random, false, NEWS_OPENED);
+	target_count_news(t, news);
+	return news;
 }

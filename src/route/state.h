@@ -61,6 +61,7 @@ struct target {
 	mono_ms ejected_at, ejected_until;
 	unsigned ejections;                   /* in a row */
 	uint64_t ejected_total, paced_total, off_total;
+	uint64_t turned[TARGET_BREAKERS][2];  /* opened; let back */
 	mono_ms heard_at;                     /* a request began or told something; 0: never */
 	mono_ms asked_at;                     /* a request began */
 	mono_ms probe_at;                     /* the next look from outside, not before */
@@ -82,6 +83,7 @@ struct model_state {
 	struct bucket retries, hedges;
 	mono_ms judge_at;                     /* outliers not before */
 	mono_ms stirred_at;                   /* see model_stirs() */
+	uint64_t retries_refused;
 };
 
 struct target_registry {
@@ -123,6 +125,8 @@ enum fault drill_of(const struct target *t, mono_ms now, uint64_t random);
  * a sign of life to anybody? Then others get the work until it gives one. Under
  * the target's lock. */
 bool target_is_quiet(const struct target *t, mono_ms now);
+/* Counts the breakers that news tell of. Not under the target's lock. */
+void target_count_news(struct target *t, unsigned news);
 
 /* A credential or a model that is gone: out for a minute, then rarely re-tried. */
 extern const struct breaker_policy route_off_policy;

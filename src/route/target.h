@@ -178,8 +178,9 @@ void model_feed(const struct model_policy *model, mono_ms now);
 /* Takes one retry out of the budget; false: it is spent. */
 bool model_take_retry(const struct model_policy *model, mono_ms now);
 void model_give_retry(const struct model_policy *model, mono_ms now);
-/* Retries left. */
+/* Retries left; and how often one was not made since there were none. */
 double model_retries_left(const struct model_policy *model, mono_ms now);
+uint64_t model_retries_refused(const struct model_policy *model);
 /* Something has come back to life: what was known of the model's other targets
  * may have changed with it. Heeded once in breaker.open_ms, so that what flaps
  * costs little. */
@@ -192,6 +193,9 @@ void model_feed_hedge(const struct model_policy *model, int64_t share_milli, mon
 bool model_take_hedge(const struct model_policy *model, int64_t share_milli, mono_ms now);
 
 /* ---- for people ------------------------------------------------------------------------ */
+
+/* The breakers in front of a target, in this order. */
+enum target_breaker { TARGET_OWN, TARGET_MACHINE, TARGET_CREDENTIAL, TARGET_MODEL, TARGET_BREAKERS };
 
 struct target_view {
 	enum target_use use;
@@ -210,6 +214,10 @@ struct target_view {
 	double tokens_per_s;          /* 0: unknown */
 	double requests_left, tokens_left;    /* -1: the upstream does not say */
 	uint64_t opened_total, ejected_total, paced_total, off_total;
+	enum breaker_state breakers[TARGET_BREAKERS];
+	enum fault off_why;           /* FAULT_CREDENTIAL, FAULT_NO_MONEY, FAULT_MODEL_GONE: of no use
+	                               * until somebody changes something; else FAULT_NONE */
+	uint64_t turned[TARGET_BREAKERS][2];  /* times that each opened, and let back */
 };
 void target_view(struct target *t, const struct model_policy *model, mono_ms now,
 		 struct target_view *out);

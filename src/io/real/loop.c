@@ -15,27 +15,28 @@
 /* More rounds of deferred work in one turn than any sane chain needs. */
 #define ROUNDS_MAX 100000
 
-static int64_t clock_ms(clockid_t clock)
+static int64_t clock_us(clockid_t clock)
 {
 	struct timespec t;
 
 	must(clock_gettime(clock, &t) == 0);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 mono_ms io_real_mono_ms(void)
 {
-	return clock_ms(CLOCK_MONOTONIC);
+	return clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
 int64_t io_real_wall_ms(void)
 {
-	return clock_ms(CLOCK_REALTIME);
+	return clock_us(CLOCK_REALTIME) / 1000;
 }
 
 static void clock_read(struct io *io)
 {
-	io->now = io_real_mono_ms();
+	io->now_us = clock_us(CLOCK_MONOTONIC);
+	io->now = io->now_us / 1000;
 	if (io->now - io->wall_read_at >= WALL_REFRESH_MS) {
 		io->wall_offset_ms = io_real_wall_ms() - io->now;
 		io->wall_read_at = io->now;
@@ -45,6 +46,17 @@ static void clock_read(struct io *io)
 mono_ms io_now(const struct io *io)
 {
 	return io->now;
+}
+
+int64_t io_turn_us(const struct io *io)
+{
+	return clock_us(CLOCK_MONOTONIC) - io->now_us;
+}
+
+void io_real_on_turn(struct io *io, void (*on_turn)(void *owner, int64_t took_us), void *owner)
+{
+	io->on_turn = on_turn;
+	io->on_turn_owner = owner;
 }
 
 int64_t io_wall_ms(const struct io *io)
@@ -115,6 +127,8 @@ static void turn_end(struct io *io)
 	}
 	graves_run(io);
 	timers_arm(io);
+	if (io->on_turn)
+		io->on_turn(io->on_turn_owner, io_turn_us(io));
 }
 
 static void on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)

@@ -30,6 +30,9 @@ struct io {
 	ev_async wake;
 
 	mono_ms now;
+	int64_t now_us;                  /* the same, finer: when this turn began */
+	void (*on_turn)(void *owner, int64_t took_us);        /* NULL: nobody wants to know */
+	void *on_turn_owner;
 	int64_t wall_offset_ms;          /* wall = now + this; refreshed once a second */
 	mono_ms wall_read_at;
 	struct rng rng;

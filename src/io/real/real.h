@@ -18,6 +18,10 @@ void io_real_stop(struct io *io);
  * A loop does not survive fork(): make it in the process that runs it. */
 void io_real_free(struct io *io);
 
+/* Calls `on_turn` at the end of each turn of the loop with the microseconds that
+ * it took: what whoever came meanwhile has been waiting. It must be quick. NULL:
+ * nobody wants to know any more. */
+void io_real_on_turn(struct io *io, void (*on_turn)(void *owner, int64_t took_us), void *owner);
 /* Calls `on_signal` on the loop at each delivery of `signo`. One handler per
  * signal and process. */
 void io_real_on_signal(struct io *io, int signo, void (*on_signal)(void *owner, int signo),

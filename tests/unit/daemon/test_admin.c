@@ -124,7 +124,7 @@ static void every_metric_has_a_head(void **state)
 
 	(void)state;
 	begin(&s);
-	assert_true(admin_write_metrics(&s.state, 1500, &out));
+	assert_true(admin_write_metrics(&s.state, METRICS_PROMETHEUS, 1500, &out));
 	rest = buf_slice(&out);
 	while (slice_cut(rest, '\n', &line, &rest)) {
 		struct slice head, tail;
@@ -161,7 +161,7 @@ static void a_document_that_does_not_fit_is_not_told(void **state)
 
 		assert_false(admin_write_status(&s.state, 1500, &out));
 		buf_clear(&out);
-		assert_false(admin_write_metrics(&s.state, 1500, &out));
+		assert_false(admin_write_metrics(&s.state, METRICS_PROMETHEUS, 1500, &out));
 		buf_free(&out);
 	}
 	end(&s);
