@@ -188,20 +188,34 @@ static bool is_too_late(const struct waiting_room *r, const struct waiter *w, mo
 	return w->deadline != MONO_NEVER && all > w->deadline - now;
 }
 
+/* Does w's key have more than half of the room, while others wait too? */
+static bool fills_the_room(const struct waiting_room *r, const struct waiter *w)
+{
+	size_t own = 0;
+
+	LIST_EACH(&r->waiters, link, after)
+		own += waiter_of(link)->key == w->key;
+	return own < r->waiters.count && own * 2 > r->waiters.count;
+}
+
 enum room_verdict waiting_room_enter(struct waiting_room *r, struct waiter *w, unsigned length,
 				     mono_ms now, struct waiter **shed)
 {
 	must(!waiter_waits(w));
 	must(length <= ROOM_LENGTH_MAX);
 	*shed = NULL;
+	w->greedy = false;
 	if (length == 0)
 		return ROOM_FULL;
 	if (is_too_late(r, w, now))
 		return ROOM_TOO_LATE;
 	if (r->waiters.count >= length) {
 		*shed = least(r, w);
-		if (!*shed)
+		if (!*shed) {
+			w->greedy = fills_the_room(r, w);
 			return ROOM_FULL;
+		}
+		(*shed)->greedy = (*shed)->priority == w->priority;
 		waiting_room_leave(r, *shed, false);
 	}
 	w->since = now;

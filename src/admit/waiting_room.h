@@ -44,6 +44,8 @@ struct waiter {
 	mono_ms since;
 	uint64_t turn, order;
 	bool called;
+	bool greedy;                  /* refused or shed since its own key fills the room: more than half of
+				       * it while others wait too, or more than a key that came later has */
 };
 
 /* Zeroed and given to waiting_room_init(). */

@@ -45,6 +45,15 @@ void queue_error(struct exchange *x, struct error_answer *e)
 
 	e->fault = FAULT_SHED;
 	e->retry_after_ms = x->shed ? x->retry_after_ms : -1;
+	if (x->guest.waiter.greedy) {
+		e->status = 429;
+		e->type = S("rate_limit_error");
+		e->code = S("rate_limit_exceeded");
+		e->message = arena_printf(x->arena, "This client key has more requests waiting for the model '%.*s' "
+					  "than its share, while others wait too; send fewer at once, or try "
+					  "again later.", SLICE_ARG(x->facts.model));
+		return;
+	}
 	e->message = arena_printf(x->arena, "All targets of the model '%.*s' have as many requests as they "
 				  "can take%s; try again later.", SLICE_ARG(x->facts.model),
 				  sentences[x->shed]);

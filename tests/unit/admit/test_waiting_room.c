@@ -172,6 +172,35 @@ static void a_key_makes_room_for_one_that_has_less(void **state)
 	PLAY(rows, 3);
 }
 
+static void whose_doing_it_is_that_the_room_is_full(void **state)
+{
+	struct waiting_room room = { 0 };
+	struct waiter w[8] = { 0 }, *shed;
+
+	(void)state;
+	waiting_room_init(&room);
+	for (size_t i = 0; i < COUNT_OF(w); i++)
+		w[i] = (struct waiter){ .priority = PRIORITY_NORMAL, .key = 7, .deadline = 9000,
+					.wait_max_ms = 9000, .places = UINT64_MAX };
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(waiting_room_enter(&room, &w[i], 3, 0, &shed), ROOM_WAIT);
+	assert_int_equal(waiting_room_enter(&room, &w[3], 3, 0, &shed), ROOM_FULL);
+	assert_false(w[3].greedy);            /* nobody else is there to be held up */
+	w[4].key = 8;
+	assert_int_equal(waiting_room_enter(&room, &w[4], 3, 0, &shed), ROOM_WAIT);
+	assert_ptr_equal(shed, &w[2]);
+	assert_true(w[2].greedy);             /* it made way for a key that had less */
+	assert_int_equal(waiting_room_enter(&room, &w[5], 3, 0, &shed), ROOM_FULL);
+	assert_true(w[5].greedy);             /* two of three are its own */
+	w[6].key = 8;
+	assert_int_equal(waiting_room_enter(&room, &w[6], 3, 0, &shed), ROOM_FULL);
+	assert_false(w[6].greedy);
+	w[7].priority = PRIORITY_HIGH;
+	assert_int_equal(waiting_room_enter(&room, &w[7], 3, 0, &shed), ROOM_WAIT);
+	assert_false(shed->greedy);           /* it made way for what matters more */
+	waiting_room_leave(&room, &w[7], false);
+}
+
 static void one_is_called_for_places_it_can_use(void **state)
 {
 	static const struct row rows[] = {
@@ -341,6 +370,7 @@ int main(void)
 		cmocka_unit_test(a_full_room_sheds_what_matters_least),
 		cmocka_unit_test(a_key_makes_room_for_one_that_has_less),
 		cmocka_unit_test(one_is_called_for_places_it_can_use),
+		cmocka_unit_test(whose_doing_it_is_that_the_room_is_full),
 		cmocka_unit_test(a_called_one_is_not_shed),
 		cmocka_unit_test(without_a_length_nobody_waits),
 		cmocka_unit_test(nobody_waits_in_vain),
