@@ -13,6 +13,28 @@ def pytest_configure(config):
         pytest.exit("there is no program at %s: build it, or set BACKSTAY" % BACKSTAY, 2)
 
 
+def _long_ones(items):
+    return [item for item in items if item.module.__name__ == "test_long"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Those that take a minute come last: they go on beside all others."""
+    items.sort(key=lambda item: item.module.__name__ == "test_long")
+
+
+def pytest_collection_finish(session):
+    wanted = _long_ones(session.items)
+    if wanted and not session.config.option.collectonly:
+        wanted[0].module.begin({item.callspec.id for item in wanted})
+
+
+def pytest_sessionfinish(session):
+    wanted = _long_ones(getattr(session, "items", ()))
+    if wanted:
+        wanted[0].module.end(not session.testsfailed)
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, request):
     """A directory for the module's files; it goes when all went well."""

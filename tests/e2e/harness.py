@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,7 +25,7 @@ CALM = {"breaker": {"faults": 0, "rate": "0%"}, "ejection": {"share": "0%"},
         "retry": {"budget": "100%"}}
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
-_taken = set()
+_taken, _taking = set(), threading.Lock()
 
 
 def free_port():
@@ -32,14 +33,14 @@ def free_port():
     takes it while its owner is dead for a moment."""
     for _ in range(1000):
         port = random.randint(20000, 31000)
-        if port in _taken:
-            continue
-        with socket.socket() as s:
+        with _taking, socket.socket() as s:
+            if port in _taken:
+                continue
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        _taken.add(port)
+            _taken.add(port)
         return port
     raise AssertionError("no free port between 20000 and 31000")
 
