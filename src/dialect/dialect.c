@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct dialect *const dialect_all[] = {
-	&dialect_openai,
+	&dialect_openai, &dialect_anthropic,
 };
 
 const struct dialect *dialect_find(struct slice name)

@@ -322,7 +322,7 @@ enum auth_scheme {
 	AUTH_NONE,
 };
 
-extern const struct dialect dialect_openai;
+extern const struct dialect dialect_openai, dialect_anthropic;
 
 /* The codec in which a backend of `to` is spoken to for what a client asked at
  * `endpoint` of `from`. *pass: none is needed, the request is passed on as it

@@ -5,6 +5,7 @@
 
 static const struct vendor vendors[] = {
 	{ .name = S_INIT("openai"), .dialect = S_INIT("openai") },
+	{ .name = S_INIT("anthropic"), .dialect = S_INIT("anthropic") },
 };
 
 bool vendor_has_host(const struct vendor *v, struct slice host)

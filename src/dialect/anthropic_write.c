@@ -1,0 +1,714 @@
+/* anthropic_write.c: a request, written for the Messages API. Which generation
+ * of models takes what: platform.claude.com/docs/en/about-claude/models
+ * (overview, migration guides), build-with-claude (adaptive thinking, effort,
+ * extended thinking, structured outputs). */
+#include "dialect/anthropic.h"
+
+#include "base/check.h"
+#include "dialect/json_make.h"
+#include "dialect/vendor.h"
+
+struct writing {
+	struct json_make m;
+	struct arena *arena;
+	const struct canon_request *r;
+	const struct codec_target *target;
+	unsigned version;            /* anthropic_version() */
+	int64_t max_tokens;
+	bool thinks;                 /* thinking is asked for with a budget */
+};
+
+/* ---- models ----------------------------------------------------------------------- */
+
+/* The next number of a name; false where there is none. */
+static bool next_number(struct slice *rest, uint64_t *out)
+{
+	size_t from = 0, to;
+
+	while (from < rest->len && (rest->at[from] < '0' || rest->at[from] > '9'))
+		from++;
+	for (to = from; to < rest->len && rest->at[to] >= '0' && rest->at[to] <= '9';)
+		to++;
+	if (!slice_to_u64(slice_sub(*rest, from, to), out))
+		return false;
+	*rest = slice_from(*rest, to);
+	return true;
+}
+
+unsigned anthropic_version(struct slice model)
+{
+	size_t at = slice_find_slice(model, S("claude"));
+	uint64_t major, minor;
+	struct slice rest;
+
+	if (at == SLICE_NOT_FOUND)
+		return 0;
+	rest = slice_from(model, at);
+	if (!next_number(&rest, &major) || major > 99)
+		return 0;
+	/* What follows is the minor version, or already the date. */
+	if (rest.len < 2 || (rest.at[0] != '-' && rest.at[0] != '.') || rest.at[1] < '0' ||
+	    rest.at[1] > '9' || !next_number(&rest, &minor) || minor > 9)
+		minor = 0;
+	return (unsigned)(10 * major + minor);
+}
+
+uint64_t anthropic_model_lacks(struct slice model)
+{
+	unsigned version = anthropic_version(model);
+	uint64_t lacks = 0;
+
+	if (version == 0)
+		return 0;
+	if (version >= 46)
+		lacks |= CANON_HAS(PREFILL);
+	if (version >= 47)
+		lacks |= CANON_HAS(TEMPERATURE) | CANON_HAS(TOP_P) | CANON_HAS(TOP_K);
+	if (version < 41)
+		lacks |= CANON_HAS(JSON_SCHEMA) | CANON_HAS(STRICT_TOOLS);
+	return lacks;
+}
+
+static bool may_say(const struct writing *w, uint64_t feature)
+{
+	return ((w->target->vendor->lacks | anthropic_model_lacks(w->target->model)) & feature) == 0;
+}
+
+/* max_tokens must be there: as much as the model can say, where nobody said. */
+static int64_t default_max_tokens(unsigned version)
+{
+	if (version == 0)
+		return 8192;         /* others who speak this API */
+	return version < 35 ? 4096 : version < 37 ? 8192 : 32000;
+}
+
+/* ---- blocks ------------------------------------------------------------------------- */
+
+static void put_cache_control(struct json_make *m, bool here, struct slice ttl)
+{
+	if (!here)
+		return;
+	make_object(m, "cache_control");
+	make_text(m, "type", S("ephemeral"));
+	make_word(m, "ttl", ttl);
+	make_object_end(m);
+}
+
+/* Blocks of nothing but space are refused. */
+static bool is_blank(struct slice raw)
+{
+	struct slice inside = canon_inside(raw);
+
+	for (size_t i = 0; i < inside.len; i++) {
+		char c = inside.at[i];
+
+		if (c == '\\' && i + 1 < inside.len && (inside.at[i + 1] == 'n' || inside.at[i + 1] == 't' ||
+							inside.at[i + 1] == 'r'))
+			i++;
+		else if (c != ' ')
+			return false;
+	}
+	return true;
+}
+
+static void put_media(struct writing *w, const struct canon_part *p, struct slice mime)
+{
+	struct json_make *m = &w->m;
+	const struct canon_media *media = &p->media;
+
+	make_object(m, "source");
+	if (media->data.len) {
+		make_text(m, "type", S("base64"));
+		make_text(m, "media_type", media->mime.len ? media->mime : mime);
+		make_string(m, "data");
+		make_string_piece(m, arena_printf(w->arena, "\"%.*s\"", SLICE_ARG(media->data)));
+		make_string_end(m);
+	} else if (media->file_id.len) {
+		make_text(m, "type", S("file"));
+		make_raw(m, "file_id", media->file_id);
+	} else if (p->text.len) {
+		make_text(m, "type", S("text"));
+		make_text(m, "media_type", S("text/plain"));
+		make_raw(m, "data", p->text);
+	} else {
+		make_text(m, "type", S("url"));
+		make_raw(m, "url", media->url.len ? media->url : S("\"\""));
+	}
+	make_object_end(m);
+}
+
+static bool is_text_mime(struct slice mime)
+{
+	return slice_starts_nocase(mime, S("text/"));
+}
+
+/* A text file in base64 is a text here. */
+static bool decode_text(struct writing *w, const struct canon_part *p, struct slice *out)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct slice data = p->media.data, alphabet = { letters, 64 };
+	char *text = arena_alloc(w->arena, data.len / 4 * 3 + 3);
+	size_t len = 0, bits = 0;
+	uint32_t held = 0;
+
+	for (size_t i = 0; i < data.len && data.at[i] != '='; i++) {
+		size_t value = slice_find(alphabet, data.at[i]);
+
+		if (data.at[i] == '\\')          /* "\/" */
+			continue;
+		if (value == SLICE_NOT_FOUND)
+			return false;
+		held = held << 6 | (uint32_t)value;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			text[len++] = (char)(held >> bits & 0xff);
+		}
+	}
+	*out = canon_quote(w->arena, (struct slice){ text, len });
+	return true;
+}
+
+static void put_document(struct writing *w, const struct canon_part *p)
+{
+	struct json_make *m = &w->m;
+	struct canon_part as_text = *p;
+
+	if (p->media.data.len && is_text_mime(p->media.mime) && decode_text(w, p, &as_text.text)) {
+		as_text.media.data = SLICE_NONE;
+		p = &as_text;
+	}
+	make_text(m, "type", S("document"));
+	put_media(w, p, S("application/pdf"));
+	make_given(m, "title", p->media.name);
+	if (p->citations) {
+		make_object(m, "citations");
+		make_bool(m, "enabled", true);
+		make_object_end(m);
+	}
+}
+
+/* Only letters, digits, "_" and "-" may stand in the id of a call. */
+static struct slice call_id(struct writing *w, struct slice raw)
+{
+	struct slice text = json_string(w->arena, raw);
+	char *id = arena_cstring(w->arena, text);
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = id[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '_' || c == '-'))
+			id[i] = '_';
+	}
+	return (struct slice){ id, text.len };
+}
+
+static void put_call(struct writing *w, const struct canon_part *p)
+{
+	struct json_make *m = &w->m;
+
+	make_text(m, "type", S("tool_use"));
+	make_text(m, "id", call_id(w, p->id.len ? p->id : p->name));
+	make_raw(m, "name", p->name);
+	make_raw(m, "input", canon_arguments_object(w->arena, p->arguments, p->arguments_text));
+}
+
+static bool is_foreign(const struct canon_part *p)
+{
+	return !slice_eq(p->vendor, S("anthropic"));
+}
+
+/* Is there a block to write? Thinking of others would be refused, and so would
+ * their own without its signature. */
+static bool is_said(const struct canon_part *p)
+{
+	switch (p->kind) {
+	case CANON_PART_TEXT: case CANON_PART_REFUSAL:
+		return !is_blank(p->text);
+	case CANON_PART_REASONING:
+		return !is_foreign(p) && (p->encrypted.len || p->signature.len);
+	case CANON_PART_AUDIO: case CANON_PART_VIDEO:
+		return false;        /* not carried */
+	case CANON_PART_IMAGE: case CANON_PART_DOCUMENT: case CANON_PART_CALL:
+	case CANON_PART_RESULT:
+		break;
+	}
+	return true;
+}
+
+static void put_block(struct writing *w, const struct canon_part *p);
+
+static void put_result(struct writing *w, const struct canon_part *p)
+{
+	struct json_make *m = &w->m;
+	bool any = false;
+
+	make_text(m, "type", S("tool_result"));
+	make_text(m, "tool_use_id", call_id(w, p->id.len ? p->id : p->name));
+	for (const struct canon_part *c = p->content; c; c = c->next)
+		any |= is_said(c);
+	if (any) {
+		make_array(m, "content");
+		for (const struct canon_part *c = p->content; c; c = c->next)
+			if (is_said(c))
+				put_block(w, c);
+		make_array_end(m);
+	}
+	if (p->is_error)
+		make_bool(m, "is_error", true);
+}
+
+static void put_text(struct writing *w, const struct canon_part *p)
+{
+	make_text(&w->m, "type", S("text"));
+	make_raw(&w->m, "text", p->text);
+	if (p->cited.len && !is_foreign(p))
+		make_raw(&w->m, "citations", p->cited);
+}
+
+static void put_thinking(struct writing *w, const struct canon_part *p)
+{
+	if (p->encrypted.len) {
+		make_text(&w->m, "type", S("redacted_thinking"));
+		make_raw(&w->m, "data", p->encrypted);
+		return;
+	}
+	make_text(&w->m, "type", S("thinking"));
+	make_raw(&w->m, "thinking", p->text.len ? p->text : S("\"\""));
+	make_raw(&w->m, "signature", p->signature);
+}
+
+static void put_block(struct writing *w, const struct canon_part *p)
+{
+	struct json_make *m = &w->m;
+
+	make_object(m, NULL);
+	switch (p->kind) {
+	case CANON_PART_TEXT: case CANON_PART_REFUSAL:
+		put_text(w, p);
+		break;
+	case CANON_PART_REASONING:
+		put_thinking(w, p);
+		break;
+	case CANON_PART_IMAGE:
+		make_text(m, "type", S("image"));
+		put_media(w, p, S("image/png"));
+		break;
+	case CANON_PART_DOCUMENT:
+		put_document(w, p);
+		break;
+	case CANON_PART_CALL:
+		put_call(w, p);
+		break;
+	case CANON_PART_RESULT:
+		put_result(w, p);
+		break;
+	case CANON_PART_AUDIO: case CANON_PART_VIDEO:
+		never("is_said() has left it out");
+	}
+	/* What a hint on thinking would be refused for. */
+	if (p->kind != CANON_PART_REASONING)
+		put_cache_control(m, p->cache_here, p->cache_ttl);
+	make_object_end(m);
+}
+
+/* ---- messages ------------------------------------------------------------------------- */
+
+static bool is_instruction(const struct canon_message *m)
+{
+	return m->role == CANON_SYSTEM || m->role == CANON_DEVELOPER;
+}
+
+static bool says_something(const struct canon_message *m)
+{
+	for (const struct canon_part *p = m->parts; p; p = p->next)
+		if (is_said(p))
+			return true;
+	return false;
+}
+
+static void put_parts(struct writing *w, const struct canon_part *parts)
+{
+	for (const struct canon_part *p = parts; p; p = p->next)
+		if (is_said(p))
+			put_block(w, p);
+}
+
+/* There is one place for instructions: they are gathered there. Without anything
+ * else they are what the user says. */
+static bool put_system(struct writing *w)
+{
+	bool any = false, talk = false;
+
+	for (const struct canon_message *m = w->r->messages; m; m = m->next) {
+		any |= is_instruction(m) && says_something(m);
+		talk |= !is_instruction(m) && says_something(m);
+	}
+	if (!any || !talk)
+		return talk;
+	make_array(&w->m, "system");
+	for (const struct canon_message *m = w->r->messages; m; m = m->next)
+		if (is_instruction(m))
+			put_parts(w, m->parts);
+	make_array_end(&w->m);
+	return true;
+}
+
+#define INSTRUCTION "Your last message was interrupted. Go on from its exact last character, in the " \
+	"middle of the word where it stopped there. Write only what is missing: repeat nothing, add no " \
+	"introduction."
+
+static void open_message(struct writing *w, struct slice role)
+{
+	make_object(&w->m, NULL);
+	make_text(&w->m, "role", role);
+	make_array(&w->m, "content");
+}
+
+static void close_message(struct writing *w)
+{
+	make_array_end(&w->m);
+	make_object_end(&w->m);
+}
+
+static void put_plain(struct writing *w, struct slice text)
+{
+	make_object(&w->m, NULL);
+	make_text(&w->m, "type", S("text"));
+	make_text(&w->m, "text", text);
+	make_object_end(&w->m);
+}
+
+/* The end of an answer begun must not be space: anthropic_read_event() makes
+ * good for it. */
+struct slice anthropic_sent(const struct canon_request *r)
+{
+	struct slice sent = r->sent;
+
+	while (sent.len && slice_find(S(" \t\r\n"), sent.at[sent.len - 1]) != SLICE_NOT_FOUND)
+		sent.len--;
+	return sent;
+}
+
+/* Messages of one side that follow each other become one: all results of a turn
+ * must stand in one message. */
+static void put_messages(struct writing *w, bool talk)
+{
+	const struct canon_request *r = w->r;
+	bool rest = r->resume != RESUME_NONE && r->resume != RESUME_REPLAY;
+	int open = -1;               /* 1: an assistant's message, 0: a user's */
+
+	make_array(&w->m, "messages");
+	for (const struct canon_message *m = r->messages; m; m = m->next) {
+		int side = m->role == CANON_ASSISTANT;
+
+		if ((talk && is_instruction(m)) || !says_something(m))
+			continue;
+		if (open != side) {
+			if (open >= 0)
+				close_message(w);
+			open_message(w, side ? S("assistant") : S("user"));
+			open = side;
+		}
+		put_parts(w, m->parts);
+	}
+	if (rest && open != 1) {
+		if (open >= 0)
+			close_message(w);
+		open_message(w, S("assistant"));
+		open = 1;
+	}
+	if (rest)
+		put_plain(w, anthropic_sent(r));
+	if (open >= 0)
+		close_message(w);
+	if (r->resume == RESUME_INSTRUCT) {
+		open_message(w, S("user"));
+		put_plain(w, S(INSTRUCTION));
+		close_message(w);
+	}
+	make_array_end(&w->m);
+}
+
+/* ---- tools ------------------------------------------------------------------------------ */
+
+static void put_tool(struct writing *w, const struct canon_tool *t)
+{
+	struct json_make *m = &w->m;
+
+	make_object(m, NULL);
+	make_raw(m, "name", t->name);
+	make_given(m, "description", t->description);
+	make_raw(m, "input_schema",
+		 t->parameters.len ? t->parameters : S("{\"type\":\"object\",\"properties\":{}}"));
+	if (t->strict == 1 && may_say(w, CANON_HAS(STRICT_TOOLS)))
+		make_bool(m, "strict", true);
+	put_cache_control(m, t->cache_here, SLICE_NONE);
+	make_object_end(m);
+}
+
+static void put_choice(struct writing *w)
+{
+	static const struct slice types[] = {
+		[CANON_CHOICE_UNSAID] = S_INIT("auto"), [CANON_CHOICE_AUTO] = S_INIT("auto"),
+		[CANON_CHOICE_NONE] = S_INIT("none"), [CANON_CHOICE_REQUIRED] = S_INIT("any"),
+		[CANON_CHOICE_ONE] = S_INIT("tool"),
+	};
+	const struct canon_request *r = w->r;
+	struct json_make *m = &w->m;
+
+	if (r->choice == CANON_CHOICE_UNSAID && r->parallel < 0)
+		return;
+	make_object(m, "tool_choice");
+	make_text(m, "type", types[r->choice]);
+	if (r->choice == CANON_CHOICE_ONE)
+		make_raw(m, "name", r->choice_name);
+	if (r->parallel >= 0 && r->choice != CANON_CHOICE_NONE)
+		make_bool(m, "disable_parallel_tool_use", r->parallel == 0);
+	make_object_end(m);
+}
+
+static void put_tools(struct writing *w)
+{
+	bool any = false;
+
+	for (const struct canon_tool *t = w->r->tools; t; t = t->next)
+		any |= !t->custom;
+	if (!any)
+		return;
+	make_array(&w->m, "tools");
+	for (const struct canon_tool *t = w->r->tools; t; t = t->next)
+		if (!t->custom)
+			put_tool(w, t);
+	make_array_end(&w->m);
+	put_choice(w);
+}
+
+/* ---- thinking ------------------------------------------------------------------------------ */
+
+/* The words here are low, medium, high, xhigh and max. */
+static struct slice effort_word(const struct writing *w)
+{
+	struct slice effort = w->r->effort;
+
+	if (slice_eq(effort, S("minimal")))
+		return S("low");
+	if (slice_eq(effort, S("xhigh")) && w->version < 47)
+		return S("high");
+	if (effort.len || w->r->think_budget <= 0)
+		return effort;
+	return w->r->think_budget <= 4096 ? S("low") : w->r->think_budget <= 16384 ? S("medium") : S("high");
+}
+
+/* Where effort has no word, it is a budget. */
+static int64_t budget_of(const struct writing *w)
+{
+	static const struct { struct slice word; int64_t tokens; } budgets[] = {
+		{ S_INIT("minimal"), 1024 }, { S_INIT("low"), 2048 }, { S_INIT("medium"), 8192 },
+		{ S_INIT("high"), 16384 }, { S_INIT("xhigh"), 24576 }, { S_INIT("max"), 24576 },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(budgets); i++)
+		if (slice_eq(w->r->effort, budgets[i].word))
+			return budgets[i].tokens;
+	return w->r->think_budget;
+}
+
+/* A call that is being answered must have come with thinking, where thinking is
+ * asked for with a budget. */
+static bool calls_without_thinking(const struct canon_request *r)
+{
+	bool open = false;
+
+	for (const struct canon_message *m = r->messages; m; m = m->next) {
+		bool proved = false, calls = false;
+
+		for (const struct canon_part *p = m->parts; p; p = p->next) {
+			proved |= p->kind == CANON_PART_REASONING && is_said(p);
+			calls |= p->kind == CANON_PART_CALL;
+		}
+		if (m->role == CANON_ASSISTANT)
+			open = calls && !proved;
+		else if (m->role == CANON_USER)
+			open = false;
+	}
+	return open;
+}
+
+static bool is_forced(const struct canon_request *r)
+{
+	return r->choice == CANON_CHOICE_REQUIRED || r->choice == CANON_CHOICE_ONE;
+}
+
+#define BUDGET_MIN 1024
+
+/* Thinking does not go with a forced tool, nor with an answer begun. */
+static bool may_think(const struct canon_request *r)
+{
+	return !is_forced(r) && r->resume != RESUME_PREFILL && (r->features & CANON_HAS(PREFILL)) == 0;
+}
+
+static void put_display(struct writing *w)
+{
+	if (slice_eq(w->r->summary, S("omitted")))
+		make_text(&w->m, "display", S("omitted"));
+	else if (w->r->summary.len)
+		make_text(&w->m, "display", S("summarized"));
+}
+
+/* Up to Claude 4.5, and at others who speak this API. */
+static void put_budget(struct writing *w)
+{
+	int64_t budget = budget_of(w);
+
+	if (budget >= w->max_tokens)
+		budget = w->max_tokens - 1;
+	if (budget < BUDGET_MIN || calls_without_thinking(w->r))
+		return;
+	w->thinks = true;
+	make_object(&w->m, "thinking");
+	make_text(&w->m, "type", S("enabled"));
+	make_i64(&w->m, "budget_tokens", budget);
+	put_display(w);
+	make_object_end(&w->m);
+}
+
+static void put_thinking_config(struct writing *w)
+{
+	const struct canon_request *r = w->r;
+	bool off = slice_eq(r->effort, S("none")) || (!r->effort.len && r->think_budget == 0);
+	bool asked = r->effort.len || r->think_budget > 0 || r->think_auto;
+
+	if (off) {
+		if (w->version >= 50)        /* these think unless told not to */
+			make_raw(&w->m, "thinking", S("{\"type\":\"disabled\"}"));
+		return;
+	}
+	if (!asked || !may_think(r))
+		return;
+	if (w->version < 46 || (w->version == 46 && r->think_budget > 0)) {
+		put_budget(w);
+		return;
+	}
+	make_object(&w->m, "thinking");
+	make_text(&w->m, "type", S("adaptive"));
+	put_display(w);
+	make_object_end(&w->m);
+}
+
+/* ---- the rest --------------------------------------------------------------------------------- */
+
+static void put_output_config(struct writing *w)
+{
+	const struct canon_request *r = w->r;
+	struct slice effort = effort_word(w);
+	bool schema = r->format == CANON_FORMAT_SCHEMA && may_say(w, CANON_HAS(JSON_SCHEMA));
+	bool word = effort.len && !slice_eq(effort, S("none")) && w->version >= 46;
+
+	if (!schema && !word)
+		return;
+	make_object(&w->m, "output_config");
+	if (word)
+		make_text(&w->m, "effort", effort);
+	if (schema) {
+		make_object(&w->m, "format");
+		make_text(&w->m, "type", S("json_schema"));
+		make_raw(&w->m, "schema", r->schema);
+		make_object_end(&w->m);
+	}
+	make_object_end(&w->m);
+}
+
+/* Here the scale ends at 1. */
+static struct slice temperature_of(const struct canon_request *r)
+{
+	int64_t milli;
+
+	if (slice_to_milli(r->temperature, &milli) && milli > 1000)
+		return S("1");
+	return r->temperature;
+}
+
+static void put_sampling(struct writing *w)
+{
+	const struct canon_request *r = w->r;
+	struct json_make *m = &w->m;
+
+	/* Next to a budget for thinking these are refused. */
+	if (!w->thinks && may_say(w, CANON_HAS(TEMPERATURE)))
+		make_given(m, "temperature", temperature_of(r));
+	if (!w->thinks && may_say(w, CANON_HAS(TOP_P)))
+		make_given(m, "top_p", r->top_p);
+	if (!w->thinks && may_say(w, CANON_HAS(TOP_K)))
+		make_given(m, "top_k", r->top_k);
+	if (!r->stop)
+		return;
+	make_array(m, "stop_sequences");
+	for (const struct canon_text *t = r->stop; t; t = t->next)
+		make_raw(m, NULL, t->raw);
+	make_array_end(m);
+}
+
+static void put_hints(struct writing *w)
+{
+	const struct canon_request *r = w->r;
+	struct slice user = r->user.len ? r->user : r->safety_id, tier = r->service_tier;
+	struct json_make *m = &w->m;
+
+	if (user.len && may_say(w, CANON_HAS(USER))) {
+		make_object(m, "metadata");
+		make_raw(m, "user_id", user);
+		make_object_end(m);
+	}
+	if (!tier.len || !may_say(w, CANON_HAS(SERVICE_TIER)))
+		return;
+	if (slice_eq(tier, S("auto")) || slice_eq(tier, S("priority")))
+		make_text(m, "service_tier", S("auto"));
+	else
+		make_text(m, "service_tier", S("standard_only"));
+}
+
+/* Which ways there are to go on: an answer begun, unless the model is known to
+ * refuse it, or to be asked in words. */
+static bool can_resume(const struct writing *w)
+{
+	switch (w->r->resume) {
+	case RESUME_PREFILL:
+		return may_say(w, CANON_HAS(PREFILL)) && anthropic_sent(w->r).len > 0;
+	case RESUME_CONTINUE_FINAL: case RESUME_PREFIX: case RESUME_AUTO:
+		return false;
+	case RESUME_INSTRUCT: case RESUME_NONE: case RESUME_REPLAY:
+		break;
+	}
+	return true;
+}
+
+bool anthropic_codec_write_request(struct arena *arena, const struct canon_request *r,
+				   const struct codec_target *target, struct buf *out)
+{
+	struct writing w = { .m = json_make_start(out), .arena = arena, .r = r, .target = target,
+			     .version = anthropic_version(target->model) };
+	bool counts = r->task == CANON_COUNT, talk;
+
+	if (!can_resume(&w))
+		return false;
+	w.max_tokens = r->max_tokens >= 0 ? r->max_tokens : default_max_tokens(w.version);
+	make_object(&w.m, NULL);
+	make_text(&w.m, "model", target->model);
+	if (!counts)
+		make_i64(&w.m, "max_tokens", w.max_tokens);
+	talk = put_system(&w);
+	put_messages(&w, talk);
+	put_tools(&w);
+	put_thinking_config(&w);
+	put_output_config(&w);
+	if (!counts) {
+		put_sampling(&w);
+		put_hints(&w);
+		if (target->stream)
+			make_bool(&w.m, "stream", true);
+	}
+	make_object_end(&w.m);
+	return json_make_finish(&w.m);
+}
