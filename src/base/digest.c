@@ -26,6 +26,21 @@ void digest_hmac_sha256(struct slice key, struct slice s, uint8_t out[static DIG
 	must(len == DIGEST_SHA256_BYTES);
 }
 
+void digest_sha256_parts(const struct slice *parts, size_t count,
+			 uint8_t out[static DIGEST_SHA256_BYTES])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned len = 0;
+
+	must(ctx != NULL);
+	must(EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1);
+	for (size_t i = 0; i < count; i++)
+		must(parts[i].len == 0 || EVP_DigestUpdate(ctx, parts[i].at, parts[i].len) == 1);
+	must(EVP_DigestFinal_ex(ctx, out, &len) == 1);
+	must(len == DIGEST_SHA256_BYTES);
+	EVP_MD_CTX_free(ctx);
+}
+
 /* 0 .. 15, or -1. */
 static int hex_value(char c)
 {

@@ -54,6 +54,20 @@ static void gives_the_published_macs(void **state)
 	}
 }
 
+static void takes_parts(void **state)
+{
+	const struct slice parts[] = { S("a"), SLICE_NONE, S("b"), S(""), S("c") };
+	uint8_t whole[DIGEST_SHA256_BYTES], joined[DIGEST_SHA256_BYTES];
+
+	(void)state;
+	digest_sha256(S("abc"), whole);
+	digest_sha256_parts(parts, COUNT_OF(parts), joined);
+	assert_memory_equal(whole, joined, sizeof whole);
+	digest_sha256(S(""), whole);
+	digest_sha256_parts(NULL, 0, joined);
+	assert_memory_equal(whole, joined, sizeof whole);
+}
+
 #define ZEROS_62 "00000000000000000000000000000000000000000000000000000000000000"
 
 static const struct {
@@ -91,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_the_published_digests),
 		cmocka_unit_test(gives_the_published_macs),
+		cmocka_unit_test(takes_parts),
 		cmocka_unit_test(hex_is_strict),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
