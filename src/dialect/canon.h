@@ -230,6 +230,11 @@ struct canon_request {
 	struct slice sent;
 };
 
+/* What a user is made to say for RESUME_INSTRUCT, as a raw string. */
+#define CANON_GO_ON "\"Your last message was interrupted. Go on from its exact last character, in the " \
+	"middle of the word where it stopped there. Write only what is missing: repeat nothing, add no " \
+	"introduction.\""
+
 /* All zero but for what means "not said": -1 and one choice. */
 struct canon_request *canon_request_new(struct arena *arena);
 /* Appends to the list a request has; gives the new, empty element (arena). The

@@ -9,6 +9,7 @@
 
 static const struct dialect *const dialect_all[] = {
 	&dialect_openai, &dialect_anthropic,
+	&dialect_bedrock, &dialect_cohere,
 };
 
 const struct dialect *dialect_find(struct slice name)

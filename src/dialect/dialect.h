@@ -323,6 +323,7 @@ enum auth_scheme {
 };
 
 extern const struct dialect dialect_openai, dialect_anthropic;
+extern const struct dialect dialect_bedrock, dialect_cohere;
 
 /* The codec in which a backend of `to` is spoken to for what a client asked at
  * `endpoint` of `from`. *pass: none is needed, the request is passed on as it

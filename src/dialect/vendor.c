@@ -6,6 +6,8 @@
 static const struct vendor vendors[] = {
 	{ .name = S_INIT("openai"), .dialect = S_INIT("openai") },
 	{ .name = S_INIT("anthropic"), .dialect = S_INIT("anthropic") },
+	{ .name = S_INIT("bedrock"), .dialect = S_INIT("bedrock") },
+	{ .name = S_INIT("cohere"), .dialect = S_INIT("cohere") },
 };
 
 bool vendor_has_host(const struct vendor *v, struct slice host)

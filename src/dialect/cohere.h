@@ -1,0 +1,24 @@
+/* cohere.h: what the files of Cohere's dialect share. Not for other rooms.
+ * Source: docs.cohere.com, API Reference v2, "Chat", "Chat with streaming",
+ * "Embed", "Errors". */
+#ifndef BACKSTAY_DIALECT_COHERE_H
+#define BACKSTAY_DIALECT_COHERE_H
+
+#include "dialect/codec.h"
+#include "dialect/error_body.h"
+#include "dialect/json_make.h"
+
+/* Functions of the rows; contracts in struct codec. */
+bool cohere_write_request(struct arena *arena, const struct canon_request *r,
+			  const struct codec_target *target, struct buf *out);
+void cohere_read_event(struct codec_reader *r, struct arena *scratch, struct slice type,
+		       struct slice data, struct canon_events *out);
+enum fault cohere_read_end(struct codec_reader *r, struct arena *scratch, struct canon_events *out);
+enum fault cohere_read_answer(struct codec_reader *r, struct slice body, struct canon_events *out);
+
+/* Cohere's usage (of an answer, "usage"; of embeddings, "meta"): what the model
+ * read and wrote, else what is paid for. *out is left alone where there is
+ * neither. */
+void cohere_read_usage(struct slice raw, struct usage *out);
+
+#endif
