@@ -100,6 +100,8 @@ static void judge_error(struct arena *arena, int status, const struct h1_head *h
 		name = json_string(arena, json_member(body, S("code")));
 	name = bedrock_error_name(name);
 	out->message = dialect_error_message(arena, body);
+	if (!out->message.len && json)
+		out->message = json_string(arena, json_member(body, S("Message")));
 	out->fault = bedrock_fault_of(name, status, out->message);
 	/* A page comes from something in front of the service, and says nothing of the key. */
 	if (status == 403 && !json && !name.len)

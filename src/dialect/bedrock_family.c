@@ -57,6 +57,8 @@ static int64_t budget_of(const struct canon_request *r)
 {
 	int64_t budget = r->think_budget;
 
+	if (budget < 0 && !r->effort.len)
+		budget = 8192;           /* adaptive, of one that is not */
 	for (size_t i = 0; budget < 0 && i < COUNT_OF(efforts); i++)
 		if (slice_eq(r->effort, efforts[i].word))
 			budget = efforts[i].budget;
@@ -101,44 +103,50 @@ static bool lacks_signed_thinking(const struct canon_request *r)
 	return calls && !thinks;
 }
 
+#define ADAPTIVE (-1)
+
+/* Tokens that a Claude may think; 0: it cannot be asked to; ADAPTIVE: as many as
+ * it likes. */
+static int64_t claude_budget(const struct canon_request *r, struct slice model)
+{
+	int64_t budget;
+
+	if (!bedrock_thinks_by_budget(model) && (r->think_budget < 0 || r->think_auto))
+		return ADAPTIVE;
+	budget = budget_of(r);
+	return budget < BUDGET_MIN || lacks_signed_thinking(r) ? 0 : budget;
+}
+
 static struct slice put_claude(struct json_make *m, const struct canon_request *r, struct slice model)
 {
-	bool by_budget = bedrock_thinks_by_budget(model) || (r->think_budget > 0 && !r->think_auto);
-	int64_t budget = budget_of(r);
+	int64_t budget = is_off(r) ? 0 : claude_budget(r, model);
 
-	if (is_off(r)) {
-		make_object(m, "thinking");
-		make_text(m, "type", S("disabled"));
-		make_object_end(m);
-		return SLICE_NONE;
-	}
-	if (!by_budget) {
-		make_object(m, "thinking");
-		make_text(m, "type", S("adaptive"));
-		make_object_end(m);
-		return slice_eq(r->effort, S("minimal")) ? S("low") : r->effort;
-	}
-	if (budget < 0)
-		budget = 8192;
-	if (budget < BUDGET_MIN || lacks_signed_thinking(r))
-		return SLICE_NONE;
 	make_object(m, "thinking");
-	make_text(m, "type", S("enabled"));
-	make_i64(m, "budget_tokens", budget);
+	make_text(m, "type", budget == 0 ? S("disabled") : budget > 0 ? S("enabled") : S("adaptive"));
+	if (budget > 0)
+		make_i64(m, "budget_tokens", budget);
 	make_object_end(m);
-	return SLICE_NONE;
+	if (budget != ADAPTIVE)
+		return SLICE_NONE;
+	return slice_eq(r->effort, S("minimal")) ? S("low") : r->effort;
 }
 
 bool bedrock_says_thinking(const struct canon_request *r, struct slice model)
 {
-	enum bedrock_family family = bedrock_family_of(model);
-
 	if (!r->effort.len && r->think_budget < 0 && !r->think_auto)
 		return false;
-	/* Claude 3 before 3.7 knows no thinking, and so need not be told to do without. */
-	if (is_off(r) && family == BEDROCK_CLAUDE && has(model, "claude-3-") && !has(model, "claude-3-7"))
-		return false;
-	return !(is_off(r) && (family == BEDROCK_OTHER || family == BEDROCK_COHERE || family == BEDROCK_GPT));
+	switch (bedrock_family_of(model)) {
+	case BEDROCK_CLAUDE:
+		/* Claude 3 before 3.7 knows no thinking, and need not be told to do without. */
+		if (is_off(r))
+			return !has(model, "claude-3-") || has(model, "claude-3-7");
+		return claude_budget(r, model) != 0;
+	case BEDROCK_NOVA:
+		return true;
+	case BEDROCK_GPT: case BEDROCK_COHERE: case BEDROCK_OTHER:
+		break;
+	}
+	return !is_off(r);
 }
 
 struct slice bedrock_put_thinking(struct json_make *m, const struct canon_request *r, struct slice model)
