@@ -16,8 +16,9 @@ packages_of() {
 	case $1 in
 	run)   echo "gcc:cc libc6-dev make:make meson:meson ninja-build:ninja pkg-config:pkg-config" \
 	            "python3:python3 ca-certificates libev-dev libssl-dev libc-ares-dev" \
-	            "libyaml-dev zlib1g-dev" ;;
-	test)  echo "libcmocka-dev python3-venv python3-pytest curl:curl openssl:openssl procps:ps" ;;
+	            "libyaml-dev zlib1g-dev libsqlite3-dev libzstd-dev" ;;
+	test)  echo "libcmocka-dev python3-venv python3-pytest curl:curl openssl:openssl procps:ps" \
+	            "redis-server:redis-server" ;;
 	sdk)   echo "nodejs:node npm:npm" ;;
 	bench) echo "nginx-light:nginx haproxy:haproxy" ;;
 	fuzz)  echo "clang:clang libclang-rt-14-dev" ;;

@@ -28,6 +28,7 @@ struct sim_proxy {
 	struct config *config;
 	struct target_registry *targets;
 	struct lobby *lobby;
+	struct config *first;         /* whose stores are used */
 	struct cache *cache;
 	struct flights *flights;
 	struct client_counters counters;
@@ -86,6 +87,15 @@ static void worker_start(struct sim_proxy *p, struct worker *w,
 	client_door_listen(w->door, p->socket, p->config->listen_tls);
 }
 
+/* Where stores live that take their time, if there are any: as on the control
+ * thread of the daemon. */
+static struct io *home_of(struct sim_proxy *p)
+{
+	const struct cache_store_policy *c = &p->config->cache;
+
+	return c->disk_path.len ? sim_io_create(p->sim, "back") : NULL;
+}
+
 struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct slice file,
 				   struct slice config, const struct log *log,
 				   void (*on_record)(void *owner, const struct exchange_record *r),
@@ -107,7 +117,8 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 		return NULL;
 	}
 	must(p->config->listen_count > 0);
-	p->cache = cache_create(&p->config->cache, 1);
+	p->first = config_take(p->config);
+	p->cache = cache_create(&p->first->cache, 1, home_of(p), log);
 	p->flights = flights_create(1);
 	p->socket = io_socket_open(&p->config->listen[0], NULL, 0);
 	p->worker_count = workers;
@@ -262,12 +273,14 @@ void sim_proxy_free(struct sim_proxy *p)
 	}
 	if (p->socket)
 		io_socket_close(p->socket);
+	cache_close(p->cache);
 	if (p->worker_count)
 		sim_run_for(p->sim, 1);
 	config_give(p->config);
 	target_registry_free(p->targets);
 	lobby_free(p->lobby);
 	cache_free(p->cache);
+	config_give(p->first);
 	flights_free(p->flights);
 	free(p);
 }

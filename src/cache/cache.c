@@ -1,16 +1,61 @@
 #include "cache/cache.h"
 
 #include "base/check.h"
+#include "cache/back.h"
+#include "cache/wishes.h"
 
 #include <stdlib.h>
 
 struct cache {
 	struct cache_store_policy policy;
 	struct cache_memory *memory;  /* NULL: nothing is kept there */
+	struct back *back;            /* NULL: there are no other stores */
+	struct cache_desk *desks;
 	_Atomic(uint64_t) purges, purged, kept_out;
 };
 
-struct cache *cache_create(const struct cache_store_policy *policy, uint64_t seed)
+/* What some store said to a worker's question, on its way to the worker. */
+struct cache_asking {
+	struct back_ask ask;
+	struct cache_look *look;      /* the worker's; NULL: it does not want it any more */
+	struct cache_desk *desk;
+	struct cache_entry *entry;
+	struct link link;
+};
+
+struct cache_desk {
+	struct io_message message;
+	struct cache_desk *next;
+	struct cache *cache;
+	struct io *io;
+	struct lock lock;
+	struct list said;
+	bool posted;
+};
+
+bool cache_store_policy_eq(const struct cache_store_policy *a, const struct cache_store_policy *b)
+{
+	return a->memory_bytes == b->memory_bytes && a->entry_bytes == b->entry_bytes &&
+	       slice_eq(a->disk_path, b->disk_path) && a->disk_bytes == b->disk_bytes &&
+	       a->disk_wait_ms == b->disk_wait_ms;
+}
+
+/* ---- life ----------------------------------------------------------------------------- */
+
+/* What another store had is in memory next time. */
+static void on_found(void *owner, struct cache_entry *e, uint64_t purges)
+{
+	struct cache *c = owner;
+
+	if (!c->memory)
+		return;
+	cache_memory_put(c->memory, e);
+	if (cache_purges(c) != purges)
+		cache_memory_remove(c->memory, &e->key);
+}
+
+struct cache *cache_create(const struct cache_store_policy *policy, uint64_t seed, struct io *home,
+			   const struct log *log)
 {
 	struct cache *c = calloc(1, sizeof *c);
 
@@ -18,16 +63,58 @@ struct cache *cache_create(const struct cache_store_policy *policy, uint64_t see
 	c->policy = *policy;
 	if (policy->memory_bytes)
 		c->memory = cache_memory_create(policy->memory_bytes, policy->entry_bytes, seed);
+	if (home)
+		c->back = back_create(policy, home, log, on_found, c);
 	return c;
+}
+
+void cache_close(struct cache *c)
+{
+	if (c && c->back)
+		back_close(c->back);
+}
+
+static void take_said(struct cache_desk *d, bool tell)
+{
+	struct link *first;
+
+	lock_take(&d->lock);
+	d->posted = false;
+	while ((first = list_first(&d->said))) {
+		struct cache_asking *a = CONTAINER_OF(first, struct cache_asking, link);
+		struct cache_look *l = a->look;
+
+		list_remove(&d->said, first);
+		lock_give(&d->lock);
+		if (l && tell) {
+			io_timer_clear(d->io, &l->limit);
+			l->asking = NULL;
+			l->done(l, a->entry);
+		} else {
+			cache_entry_give(a->entry);
+		}
+		free(a);
+		lock_take(&d->lock);
+	}
+	lock_give(&d->lock);
 }
 
 void cache_free(struct cache *c)
 {
 	if (!c)
 		return;
+	back_free(c->back);
+	for (struct cache_desk *d = c->desks, *next; d; d = next) {
+		next = d->next;
+		take_said(d, false);
+		lock_destroy(&d->lock);
+		free(d);
+	}
 	cache_memory_free(c->memory);
 	free(c);
 }
+
+/* ---- memory ----------------------------------------------------------------------------- */
 
 struct cache_entry *cache_get(struct cache *c, const struct cache_key *key)
 {
@@ -41,15 +128,17 @@ uint64_t cache_purges(const struct cache *c)
 
 void cache_put(struct cache *c, struct cache_entry *e, uint64_t purges)
 {
-	/* A purge counts before it looks: whoever puts in behind its look sees it here. */
 	if (e->facts.body.len > c->policy.entry_bytes)
 		goto done;
 	if (c->memory)
 		cache_memory_put(c->memory, e);
+	/* A purge counts before it looks: whoever puts in behind its look sees it here. */
 	if (cache_purges(c) != purges) {
 		atomic_fetch_add(&c->kept_out, 1);
 		if (c->memory)
 			cache_memory_remove(c->memory, &e->key);
+	} else if (c->back) {
+		back_put(c->back, e);
 	}
 done:
 	cache_entry_give(e);
@@ -83,6 +172,8 @@ size_t cache_purge(struct cache *c, const struct cache_purge *p)
 	else if (c->memory)
 		count = cache_memory_purge(c->memory, is_meant, &copy);
 	atomic_fetch_add(&c->purged, count);
+	if (c->back)
+		back_purge(c->back, p);
 	return count;
 }
 
@@ -97,4 +188,99 @@ struct cache_stats cache_stats(struct cache *c)
 	if (c->memory)
 		s.memory = cache_memory_stats(c->memory);
 	return s;
+}
+
+size_t cache_store_stats(struct cache *c, struct store_stats out[static CACHE_STORES_MAX])
+{
+	return c->back ? back_stats(c->back, out) : 0;
+}
+
+/* ---- looking further ------------------------------------------------------------------------ */
+
+static void deliver(struct io_message *m)
+{
+	take_said(CONTAINER_OF(m, struct cache_desk, message), true);
+}
+
+struct cache_desk *cache_desk_create(struct cache *c, struct io *io)
+{
+	struct cache_desk *d = calloc(1, sizeof *d);
+
+	must(d != NULL);
+	d->message.deliver = deliver;
+	d->cache = c;
+	d->io = io;
+	lock_init(&d->lock);
+	list_init(&d->said);
+	d->next = c->desks;
+	c->desks = d;
+	return d;
+}
+
+void cache_desk_close(struct cache_desk *d)
+{
+	if (!d)
+		return;
+	lock_take(&d->lock);
+	d->io = NULL;
+	lock_give(&d->lock);
+}
+
+bool cache_can_look(const struct cache *c)
+{
+	return c->back != NULL;
+}
+
+/* On the back room's loop. */
+static void on_said(struct back_ask *ask, struct cache_entry *e)
+{
+	struct cache_asking *a = CONTAINER_OF(ask, struct cache_asking, ask);
+	struct cache_desk *d = a->desk;
+	bool post;
+
+	a->entry = e;
+	lock_take(&d->lock);
+	list_append(&d->said, &a->link);
+	post = !d->posted && d->io;
+	if (post) {
+		d->posted = true;
+		io_post(d->io, &d->message);
+	}
+	lock_give(&d->lock);
+}
+
+/* The back room keeps its own limits; this one holds should its loop be late. */
+static void on_limit(struct io_timer *timer, mono_ms now)
+{
+	struct cache_look *l = CONTAINER_OF(timer, struct cache_look, limit);
+
+	(void)now;
+	cache_look_cancel(l);
+	l->done(l, NULL);
+}
+
+void cache_look_start(struct cache_desk *d, struct cache_look *l, const struct cache_key *key)
+{
+	struct cache_asking *a = calloc(1, sizeof *a);
+
+	must(a != NULL);
+	a->ask.key = *key;
+	a->ask.stamp = cache_purges(d->cache);
+	a->ask.done = on_said;
+	a->look = l;
+	a->desk = d;
+	l->asking = a;
+	l->desk = d;
+	l->limit.fire = on_limit;
+	io_timer_set(d->io, &l->limit, mono_after(io_now(d->io), back_wait_ms(d->cache->back)));
+	back_ask(d->cache->back, &a->ask);
+}
+
+void cache_look_cancel(struct cache_look *l)
+{
+	if (!l->asking)
+		return;
+	l->asking->look = NULL;
+	l->asking = NULL;
+	io_timer_clear(l->desk->io, &l->limit);
 }

@@ -7,12 +7,21 @@
 #include "cache/entry.h"
 #include "cache/memory.h"
 #include "cache/policy.h"
+#include "base/log.h"
+#include "io/io.h"
 
 struct cache;
 
-/* One for a process; `policy` is copied. The caller ends it with cache_free(). */
-struct cache *cache_create(const struct cache_store_policy *policy, uint64_t seed);
-void cache_free(struct cache *c);            /* NULL is fine */
+struct cache_desk;
+
+/* One for a process; `policy` (its texts too) outlives it. Stores that take their
+ * time live on the loop `home` (NULL: there are none), which is the caller's. The
+ * caller ends it with cache_close() on that loop, and with cache_free() when no
+ * loop runs any more. */
+struct cache *cache_create(const struct cache_store_policy *policy, uint64_t seed, struct io *home,
+			   const struct log *log);
+void cache_close(struct cache *c);           /* NULL is fine */
+void cache_free(struct cache *c);            /* likewise */
 
 /* The answer with that key, from memory; the caller owns a reference. NULL: none. */
 struct cache_entry *cache_get(struct cache *c, const struct cache_key *key);
@@ -23,10 +32,16 @@ uint64_t cache_purges(const struct cache *c);
  * caller's reference. */
 void cache_put(struct cache *c, struct cache_entry *e, uint64_t purges);
 
+/* Longest name of a tag or model. */
+#define CACHE_NAME_MAX 256
+
 enum cache_purge_what { CACHE_PURGE_KEY, CACHE_PURGE_TAG, CACHE_PURGE_MODEL, CACHE_PURGE_ALL };
 
 struct cache_purge {
-	enum cache_purge_what what;
+	/* Longest name of a tag or model. */
+#define CACHE_NAME_MAX 256
+
+enum cache_purge_what what;
 	struct cache_key key;
 	struct slice name;            /* of the tag or the model */
 };
@@ -40,5 +55,45 @@ struct cache_stats {
 	uint64_t kept_out;            /* not kept since a purge came while they were made */
 };
 struct cache_stats cache_stats(struct cache *c);
+
+/* ---- stores that take their time ---------------------------------------------- */
+
+/* Where one worker is told what they have, on its loop. Lives as long as the
+ * cache. The threads that make desks take turns. */
+struct cache_desk *cache_desk_create(struct cache *c, struct io *io);
+/* Its loop is about to end: it is told nothing any more. NULL is fine. */
+void cache_desk_close(struct cache_desk *d);
+
+struct cache_asking;
+
+/* A look into them; lives inside its owner, who sets done. */
+struct cache_look {
+	/* Told once, unless it is cancelled: the answer, of which the owner gets a
+	 * reference, or NULL. Within the time that all stores together may take. */
+	void (*done)(struct cache_look *l, struct cache_entry *e);
+	/* The cache's: */
+	struct cache_asking *asking;
+	struct cache_desk *desk;
+	struct io_timer limit;
+};
+
+/* Is there any such store that is working? */
+bool cache_can_look(const struct cache *c);
+/* Looks for the answer, outside of memory. */
+void cache_look_start(struct cache_desk *d, struct cache_look *l, const struct cache_key *key);
+/* done() will not be told; fine if nothing is under way. */
+void cache_look_cancel(struct cache_look *l);
+/* What is known of one. */
+struct store_stats {
+	const char *name;             /* "disk", "shared" */
+	bool works;                   /* it is asked at present */
+	uint64_t gets, found, puts, failures, timeouts, skipped, dropped;
+	uint64_t entries, bytes, bytes_max;   /* as far as it knows; 0 */
+	char trouble[128];            /* the last that went wrong, while it does not work; "" : nothing */
+};
+
+/* Their numbers; gives how many there are, at most CACHE_STORES_MAX. */
+#define CACHE_STORES_MAX 2
+size_t cache_store_stats(struct cache *c, struct store_stats out[static CACHE_STORES_MAX]);
 
 #endif

@@ -25,6 +25,7 @@ struct cache_facts {
 	struct slice body;
 	bool usage_known;
 	int64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+	int64_t kept_ms;              /* of no use when it is older */
 	uint64_t context;             /* near matches: what must be equal; 0: not for near matches */
 	uint32_t sketch[CACHE_SKETCH];
 };

@@ -50,6 +50,12 @@ struct last_resort_policy {
 struct cache_store_policy {
 	size_t memory_bytes;          /* 0: nothing is kept in memory */
 	size_t entry_bytes;           /* larger answers are not kept */
+	struct slice disk_path;       /* empty: none are kept on disk; NUL behind it */
+	size_t disk_bytes;
+	int64_t disk_wait_ms;         /* longest wait for it */
 };
+
+/* Do both mean the same stores? */
+bool cache_store_policy_eq(const struct cache_store_policy *a, const struct cache_store_policy *b);
 
 #endif

@@ -25,6 +25,28 @@ const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *
 	return cache_policy_on(p) ? p : NULL;
 }
 
+static void read_disk(struct reader *r, struct node *n, struct cache_store_policy *out)
+{
+	struct raw_cache_disk raw = { 0 };
+	struct slice text;
+
+	section_defaults(&section_cache_disk, &raw);
+	if (!section_read(r, &section_cache_disk, n, &raw))
+		return;
+	if (raw.path && scalar_of(r, "path", raw.path, &text))
+		out->disk_path = config_path_of(r, text);
+	out->disk_bytes = raw.bytes;
+	out->disk_wait_ms = raw.wait_ms;
+}
+
+void read_cache_store(struct reader *r, const struct raw_cache_store *raw, struct cache_store_policy *out)
+{
+	out->memory_bytes = raw->memory_bytes;
+	out->entry_bytes = raw->entry_bytes;
+	if (raw->disk)
+		read_disk(r, raw->disk, out);
+}
+
 const struct last_resort_policy *read_last_resort(struct reader *r, struct node *n)
 {
 	struct last_resort_policy *p = arena_new(r->arena, struct last_resort_policy);

@@ -12,9 +12,7 @@ static void build(struct reader *r, struct node *root)
 	r->config->drain_ms = top->drain_ms;
 	r->config->limits = top->limits;
 	r->config->log_level = top->log.level;
-	r->config->cache = (struct cache_store_policy){
-		.memory_bytes = top->cache.memory_bytes, .entry_bytes = top->cache.entry_bytes,
-	};
+	read_cache_store(r, &top->cache, &r->config->cache);
 	build_server(r, top);
 	build_mocks(r, top);
 	build_backends(r, top);

@@ -220,8 +220,15 @@ struct raw_last_resort {
 	struct node *message, *model;
 };
 
+struct raw_cache_disk {
+	struct node *path;
+	size_t bytes;
+	int64_t wait_ms;
+};
+
 struct raw_cache_store {
 	size_t memory_bytes, entry_bytes;
+	struct node *disk;
 };
 
 struct raw_defaults {
@@ -324,7 +331,7 @@ struct raw_mock {
 
 extern const struct section section_top, section_listen_tls, section_admin, section_limits,
 	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
-	section_hedge, section_cache, section_last_resort, section_cache_store,
+	section_hedge, section_cache, section_last_resort, section_cache_store, section_cache_disk,
 	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_probe, section_model, section_target, section_timeouts,
 	section_mock, section_alerts, section_alert_sink;
@@ -360,6 +367,8 @@ int streams_rate_scope(int said, const struct origin *o, bool has_key);
 int streams_resume(int target, int backend, const struct origin *o, struct slice model);
 /* cached.c: what a model says of kept answers; NULL: it keeps none. Complains. */
 const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *raw);
+/* Where answers are kept. Complains. */
+void read_cache_store(struct reader *r, const struct raw_cache_store *raw, struct cache_store_policy *out);
 /* What is said when nothing is left; `n` may be NULL. The model that it names is
  * checked by check_last_resorts(). Complains. */
 const struct last_resort_policy *read_last_resort(struct reader *r, struct node *n);

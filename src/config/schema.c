@@ -232,11 +232,29 @@ const struct section section_last_resort = {
 	last_resort_fields, COUNT_OF(last_resort_fields), NULL,
 };
 
+static const struct field cache_disk_fields[] = {
+	{ "path", VALUE_NODE, AT(raw_cache_disk, path), .shape = "path", .required = true,
+	  .doc = "The file (SQLite); others beside it begin with its name. Made if it is not there, readable "
+		 "by its owner only. Relative paths start from the config's directory." },
+	{ "size", VALUE_SIZE, AT(raw_cache_disk, bytes), 1 * MIB, 1024 * 1024 * MIB, "1GiB",
+	  .doc = "What it may take; the answers that were not used for longest are dropped." },
+	{ "wait", VALUE_DURATION, AT(raw_cache_disk, wait_ms), 1, 10 * SECOND, "50ms",
+	  .doc = "Longest wait for an answer from it." },
+};
+const struct section section_cache_disk = {
+	"cache.disk", "disk",
+	"Answers on disk outlast a restart. They are compressed, carry checksums, and are written behind "
+	"the back of requests. Whatever happens to the disk, Backstay serves without it.",
+	cache_disk_fields, COUNT_OF(cache_disk_fields), NULL,
+};
+
 static const struct field cache_store_fields[] = {
 	{ "memory", VALUE_SIZE, AT(raw_cache_store, memory_bytes), 0, 1024 * 1024 * MIB, "64MiB",
 	  .doc = "Memory for kept answers in the whole process. 0B: none are kept there." },
 	{ "entry", VALUE_SIZE, AT(raw_cache_store, entry_bytes), 1 * KIB, 64 * MIB, "1MiB",
 	  .doc = "Larger answers are not kept." },
+	{ "disk", VALUE_NODE, AT(raw_cache_store, disk), .section = &section_cache_disk, .shape = "mapping",
+	  .doc = "A file of this machine." },
 };
 const struct section section_cache_store = {
 	"cache", "cache",

@@ -24,6 +24,8 @@ struct source {
 	struct place *places;         /* arena */
 	size_t place_count;
 	struct cache_stats cache;
+	struct store_stats stores[CACHE_STORES_MAX];
+	size_t store_count;
 	struct flight_counts flights;
 };
 
@@ -188,6 +190,26 @@ static void find_places(struct source *src, struct arena *arena)
 	map_free(met);
 }
 
+/* ---- stores of kept answers -------------------------------------------------------------------- */
+
+static bool read_store(const struct store_stats *s, size_t cell, double *out)
+{
+	switch (cell) {
+	case AT_STORE_UP:       *out = s->works ? 1 : 0; break;
+	case AT_STORE_GETS:     *out = (double)s->gets; break;
+	case AT_STORE_FOUND:    *out = (double)s->found; break;
+	case AT_STORE_PUTS:     *out = (double)s->puts; break;
+	case AT_STORE_FAILURES: *out = (double)s->failures; break;
+	case AT_STORE_TIMEOUTS: *out = (double)s->timeouts; break;
+	case AT_STORE_SKIPPED:  *out = (double)s->skipped; break;
+	case AT_STORE_DROPPED:  *out = (double)s->dropped; break;
+	case AT_STORE_ENTRIES:  *out = (double)s->entries; return s->entries > 0;
+	case AT_STORE_BYTES:    *out = (double)s->bytes; return s->bytes > 0;
+	default: never("a number of a store that nobody reads");
+	}
+	return true;
+}
+
 /* ---- all of it -------------------------------------------------------------------------------- */
 
 static size_t count(void *owner, enum metric_scope scope)
@@ -196,6 +218,7 @@ static size_t count(void *owner, enum metric_scope scope)
 
 	return scope == SCOPE_ROOM ? src->s->config->model_count
 	     : scope == SCOPE_PLACE ? src->place_count
+	     : scope == SCOPE_STORE ? src->store_count
 	     : scope == SCOPE_SINK ? alerts_sinks(src->s->alerts) : 1;
 }
 
@@ -205,6 +228,7 @@ static struct slice label(void *owner, enum metric_scope scope, size_t i)
 
 	return scope == SCOPE_ROOM ? src->s->config->models[i].name
 	     : scope == SCOPE_PLACE ? src->places[i].target->name
+	     : scope == SCOPE_STORE ? slice_of(src->stores[i].name)
 	     : scope == SCOPE_SINK ? alerts_sink_name(src->s->alerts, i) : SLICE_NONE;
 }
 
@@ -216,6 +240,8 @@ static bool read_cell(void *owner, enum metric_scope scope, size_t i, size_t cel
 		*out = alerts_read_sink(src->s->alerts, i, cell);
 		return true;
 	}
+	if (scope == SCOPE_STORE)
+		return read_store(&src->stores[i], cell, out);
 	return scope == SCOPE_ROOM ? read_room(src, i, cell, out)
 	     : scope == SCOPE_PLACE ? read_place(src, i, cell, out) : read_process(src, cell, out);
 }
@@ -230,6 +256,7 @@ bool admin_write_metrics(const struct admin_state *s, enum metrics_format format
 	bool ok;
 
 	find_places(&src, arena);
+	src.store_count = cache_store_stats(s->cache, src.stores);
 	ok = metrics_write(s->metrics, format, &held, out);
 	arena_free(arena);
 	return ok;

@@ -209,7 +209,7 @@ static void warn_of_restart(struct server *s, const struct config *c)
 		{ "workers", first->workers != c->workers },
 		{ "log.access", !slice_eq(first->access_log, c->access_log) },
 		{ "mocks", !same_mocks(first, c) },
-		{ "cache", memcmp(&first->cache, &c->cache, sizeof c->cache) != 0 },
+		{ "cache", !cache_store_policy_eq(&first->cache, &c->cache) },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(settings); i++)
@@ -330,7 +330,7 @@ static void furnish(struct server *s, struct config *config)
 {
 	s->registry = target_registry_create();
 	s->lobby = lobby_create();
-	s->cache = cache_create(&config->cache, io_random(s->io));
+	s->cache = cache_create(&s->setup->first_config->cache, io_random(s->io), s->io, &s->log);
 	s->flights = flights_create(io_random(s->io));
 	target_registry_watch(s->registry, lobby_on_free, s->lobby);
 	s->state = (struct admin_state){
@@ -381,6 +381,7 @@ static void clear_away(struct server *s)
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_stop(s->workers[i]);
 	free(s->workers);
+	cache_close(s->cache);
 	admin_free(s->admin);
 	alerts_stop(s->state.alerts);
 	sockets_close(s->setup->sockets);

@@ -21,6 +21,8 @@ void exchange_go(struct exchange *x, mono_ms now);
 void exchange_abandon(struct exchange *x);
 /* A new exchange with the same request and no client; exchange_begin() follows. */
 struct exchange *exchange_copy(const struct exchange *x);
+/* Its time is over, and nothing runs any more: a kept answer, or an honest end. */
+void exchange_late(struct exchange *x, mono_ms now);
 /* It waits in the lobby now. */
 void exchange_queued(struct exchange *x);
 /* Ends it for a reason of our own (deadline, shutdown), honestly. */

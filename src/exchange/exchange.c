@@ -11,13 +11,15 @@
 #include "exchange/translate.h"
 
 #define TO(s) (1u << EXCHANGE_##s)
+#define ON_ITS_WAY (TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED))
 
 static const unsigned exchange_may_go[EXCHANGE_STATE_COUNT] = {
-	[EXCHANGE_NEW]       = TO(FOLLOWING) | TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
-	[EXCHANGE_FOLLOWING] = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
-	[EXCHANGE_QUEUED]    = TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
-	[EXCHANGE_TRYING]    = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
-	[EXCHANGE_PAUSING]   = TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED),
+	[EXCHANGE_NEW]       = TO(RECALLING) | TO(FOLLOWING) | ON_ITS_WAY,
+	[EXCHANGE_RECALLING] = TO(FOLLOWING) | ON_ITS_WAY,
+	[EXCHANGE_FOLLOWING] = TO(RECALLING) | ON_ITS_WAY,
+	[EXCHANGE_QUEUED]    = TO(RECALLING) | ON_ITS_WAY,
+	[EXCHANGE_TRYING]    = TO(RECALLING) | ON_ITS_WAY,
+	[EXCHANGE_PAUSING]   = TO(RECALLING) | ON_ITS_WAY,
 	[EXCHANGE_STREAMING] = TO(RESUMING) | TO(ENDED),
 	[EXCHANGE_RESUMING]  = TO(STREAMING) | TO(ENDED),
 };
@@ -303,7 +305,7 @@ void exchange_give_up(struct exchange *x, bool full, mono_ms now)
 		return;
 	}
 	answer_choose_error(x, full, now, &e, &body);
-	if (recall_rescue(x, e.fault, now) || last_resort(x, e.fault, now))
+	if (recall_rescue(x, e.fault, full, now) || last_resort(x, e.fault, now))
 		return;
 	if (x->warmed)
 		relay_end_error(x, &e);
@@ -639,16 +641,21 @@ void exchange_stop(struct exchange *x, enum fault why)
 	exchange_end(x, why);
 }
 
+void exchange_late(struct exchange *x, mono_ms now)
+{
+	if (!exchange_committed(x) &&
+	    (recall_rescue(x, FAULT_DEADLINE, false, now) || last_resort(x, FAULT_DEADLINE, now)))
+		return;
+	exchange_stop(x, FAULT_DEADLINE);
+}
+
 static void on_deadline(struct io_timer *timer, mono_ms now)
 {
 	struct exchange *x = CONTAINER_OF(timer, struct exchange, deadline);
 
 	exchange_stop_attempts(x, FAULT_DEADLINE, now);
 	queue_run(x, false, now);
-	if (!exchange_committed(x) &&
-	    (recall_rescue(x, FAULT_DEADLINE, now) || last_resort(x, FAULT_DEADLINE, now)))
-		return;
-	exchange_stop(x, FAULT_DEADLINE);
+	exchange_late(x, now);
 }
 
 /* ---- the beginning -------------------------------------------------------------------------- */

@@ -41,6 +41,7 @@ struct exchanges {
 	struct list running;
 	struct lobby_desk *desk;      /* NULL without a lobby */
 	struct flight_desk *flights;  /* NULL where nothing is shared */
+	struct cache_desk *looks;     /* NULL where nothing is kept */
 	struct prober *prober;        /* looks at targets from outside; see probe.c */
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
 	struct buf told;              /* what one event becomes for a client of another dialect */
@@ -140,6 +141,7 @@ const char *attempt_state_name(enum attempt_state s);
 
 #define EXCHANGE_STATES(X)                                             \
 	X(NEW)                                                         \
+	X(RECALLING)    /* stores that take their time are asked */ \
 	X(FOLLOWING)    /* an identical request leads, whose answer it shares */ \
 	X(QUEUED)       /* waits for a place: the model is full */     \
 	X(TRYING)       /* an attempt runs; the client has seen nothing */ \

@@ -29,6 +29,8 @@ struct exchanges *exchanges_create(const struct exchanges_setup *setup)
 		all->desk = lobby_desk_create(setup->lobby, setup->io);
 	if (setup->flights)
 		all->flights = flight_desk_create(setup->flights, setup->io);
+	if (setup->cache)
+		all->looks = cache_desk_create(setup->cache, setup->io);
 	all->prober = prober_create(all);
 	return all;
 }
@@ -64,6 +66,7 @@ void exchanges_free(struct exchanges *all)
 		return;
 	must(list_empty(&all->running));
 	prober_free(all->prober);
+	cache_desk_close(all->looks);
 	config_give(all->config);
 	arena_free(all->scratch);
 	buf_free(&all->told);

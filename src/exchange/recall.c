@@ -102,6 +102,58 @@ bool recall_give(struct exchange *x, struct cache_entry *e, enum cache_use use, 
 	return good;
 }
 
+/* ---- looking ------------------------------------------------------------------------------ */
+
+/* What a look has found, else what is in memory; the caller gets a reference. */
+static struct cache_entry *known(struct exchange *x)
+{
+	struct recall *r = x->recall;
+
+	return r->found ? cache_entry_take(r->found) : cache_get(x->all->setup.cache, &r->key);
+}
+
+static void begin_after_look(struct exchange *x, mono_ms now)
+{
+	if (!recall_begin(x, now))
+		exchange_go(x, now);
+}
+
+static void on_looked(struct cache_look *l, struct cache_entry *e)
+{
+	struct recall *r = CONTAINER_OF(l, struct recall, look);
+	struct exchange *x = r->x;
+	mono_ms now = io_now(x->all->setup.io);
+
+	r->found = e;
+	switch (r->stage) {
+	case RECALL_AT_FIRST:
+		begin_after_look(x, now);
+		break;
+	case RECALL_GIVEN_UP:
+		exchange_give_up(x, r->full, now);
+		break;
+	case RECALL_LATE:
+		exchange_late(x, now);
+		break;
+	}
+}
+
+/* True: stores that take their time are asked; on_looked() goes on. */
+static bool look_further(struct exchange *x, int stage, bool full)
+{
+	struct recall *r = x->recall;
+
+	if (r->looked || !cache_can_look(x->all->setup.cache))
+		return false;
+	r->looked = true;
+	r->stage = stage;
+	r->full = full;
+	r->look.done = on_looked;
+	exchange_enter(x, EXCHANGE_RECALLING);
+	cache_look_start(x->all->looks, &r->look, &r->key);
+	return true;
+}
+
 /* ---- at the beginning -------------------------------------------------------------------- */
 
 static void refuse_uncached(struct exchange *x)
@@ -117,11 +169,11 @@ static void refuse_uncached(struct exchange *x)
 	exchange_end(x, FAULT_CALLER);
 }
 
-/* What is in memory; true: it has been given. */
+/* True: a kept answer has been given. */
 static bool give_hit(struct exchange *x, mono_ms now)
 {
 	struct recall *r = x->recall;
-	struct cache_entry *e = cache_get(x->all->setup.cache, &r->key);
+	struct cache_entry *e = known(x);
 	enum cache_verdict verdict;
 	bool given = false;
 
@@ -149,7 +201,8 @@ bool recall_begin(struct exchange *x, mono_ms now)
 		return recall_join(x, now);
 	}
 	x->cache = CACHE_USE_MISS;
-	if (cache_may_hit(r->policy, &r->wishes) && give_hit(x, now))
+	if (cache_may_hit(r->policy, &r->wishes) &&
+	    (give_hit(x, now) || look_further(x, RECALL_AT_FIRST, false)))
 		return true;
 	if (r->wishes.only_if_cached) {
 		refuse_uncached(x);
@@ -179,30 +232,39 @@ void recall_let_go(struct exchange *x)
 {
 	struct recall *r = x->recall;
 
-	if (r && r->guest.flight && r->guest.leads)
+	if (!r)
+		return;
+	if (r->guest.flight && r->guest.leads)
 		flight_end(&r->guest, false, NULL);
-	else if (r)
+	else
 		flight_leave(&r->guest);
+	cache_look_cancel(&r->look);
 }
 
-bool recall_rescue(struct exchange *x, enum fault why, mono_ms now)
+static bool give_stale(struct exchange *x, struct cache_entry *e, enum fault why, mono_ms now)
+{
+	x->degraded_by = DEGRADED_STALE;
+	x->degraded_why = why;
+	log_line(x->all->setup.log, LOG_INFO, "stale_given", "id=%.*s model=%.*s why=%s age_ms=%lld",
+		 SLICE_ARG(x->id), SLICE_ARG(x->model->name), fault_row(why)->name,
+		 (long long)cache_entry_age_ms(e, now));
+	return recall_give(x, e, CACHE_USE_STALE, now);
+}
+
+bool recall_rescue(struct exchange *x, enum fault why, bool full, mono_ms now)
 {
 	struct recall *r = x->recall;
 	struct cache_entry *e;
 	bool given = false;
 
-	if (!r || !x->client || x->resorted || !recall_is_trouble(why))
+	if (!r || !x->client || x->resorted || !r->policy->stale_ms || !recall_is_trouble(why))
 		return false;
 	recall_let_go(x);
-	e = cache_get(x->all->setup.cache, &r->key);
-	if (e && cache_may_rescue(r->policy, &r->wishes, cache_entry_age_ms(e, now))) {
-		x->degraded_by = DEGRADED_STALE;
-		x->degraded_why = why;
-		log_line(x->all->setup.log, LOG_INFO, "stale_given", "id=%.*s model=%.*s why=%s age_ms=%lld",
-			 SLICE_ARG(x->id), SLICE_ARG(x->model->name), fault_row(why)->name,
-			 (long long)cache_entry_age_ms(e, now));
-		given = recall_give(x, e, CACHE_USE_STALE, now);
-	}
+	e = known(x);
+	if (e && cache_may_rescue(r->policy, &r->wishes, cache_entry_age_ms(e, now)))
+		given = give_stale(x, e, why, now);
+	else if (!e)
+		given = look_further(x, why == FAULT_DEADLINE ? RECALL_LATE : RECALL_GIVEN_UP, full);
 	cache_entry_give(e);
 	return given;
 }

@@ -30,6 +30,12 @@ struct recall {
 	struct buf noted;             /* what the client was given, where no flight notes it */
 	bool noted_lost;
 	struct flight_guest guest;
+
+	struct cache_look look;       /* in stores that take their time */
+	bool looked;                  /* once is enough */
+	struct cache_entry *found;    /* there */
+	enum { RECALL_AT_FIRST, RECALL_GIVEN_UP, RECALL_LATE } stage;     /* when it looked */
+	bool full;
 };
 
 /* ---- for the conductor --------------------------------------------------------- */
@@ -41,8 +47,9 @@ void recall_read(struct exchange *x, const struct h1_head *head, const struct mo
 /* At the beginning. True: it has been answered, refused, or waits for an
  * identical one; false: it is to be tried. */
 bool recall_begin(struct exchange *x, mono_ms now);
-/* Nothing else is left, for that reason. True: a kept answer has been given. */
-bool recall_rescue(struct exchange *x, enum fault why, mono_ms now);
+/* Nothing else is left, for that reason (`full`: as in exchange_give_up()). True: a
+ * kept answer has been given, or is looked for. */
+bool recall_rescue(struct exchange *x, enum fault why, bool full, mono_ms now);
 /* The commit point of an attempt. */
 void recall_commit(struct exchange *x);
 /* What goes to the client of an attempt's answer. */

@@ -126,7 +126,8 @@ static void keep(struct exchange *x, struct slice answer)
 	struct cache_facts facts = {
 		.dialect = x->dialect->name, .path = x->endpoint->path, .model = x->facts.model,
 		.served_model = x->served_model, .target = x->served_target, .tags = r->tags,
-		.finish_reason = x->finish_reason, .body = answer, .usage_known = x->usage.known,
+		.finish_reason = x->finish_reason, .body = answer, .kept_ms = cache_kept_ms(r->policy),
+		.usage_known = x->usage.known,
 		.input_tokens = x->usage.input_tokens, .output_tokens = x->usage.output_tokens,
 		.cached_tokens = x->usage.cached_tokens, .reasoning_tokens = x->usage.reasoning_tokens,
 	};
@@ -189,5 +190,6 @@ void recall_end(struct exchange *x)
 	if (!r)
 		return;
 	recall_let_go(x);
+	cache_entry_give(r->found);
 	buf_free(&r->noted);
 }

@@ -12,6 +12,7 @@
  *   ROOM    model
  *   PLACE   target
  *   SINK    sink
+ *   STORE   store                   of kept answers, outside of memory
  *
  * Columns: id, kind, name, two further labels (from METRIC_DIMS), scale, which
  * cells are told although they are zero, sentence.
@@ -254,6 +255,28 @@
 	X(FAILING, GAUGE, "backstay_alert_sink_failing", NONE, NONE, ONE, ALL,                        \
 	  "1 while a sink of alerts takes nothing.")
 
+#define METRICS_OF_STORE(X)                                                                           \
+	X(UP, GAUGE, "backstay_cache_store_up", NONE, NONE, ONE, ALL,                                 \
+	  "1 while a store of kept answers outside of memory is in use.")                             \
+	X(GETS, COUNTER, "backstay_cache_store_gets_total", NONE, NONE, ONE, ALL,                     \
+	  "Questions to it.")                                                                         \
+	X(FOUND, COUNTER, "backstay_cache_store_found_total", NONE, NONE, ONE, ALL,                   \
+	  "Of these, those it had an answer to.")                                                     \
+	X(PUTS, COUNTER, "backstay_cache_store_puts_total", NONE, NONE, ONE, ALL,                     \
+	  "Answers given to it to keep.")                                                             \
+	X(FAILURES, COUNTER, "backstay_cache_store_failures_total", NONE, NONE, ONE, ALL,             \
+	  "Times that it failed.")                                                                    \
+	X(TIMEOUTS, COUNTER, "backstay_cache_store_timeouts_total", NONE, NONE, ONE, ALL,             \
+	  "Questions it was too slow for.")                                                           \
+	X(SKIPPED, COUNTER, "backstay_cache_store_skipped_total", NONE, NONE, ONE, ALL,               \
+	  "Questions it was not asked, since it had failed.")                                         \
+	X(DROPPED, COUNTER, "backstay_cache_store_dropped_total", NONE, NONE, ONE, ALL,               \
+	  "Answers not given to it, since it had failed or too many waited.")                         \
+	X(ENTRIES, GAUGE, "backstay_cache_store_entries", NONE, NONE, ONE, SEEN,                      \
+	  "Answers in it, as far as is known.")                                                       \
+	X(BYTES, GAUGE, "backstay_cache_store_bytes", NONE, NONE, ONE, SEEN,                          \
+	  "Bytes they take, as far as is known.")
+
 /* scope, its rows */
 #define METRIC_SCOPES(X)                                    \
 	X(WORKER,  METRICS_OF_WORKER)                       \
@@ -263,7 +286,8 @@
 	X(PROCESS, METRICS_OF_PROCESS)                      \
 	X(ROOM,    METRICS_OF_ROOM)                         \
 	X(PLACE,   METRICS_OF_PLACE)                        \
-	X(SINK,    METRICS_OF_SINK)
+	X(SINK,    METRICS_OF_SINK)                         \
+	X(STORE,   METRICS_OF_STORE)
 
 #define AS_ENUM(scope, rows) SCOPE_##scope,
 enum metric_scope { METRIC_SCOPES(AS_ENUM) SCOPE_COUNT };
@@ -316,6 +340,9 @@ enum { METRICS_OF_PLACE(AS_ENUM) AT_PLACE_CELLS };
 #undef AS_ENUM
 #define AS_ENUM(id, kind, name, a, b, ...) METRIC_PLACES(SINK, id, kind, a, b)
 enum { METRICS_OF_SINK(AS_ENUM) AT_SINK_CELLS };
+#undef AS_ENUM
+#define AS_ENUM(id, kind, name, a, b, ...) METRIC_PLACES(STORE, id, kind, a, b)
+enum { METRICS_OF_STORE(AS_ENUM) AT_STORE_CELLS };
 #undef AS_ENUM
 
 #define TOLD_ALL     (-1)

@@ -87,7 +87,7 @@ ARROWS = {
     "resilience": "base",
     "dialect": "base wire",
     "admit": "base resilience",
-    "cache": "base io wire",
+    "cache": "base io wire resilience",
     "route": "base resilience",
     "conn": "base io wire",
     "observe": "base io wire/json.h",

@@ -136,7 +136,7 @@ static bool cached(struct cache *c, uint64_t n)
 
 static void purges_drop_what_is_meant(void **state)
 {
-	struct cache *c = cache_create(&policy, 1);
+	struct cache *c = cache_create(&policy, 1, NULL, NULL);
 
 	(void)state;
 	for (uint64_t i = 0; i < 8; i++)
@@ -155,7 +155,7 @@ static void purges_drop_what_is_meant(void **state)
 
 static void an_answer_begun_before_a_purge_is_not_kept(void **state)
 {
-	struct cache *c = cache_create(&policy, 1);
+	struct cache *c = cache_create(&policy, 1, NULL, NULL);
 	uint64_t purges = cache_purges(c);
 
 	(void)state;

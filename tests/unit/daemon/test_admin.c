@@ -36,7 +36,7 @@ static void begin(struct stage *s)
 	target_registry_bind(s->registry, c->arena, c->models, c->model_count);
 	s->lines = io_lines_to_fd(2, 4096);
 	s->state = (struct admin_state){
-		.config = c, .first_config = c, .cache = cache_create(&c->cache, 1),
+		.config = c, .first_config = c, .cache = cache_create(&c->cache, 1, NULL, NULL),
 		.flights = flights_create(1), .metrics = metrics_create(), .recent = recent_create(),
 		.clients = &s->clients, .log_lines = s->lines, .shared = &s->shared, .workers = 2,
 		.started_at = 1000, .started_wall_ms = 1795442701250, .refused = BUF_INIT(1024),

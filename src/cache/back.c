@@ -1,0 +1,329 @@
+#include "cache/back.h"
+
+#include "base/check.h"
+#include "cache/disk.h"
+#include "resilience/breaker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A store that fails three times in a row, or is too slow as often, is left alone
+ * for a while. */
+static const struct breaker_policy breaker_policy = {
+	.faults_in_row = 3, .rate_percent = 50, .rate_min = 20, .window_ms = 10000, .open_ms = 1000,
+	.open_max_ms = 15000, .lease_ms = 5000,
+};
+
+enum task_kind { TASK_ASK, TASK_PUT, TASK_PURGE };
+
+/* What workers ask for, on its way to the loop. */
+struct task {
+	struct link link;
+	enum task_kind kind;
+	struct back_ask *ask;
+	struct cache_entry *entry;
+	struct cache_purge purge;
+	char name[CACHE_NAME_MAX + 1];
+};
+
+struct place {
+	struct store *store;
+	const char *name;
+	int64_t wait_ms;
+	struct breaker breaker;
+	atomic_bool works;
+	_Atomic(uint64_t) timeouts, skipped;
+};
+
+struct back {
+	struct io *io;
+	const struct log *log;
+	struct lock lock;             /* over the tasks */
+	struct list tasks;
+	bool posted, closed;
+	struct io_message message;
+	struct place places[CACHE_STORES_MAX];
+	unsigned place_count;
+	void (*found)(void *owner, struct cache_entry *e, uint64_t stamp);
+	void *owner;
+	struct list trying;
+};
+
+/* One store asked on behalf of a question. */
+struct trying {
+	struct store_get get;
+	struct link link;
+	uint64_t stamp;
+	struct back_ask *ask;         /* NULL: it has been too slow */
+	struct back *back;
+	struct place *place;
+	struct breaker_pass pass;
+	struct io_timer limit;
+};
+
+/* ---- asking one after another --------------------------------------------------------- */
+
+static void ask_next(struct back *b, struct back_ask *a);
+
+static void report(struct trying *t, enum breaker_outcome outcome)
+{
+	struct back *b = t->back;
+	struct place *p = t->place;
+	mono_ms now = io_now(b->io);
+	bool works;
+
+	breaker_report(&p->breaker, &breaker_policy, now, io_random(b->io), &t->pass, outcome);
+	works = breaker_state_at(&p->breaker, now) != BREAKER_OPEN;
+	if (works != atomic_exchange(&p->works, works))
+		log_line(b->log, works ? LOG_INFO : LOG_WARN, works ? "cache_store_back" : "cache_store_off",
+			 "store=%s", p->name);
+}
+
+static void on_limit(struct io_timer *timer, mono_ms now)
+{
+	struct trying *t = CONTAINER_OF(timer, struct trying, limit);
+	struct back_ask *a = t->ask;
+
+	(void)now;
+	t->ask = NULL;                  /* the store still has it */
+	atomic_fetch_add(&t->place->timeouts, 1);
+	report(t, BREAKER_BAD);
+	ask_next(t->back, a);
+}
+
+static void on_got(struct store_get *g, enum store_end end, struct cache_entry *e)
+{
+	struct trying *t = CONTAINER_OF(g, struct trying, get);
+	struct back_ask *a = t->ask;
+	struct back *b = t->back;
+
+	if (!b->closed) {               /* else there may be no loop any more */
+		io_timer_clear(b->io, &t->limit);
+		if (a)
+			report(t, end == STORE_FAILED ? BREAKER_BAD : BREAKER_GOOD);
+		if (e)
+			b->found(b->owner, e, t->stamp);
+	}
+	list_remove(&b->trying, &t->link);
+	free(t);
+	if (!a)
+		cache_entry_give(e);
+	else if (e)
+		a->done(a, e);
+	else
+		ask_next(b, a);
+}
+
+static void try_place(struct back *b, struct place *p, struct back_ask *a, struct breaker_pass pass)
+{
+	struct trying *t = calloc(1, sizeof *t);
+
+	must(t != NULL);
+	t->get.key = a->key;
+	t->get.done = on_got;
+	t->ask = a;
+	t->back = b;
+	t->place = p;
+	t->pass = pass;
+	t->stamp = a->stamp;
+	t->limit.fire = on_limit;
+	list_append(&b->trying, &t->link);
+	io_timer_set(b->io, &t->limit, mono_after(io_now(b->io), p->wait_ms));
+	p->store->ops->get(p->store, &t->get);
+}
+
+static void ask_next(struct back *b, struct back_ask *a)
+{
+	while (a->store < b->place_count && !b->closed) {
+		struct place *p = &b->places[a->store++];
+		struct breaker_pass pass;
+
+		if (breaker_ask(&p->breaker, &breaker_policy, io_now(b->io), io_random(b->io), &pass) ==
+		    BREAKER_DENY) {
+			atomic_fetch_add(&p->skipped, 1);
+			continue;
+		}
+		try_place(b, p, a, pass);
+		return;
+	}
+	a->done(a, NULL);
+}
+
+/* ---- tasks ---------------------------------------------------------------------------------- */
+
+static void do_task(struct back *b, struct task *t)
+{
+	t->purge.name = slice_of(t->name);
+	switch (t->kind) {
+	case TASK_ASK:
+		ask_next(b, t->ask);
+		break;
+	case TASK_PUT:
+		for (unsigned i = 0; i < b->place_count && !b->closed; i++)
+			b->places[i].store->ops->put(b->places[i].store, t->entry);
+		break;
+	case TASK_PURGE:
+		for (unsigned i = 0; i < b->place_count && !b->closed; i++)
+			b->places[i].store->ops->purge(b->places[i].store, &t->purge);
+		break;
+	}
+	cache_entry_give(t->entry);
+	free(t);
+}
+
+static void do_tasks(struct back *b)
+{
+	struct link *first;
+
+	lock_take(&b->lock);
+	b->posted = false;
+	while ((first = list_first(&b->tasks))) {
+		list_remove(&b->tasks, first);
+		lock_give(&b->lock);
+		do_task(b, CONTAINER_OF(first, struct task, link));
+		lock_take(&b->lock);
+	}
+	lock_give(&b->lock);
+}
+
+static void deliver(struct io_message *m)
+{
+	do_tasks(CONTAINER_OF(m, struct back, message));
+}
+
+static struct task *task_new(enum task_kind kind)
+{
+	struct task *t = calloc(1, sizeof *t);
+
+	must(t != NULL);
+	t->kind = kind;
+	return t;
+}
+
+static void post(struct back *b, struct task *t)
+{
+	bool post;
+
+	lock_take(&b->lock);
+	list_append(&b->tasks, &t->link);
+	post = !b->posted && !b->closed;
+	b->posted = b->posted || post;
+	lock_give(&b->lock);
+	if (post)
+		io_post(b->io, &b->message);
+}
+
+void back_ask(struct back *b, struct back_ask *a)
+{
+	struct task *t = task_new(TASK_ASK);
+
+	a->store = 0;
+	t->ask = a;
+	post(b, t);
+}
+
+void back_put(struct back *b, struct cache_entry *e)
+{
+	struct task *t = task_new(TASK_PUT);
+
+	t->entry = cache_entry_take(e);
+	post(b, t);
+}
+
+void back_purge(struct back *b, const struct cache_purge *p)
+{
+	struct task *t = task_new(TASK_PURGE);
+
+	t->purge = *p;
+	snprintf(t->name, sizeof t->name, "%.*s", SLICE_ARG(p->name));
+	post(b, t);
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static void add_place(struct back *b, struct store *store, const char *name, int64_t wait_ms)
+{
+	struct place *p = &b->places[b->place_count++];
+
+	p->store = store;
+	p->name = name;
+	p->wait_ms = wait_ms;
+	atomic_store(&p->works, true);
+}
+
+struct back *back_create(const struct cache_store_policy *policy, struct io *io, const struct log *log,
+			 void (*found)(void *owner, struct cache_entry *e, uint64_t stamp), void *owner)
+{
+	struct back *b;
+
+	if (!policy->disk_path.len)
+		return NULL;
+	b = calloc(1, sizeof *b);
+	must(b != NULL);
+	b->io = io;
+	b->log = log;
+	b->found = found;
+	b->owner = owner;
+	b->message.deliver = deliver;
+	lock_init(&b->lock);
+	list_init(&b->tasks);
+	list_init(&b->trying);
+	if (policy->disk_path.len)
+		add_place(b, disk_create(io, policy, log), "disk", policy->disk_wait_ms);
+	return b;
+}
+
+void back_close(struct back *b)
+{
+	do_tasks(b);
+	lock_take(&b->lock);
+	b->closed = true;
+	lock_give(&b->lock);
+	LIST_EACH(&b->trying, l, after)
+		io_timer_clear(b->io, &CONTAINER_OF(l, struct trying, link)->limit);
+	for (unsigned i = 0; i < b->place_count; i++)
+		b->places[i].store->ops->close(b->places[i].store);
+}
+
+void back_free(struct back *b)
+{
+	if (!b)
+		return;
+	must(b->closed);
+	do_tasks(b);
+	for (unsigned i = 0; i < b->place_count; i++)
+		b->places[i].store->ops->free(b->places[i].store);
+	must(list_empty(&b->trying));
+	lock_destroy(&b->lock);
+	free(b);
+}
+
+bool back_works(const struct back *b)
+{
+	for (unsigned i = 0; i < b->place_count; i++)
+		if (atomic_load(&b->places[i].works))
+			return true;
+	return false;
+}
+
+int64_t back_wait_ms(const struct back *b)
+{
+	int64_t ms = 0;
+
+	for (unsigned i = 0; i < b->place_count; i++)
+		ms += b->places[i].wait_ms;
+	return ms;
+}
+
+size_t back_stats(struct back *b, struct store_stats out[static CACHE_STORES_MAX])
+{
+	for (unsigned i = 0; i < b->place_count; i++) {
+		struct place *p = &b->places[i];
+
+		p->store->ops->stats(p->store, &out[i]);
+		out[i].works = atomic_load(&p->works);
+		out[i].timeouts = atomic_load(&p->timeouts);
+		out[i].skipped = atomic_load(&p->skipped);
+	}
+	return b->place_count;
+}

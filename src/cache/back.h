@@ -1,0 +1,42 @@
+/* back.h: the back room: stores that take their time, on one loop of the process,
+ * each with a limit to its time and a breaker. Between cache.c and the stores. */
+#ifndef BACKSTAY_CACHE_BACK_H
+#define BACKSTAY_CACHE_BACK_H
+
+#include "base/log.h"
+#include "cache/store.h"
+
+struct back;
+
+/* NULL where the policy names no such store. `found` is told of each answer found,
+ * on that loop, with the stamp of its question (it takes no reference). */
+struct back *back_create(const struct cache_store_policy *policy, struct io *io, const struct log *log,
+			 void (*found)(void *owner, struct cache_entry *e, uint64_t stamp), void *owner);
+/* The loop is about to end. */
+void back_close(struct back *b);
+/* When it has. */
+void back_free(struct back *b);
+
+/* A question of some worker. */
+struct back_ask {
+	struct cache_key key;
+	uint64_t stamp;
+	/* Told once, on the back room's loop or by back_free(); the owner gets the
+	 * reference (or NULL). */
+	void (*done)(struct back_ask *a, struct cache_entry *e);
+	/* The back room's: */
+	unsigned store;               /* that is asked next */
+};
+
+/* Any thread; each is done on the loop soon, in this order. */
+void back_ask(struct back *b, struct back_ask *a);
+/* Takes a reference of its own. */
+void back_put(struct back *b, struct cache_entry *e);
+void back_purge(struct back *b, const struct cache_purge *p);
+/* Does any store work at present? */
+bool back_works(const struct back *b);
+/* The longest time that a question takes. */
+int64_t back_wait_ms(const struct back *b);
+size_t back_stats(struct back *b, struct store_stats out[static CACHE_STORES_MAX]);
+
+#endif
