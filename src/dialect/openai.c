@@ -4,7 +4,7 @@
 #include "dialect/openai.h"
 
 #include "base/check.h"
-#include "dialect/openai_chat.h"
+#include "dialect/openai_responses.h"
 #include "wire/json.h"
 #include "wire/sse.h"
 
@@ -26,7 +26,7 @@
 /* In the order of use; exact paths stand before the "*" that would take them. */
 static const struct endpoint endpoints[] = {
 	SPOKEN("POST", "/chat/completions", CHAT, IN_JSON, AGAIN, true, codec_openai_chat),
-	ROW("POST", "/responses", RESPONSES, IN_JSON, AGAIN, true),
+	SPOKEN("POST", "/responses", RESPONSES, IN_JSON, AGAIN, true, codec_openai_responses),
 	ROW("POST", "/embeddings", EMBEDDINGS, IN_JSON, AGAIN, false),
 	ROW("POST", "/completions", COMPLETIONS, IN_JSON, AGAIN, true),
 	ROW("GET", "/models", MODELS, NOWHERE, AGAIN, false),
@@ -81,7 +81,31 @@ const struct codec codec_openai_chat = {
 	.write_answer = openai_chat_write_answer,
 };
 
-static const struct codec *const codecs[] = { &codec_openai_chat, NULL };
+const struct codec codec_openai_responses = {
+	.name = S_INIT("openai responses"),
+	.task = CANON_CHAT,
+	.endpoint = ENDPOINT_RESPONSES,
+	.framing = FRAMING_SSE,
+	.carries = CANON_HAS(SYSTEM) | CANON_HAS(TOOLS) | CANON_HAS(TOOL_CHOICE) | CANON_HAS(PARALLEL) |
+		CANON_HAS(STRICT_TOOLS) | CANON_HAS(CUSTOM_TOOLS) | CANON_HAS(IMAGE_URL) |
+		CANON_HAS(IMAGE_DATA) | CANON_HAS(AUDIO_IN) | CANON_HAS(DOCUMENT_URL) |
+		CANON_HAS(DOCUMENT_DATA) | CANON_HAS(FILE_ID) | CANON_HAS(RESULT_MEDIA) |
+		CANON_HAS(JSON_MODE) | CANON_HAS(JSON_SCHEMA) | CANON_HAS(TEMPERATURE) |
+		CANON_HAS(TOP_P) | CANON_HAS(LOGPROBS) | CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET) |
+		CANON_HAS(THINK_PARTS) | CANON_HAS(VERBOSITY) | CANON_HAS(SUMMARY) |
+		CANON_HAS(CACHE_HINT) | CANON_HAS(METADATA) | CANON_HAS(USER) | CANON_HAS(SERVICE_TIER) |
+		CANON_HAS(STORE) | CANON_HAS(IMAGE_DETAIL),
+	.read_request = openai_responses_read_request,
+	.write_request = openai_responses_write_request,
+	.read_event = openai_responses_read_event,
+	.read_end = openai_responses_read_end,
+	.read_answer = openai_responses_read_answer,
+	.write_event = openai_responses_write_event,
+	.resume_writer = openai_responses_resume_writer,
+	.write_answer = openai_responses_write_answer,
+};
+
+static const struct codec *const codecs[] = { &codec_openai_chat, &codec_openai_responses, NULL };
 
 bool openai_is_llm(const struct endpoint *endpoint)
 {
