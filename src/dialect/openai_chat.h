@@ -39,8 +39,9 @@ void openai_read_tool_choice(struct request_reading *r, const struct json *value
 /* OpenAI's usage object, with names of chat or (responses) of Responses. */
 void openai_make_usage(struct json_make *m, const char *name, const struct usage *usage,
 		       bool responses);
-/* OpenAI's finish reason for the canonical one. */
-struct slice openai_finish_word(enum canon_finish f);
+/* OpenAI's finish reason for the canonical one; `refusal`: the refusal was told in
+ * words of its own. */
+struct slice openai_finish_word(enum canon_finish f, bool refusal);
 /* The canonical one for OpenAI's (decoded); unknown ones are STOP. */
 enum canon_finish openai_finish_of(struct slice word);
 

@@ -4,10 +4,22 @@
 
 #include "base/check.h"
 
-struct slice openai_finish_word(enum canon_finish f)
+struct slice openai_finish_word(enum canon_finish f, bool refusal)
 {
-	/* A refusal is told in its own member; the answer as such ended well. */
-	return f == CANON_FINISH_REFUSAL ? S("stop") : canon_finish_word(f);
+	/* Told in its own member, the answer as such ended well. */
+	return f == CANON_FINISH_REFUSAL && refusal ? S("stop") : canon_finish_word(f);
+}
+
+/* What the writer of a stream keeps. */
+struct chat_out {
+	bool refusal;                /* told in words */
+};
+
+static struct chat_out *own_of(struct codec_writer *w)
+{
+	if (!w->own)
+		w->own = arena_new(w->arena, struct chat_out);
+	return w->own;
 }
 
 /* ---- usage ------------------------------------------------------------------------ */
@@ -288,7 +300,7 @@ static bool write_finish(struct codec_writer *w, const struct canon_event *e, st
 	struct json_make m = chunk(w, out);
 
 	begin_choice(&m, e->choice);
-	end_choice(&m, canon_quote(w->arena, openai_finish_word(e->finish)));
+	end_choice(&m, canon_quote(w->arena, openai_finish_word(e->finish, own_of(w)->refusal)));
 	return end_chunk(&m);
 }
 
@@ -313,6 +325,9 @@ bool openai_chat_write_event(struct codec_writer *w, const struct canon_event *e
 	switch (e->kind) {
 	case CANON_EVENT_START:
 		note_start(w, e);
+		return write_delta(w, e, out);
+	case CANON_EVENT_REFUSAL:
+		own_of(w)->refusal = true;
 		return write_delta(w, e, out);
 	case CANON_EVENT_USAGE:
 		w->usage = e->usage;
@@ -445,7 +460,8 @@ static void make_choice(struct json_make *m, const struct canon_events *list,
 	make_i64(m, "index", finish->choice);
 	make_message(m, list, finish->choice);
 	make_logprobs(m, list, finish->choice);
-	make_text(m, "finish_reason", openai_finish_word(finish->finish));
+	make_text(m, "finish_reason", openai_finish_word(finish->finish,
+			has(list, CANON_EVENT_REFUSAL, finish->choice)));
 	make_object_end(m);
 }
 

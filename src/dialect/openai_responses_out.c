@@ -229,9 +229,20 @@ static void make_item(struct json_make *m, const struct codec_writer *w, const c
 
 /* ---- the response ---------------------------------------------------------------------------- */
 
-static bool is_incomplete(enum canon_finish f)
+/* Withheld, or declined without a word that could be told. */
+static bool is_filtered(const struct responses_out *o)
 {
-	return f == CANON_FINISH_LENGTH || f == CANON_FINISH_CONTEXT || f == CANON_FINISH_FILTER;
+	if (o->finish != CANON_FINISH_REFUSAL)
+		return o->finish == CANON_FINISH_FILTER;
+	for (const struct out_item *item = o->items; item; item = item->next)
+		if (item->refusal)
+			return false;
+	return true;
+}
+
+static bool is_incomplete(const struct responses_out *o)
+{
+	return o->finish == CANON_FINISH_LENGTH || o->finish == CANON_FINISH_CONTEXT || is_filtered(o);
 }
 
 static void make_tools(struct json_make *m, const struct canon_request *r)
@@ -273,7 +284,7 @@ static void make_asked(struct json_make *m, const struct canon_request *r)
 static void make_response(struct json_make *m, struct codec_writer *w, const char *name, bool whole)
 {
 	const struct responses_out *o = own_of(w);
-	bool incomplete = whole && is_incomplete(o->finish);
+	bool incomplete = whole && is_incomplete(o);
 	struct usage usage = w->usage;
 
 	make_object(m, name);
@@ -287,8 +298,7 @@ static void make_response(struct json_make *m, struct codec_writer *w, const cha
 	make_null(m, "error");
 	if (incomplete) {
 		make_object(m, "incomplete_details");
-		make_text(m, "reason", o->finish == CANON_FINISH_FILTER ? S("content_filter")
-									 : S("max_output_tokens"));
+		make_text(m, "reason", is_filtered(o) ? S("content_filter") : S("max_output_tokens"));
 		make_object_end(m);
 	} else {
 		make_null(m, "incomplete_details");
@@ -594,7 +604,7 @@ static bool write_done(struct codec_writer *w, struct buf *out)
 {
 	w->done = true;
 	return close_items(w, false, out) &&
-	       write_response(w, out, is_incomplete(own_of(w)->finish) ? "response.incomplete"
+	       write_response(w, out, is_incomplete(own_of(w)) ? "response.incomplete"
 								       : "response.completed", true);
 }
 

@@ -215,7 +215,7 @@ static void read_recording(struct reading *r, struct slice file, struct slice te
 /* ---- telling a client ------------------------------------------------------------------------ */
 
 static const struct codec *const clients[] = {
-	&codec_openai_chat, &codec_openai_responses,
+	&codec_openai_chat, &codec_openai_responses, &codec_anthropic_messages,
 };
 
 static struct codec_writer writer_for(struct arena *arena, const struct codec *codec)
@@ -235,17 +235,21 @@ static void same(const char *file, const struct codec *client, const char *form,
 	char says[512];
 
 	snprintf(says, sizeof says, "%s to %.*s, %s", file, SLICE_ARG(client->name), form);
-	if (!slice_eq(want->text, got->text))
+	/* Who has no other place for a refusal says it as text. */
+	if (!slice_eq(want->text, got->text) && !want->refusal.len)
 		fail_msg("%s: text \"%.*s\" became \"%.*s\"", says, SLICE_ARG(want->text),
 			 SLICE_ARG(got->text));
-	if (!slice_eq(want->finish, got->finish) && !got->refusal.len)
+	/* A reason that contradicts the calls is corrected (E26). */
+	if (!slice_eq(want->finish, got->finish) && !got->refusal.len &&
+	    !(want->call_count && is_text(got->finish, "tool_calls") && is_text(want->finish, "stop")))
 		fail_msg("%s: finish %.*s became %.*s", says, SLICE_ARG(want->finish),
 			 SLICE_ARG(got->finish));
 	if (want->call_count != got->call_count)
 		fail_msg("%s: %zu calls became %zu", says, want->call_count, got->call_count);
 	for (size_t i = 0; i < want->call_count; i++)
 		if (!slice_eq(want->calls[i].name, got->calls[i].name) ||
-		    !slice_eq(want->calls[i].arguments, got->calls[i].arguments))
+		    (json_validate(want->calls[i].arguments, NULL) == JSON_OK &&
+		     !slice_eq(want->calls[i].arguments, got->calls[i].arguments)))
 			fail_msg("%s: call %.*s(%.*s) became %.*s(%.*s)", says,
 				 SLICE_ARG(want->calls[i].name), SLICE_ARG(want->calls[i].arguments),
 				 SLICE_ARG(got->calls[i].name), SLICE_ARG(got->calls[i].arguments));
@@ -302,6 +306,8 @@ static const struct codec *codec_for(struct slice kind)
 {
 	static const struct { struct slice kind; const struct codec *codec; } kinds[] = {
 		{ S_INIT("openai"), &codec_openai_chat },
+		{ S_INIT("anthropic"), &codec_anthropic_messages },
+		{ S_INIT("bedrock"), &codec_bedrock_converse },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++)
@@ -336,8 +342,11 @@ static void check_calls(struct arena *arena, const char *file, const struct json
 		struct slice name = json_string(arena, member(c, "name"));
 		struct slice args = json_string(arena, member(c, "args"));
 
+		bool valid = json_is_true(member(c, "args_valid"));
+
+		/* Arguments that were cut off are what they are (E28). */
 		if (n >= said->call_count || !slice_eq(name, said->calls[n].name) ||
-		    !slice_eq(canonical(arena, args), said->calls[n].arguments))
+		    (valid && !slice_eq(canonical(arena, args), said->calls[n].arguments)))
 			fail_msg("%s: call %zu should be %.*s(%.*s), is %.*s(%.*s)", file, n,
 				 SLICE_ARG(name), SLICE_ARG(args), SLICE_ARG(said->calls[n].name),
 				 SLICE_ARG(said->calls[n].arguments));
@@ -368,6 +377,21 @@ static void check_said(struct arena *arena, const char *file, const struct json 
 		fail_msg("%s: usage should be %lld + %lld, is %lld + %lld", file, (long long)prompt,
 			 (long long)completion, (long long)said->usage.input_tokens,
 			 (long long)said->usage.output_tokens);
+}
+
+/* Several answers in one file, one behind another or one inside another. */
+static const char *const no_single_answers[] = {
+	"anthropic/messages/vai-spliced-message-start.resp.jsonl",
+	"anthropic/messages/vai-anthropic-tool-search-deferred-bm25.resp.jsonl",
+	"anthropic/messages/vai-anthropic-tool-search-deferred-regex.resp.jsonl",
+};
+
+static bool is_single_answer(const char *file)
+{
+	for (size_t i = 0; i < COUNT_OF(no_single_answers); i++)
+		if (strcmp(file, no_single_answers[i]) == 0)
+			return false;
+	return true;
 }
 
 struct tally { unsigned complete, errors, broken, special, left_out, told; };
@@ -409,7 +433,7 @@ static void check_row(const char *folder, struct slice line, struct tally *tally
 	struct reading r;
 	struct buf text;
 
-	if (!codec) {
+	if (!codec || !is_single_answer(name)) {
 		tally->left_out++;
 		arena_free(arena);
 		return;
