@@ -1,5 +1,5 @@
-/* The admin port's HTTP. */
-#include "daemon/admin.h"
+/* The admin port's HTTP: who may, and what is answered. */
+#include "daemon/admin_inside.h"
 
 #include "base/check.h"
 #include "wire/json.h"
@@ -8,11 +8,13 @@
 #include <stdlib.h>
 
 #define DOCUMENT_MAX ((size_t)16 * 1024 * 1024)
+#define PLAIN_TEXT S("text/plain; charset=utf-8")
+#define JSON_TYPE  S("application/json")
 
 /* Small and local, so that nobody can use the admin port to tie us up. */
 static const struct client_limits limits = {
 	.header_bytes = 16 * 1024,
-	.body_bytes = 4 * 1024,
+	.body_bytes = 64 * 1024,
 	.header_ms = 5000,
 	.body_idle_ms = 5000,
 	.keep_alive_ms = 60000,
@@ -20,86 +22,212 @@ static const struct client_limits limits = {
 	.connections = 256,
 };
 
-struct admin {
-	struct io *io;
-	const struct admin_state *state;
-	struct client_door *door;
-	struct client_counters counters;
-	struct buf document;
+/* ---- who may ------------------------------------------------------------------------- */
+
+static struct slice bearer(const struct h1_head *head)
+{
+	return admit_presented_key(h1_get(head, S("authorization")), SLICE_NONE);
+}
+
+static bool is_key(const struct admin_policy *policy, struct slice presented)
+{
+	uint8_t digest[DIGEST_SHA256_BYTES];
+
+	digest_sha256(presented, digest);
+	return slice_eq_constant_time((struct slice){ (const char *)digest, sizeof digest },
+				      (struct slice){ (const char *)policy->key_sha256,
+						      sizeof policy->key_sha256 });
+}
+
+/* A Host header without its port. */
+static struct slice host_of(struct slice authority)
+{
+	size_t colon;
+
+	if (authority.len && authority.at[0] == '[') {
+		colon = slice_find(authority, ']');
+		return colon == SLICE_NOT_FOUND ? authority : slice_sub(authority, 0, colon + 1);
+	}
+	colon = slice_find(authority, ':');
+	return colon == SLICE_NOT_FOUND ? authority : slice_sub(authority, 0, colon);
+}
+
+/* A page's own name may be made to point to us (DNS rebinding); an address, or a
+ * name that we were told, cannot be anybody else's. */
+static bool is_our_name(const struct admin_policy *policy, struct slice authority)
+{
+	struct slice host = host_of(authority);
+	struct io_addr addr;
+	char text[300];
+
+	if (host.len == 0 || slice_eq_nocase(host, S("localhost")))
+		return true;
+	if (host.len < sizeof text - 2) {
+		struct buf with_port = BUF_INIT(sizeof text);
+		bool is_address;
+
+		buf_putf(&with_port, "%.*s:1", SLICE_ARG(host));
+		is_address = io_addr_parse(buf_slice(&with_port), &addr);
+		buf_free(&with_port);
+		if (is_address)
+			return true;
+	}
+	for (size_t i = 0; i < policy->host_count; i++)
+		if (slice_eq_nocase(policy->hosts[i], host))
+			return true;
+	return false;
+}
+
+/* Browsers say whose page sends what changes something. */
+static bool is_foreign_page(const struct h1_head *head)
+{
+	struct slice origin = h1_get(head, S("origin")), site = h1_get(head, S("sec-fetch-site"));
+	size_t at = slice_find_slice(origin, S("://"));
+
+	if (site.len && !slice_eq(site, S("same-origin")) && !slice_eq(site, S("none")))
+		return true;
+	if (!origin.len)
+		return false;
+	return at == SLICE_NOT_FOUND ||
+	       !slice_eq_nocase(slice_from(origin, at + 3), h1_get(head, S("host")));
+}
+
+static bool all_may_read(const struct admin_policy *policy, bool loopback)
+{
+	return policy->read == ADMIN_READ_ALL ||
+	       (policy->read == ADMIN_READ_AUTO && (loopback || !policy->has_key));
+}
+
+enum admin_verdict admin_judge(const struct admin_policy *policy, bool loopback,
+			       enum admin_access access, const struct h1_head *head)
+{
+	struct slice presented = bearer(head);
+	bool right = policy->has_key && presented.len && is_key(policy, presented);
+
+	if (access == ADMIN_OPEN)
+		return ADMIN_YES;
+	if (access == ADMIN_ACT && !policy->has_key)
+		return ADMIN_NO_ACTIONS;
+	if (access == ADMIN_ACT && is_foreign_page(head))
+		return ADMIN_FOREIGN_PAGE;
+	if (right)
+		return ADMIN_YES;
+	if (policy->has_key && presented.len)
+		return ADMIN_WRONG_KEY;
+	if (access == ADMIN_ACT || !all_may_read(policy, loopback))
+		return ADMIN_NO_KEY;
+	return is_our_name(policy, h1_get(head, S("host"))) ? ADMIN_YES : ADMIN_FOREIGN_HOST;
+}
+
+static const struct { int status; struct slice text; } refusals[ADMIN_VERDICT_COUNT] = {
+	[ADMIN_NO_KEY] = { 401, S_INIT("the admin key is needed: send it as Authorization: Bearer KEY") },
+	[ADMIN_WRONG_KEY] = { 401, S_INIT("this is not the admin key") },
+	[ADMIN_NO_ACTIONS] = { 403, S_INIT("there are no actions without an admin key: add \"key\" to \"admin\" "
+					   "in the config and reload") },
+	[ADMIN_FOREIGN_HOST] = { 403, S_INIT("the port is not known by that host name: call it by an address, or "
+					     "add the name to admin.hosts") },
+	[ADMIN_FOREIGN_PAGE] = { 403, S_INIT("actions are taken from the dashboard's own page only") },
 };
 
-static const struct h1_header no_store = { S_INIT("cache-control"), S_INIT("no-store") };
+/* ---- answers --------------------------------------------------------------------------- */
 
-static void answer(struct client_conn *c, int status, struct slice type, struct slice body)
+static void answer(const struct admin_request *r, int status, struct slice type, struct slice body)
 {
 	const struct h1_header headers[] = {
 		{ S("content-type"), type },
-		no_store,
+		{ S("cache-control"), S("no-store") },
 		{ S("x-content-type-options"), S("nosniff") },
+		{ S("referrer-policy"), S("no-referrer") },
 		{ S("content-security-policy"),
 		  S("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-		    "connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'") },
+		    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+		    "frame-ancestors 'none'") },
+		{ S("www-authenticate"), S("Bearer realm=\"backstay\"") },
 	};
 
-	client_respond_whole(c, status, headers, COUNT_OF(headers), body);
+	client_respond_whole(r->conn, status, headers, COUNT_OF(headers) - (status != 401), body);
 }
 
-#define PLAIN_TEXT S("text/plain; charset=utf-8")
-
-static void answer_text(struct client_conn *c, int status, struct slice text)
+void admin_answer_text(const struct admin_request *r, int status, struct slice text)
 {
-	answer(c, status, PLAIN_TEXT, text);
+	answer(r, status, PLAIN_TEXT, text);
 }
 
-static void answer_ready(struct admin *a, struct client_conn *c)
+void admin_answer_bytes(const struct admin_request *r, struct slice type, struct slice bytes)
 {
-	if (a->state->draining)
-		answer_text(c, 503, S("draining: no new requests are taken\n"));
-	else
-		answer_text(c, 200, S("ready\n"));
+	answer(r, 200, type, bytes);
 }
 
-/* A document that has been written, or not. */
-static void answer_document(struct admin *a, struct client_conn *c, struct slice type, bool ok)
+void admin_answer_document(struct admin *a, const struct admin_request *r, struct slice type, bool ok)
 {
 	if (ok)
-		answer(c, 200, type, buf_slice(&a->document));
+		answer(r, 200, type, buf_slice(&a->document));
 	else
-		answer_text(c, 500, S("the document has become too large\n"));
+		admin_answer_text(r, 500, S("the document has become too large\n"));
 	buf_free(&a->document);
+}
+
+void admin_answer_error(struct admin *a, const struct admin_request *r, int status, struct slice message)
+{
+	buf_clear(&a->document);
+	buf_puts(&a->document, "{\"error\":{\"message\":");
+	json_write_string(&a->document, message);
+	buf_puts(&a->document, "}}\n");
+	answer(r, status, JSON_TYPE, buf_slice(&a->document));
+	buf_free(&a->document);
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+static bool method_fits(const struct admin_route *route, struct slice method)
+{
+	struct slice own = slice_of(route->method);
+
+	return slice_eq(method, own) || (slice_eq(own, S("GET")) && slice_eq(method, S("HEAD")));
+}
+
+/* What is not there: either the path, or the method at it. */
+static void answer_none(struct admin *a, const struct admin_request *r, struct slice path)
+{
+	for (const struct admin_route *route = admin_routes; route->path; route++)
+		if (slice_eq(path, slice_of(route->path))) {
+			admin_answer_error(a, r, 405, S("this method is not understood here; /admin/openapi.json "
+							"lists what is"));
+			return;
+		}
+	admin_answer_error(a, r, 404, S("there is nothing here; /admin/openapi.json lists what there is"));
+}
+
+static void serve(struct admin *a, const struct admin_route *route, const struct admin_request *r)
+{
+	enum admin_verdict v = admin_judge(&a->state->config->admin, a->loopback, route->access, r->head);
+
+	if (v == ADMIN_YES) {
+		route->answer(a, r);
+		return;
+	}
+	if (v == ADMIN_WRONG_KEY)
+		log_line(a->log, LOG_WARN, "admin_wrong_key", "path=%s", route->path);
+	admin_answer_error(a, r, refusals[v].status, refusals[v].text);
 }
 
 static void on_request(void *owner, struct client_conn *c, const struct h1_head *head,
 		       struct buf *body)
 {
 	struct admin *a = owner;
-	struct slice path, query;
-	enum metrics_format format;
+	struct admin_request r = { .conn = c, .head = head, .body = buf_slice(body) };
+	struct slice path;
 
-	(void)body;
-	if (!slice_eq(head->method, S("GET")) && !slice_eq(head->method, S("HEAD"))) {
-		answer_text(c, 405, S("only GET is understood here\n"));
-	} else if (!url_split_target(head->target, &path, &query)) {
-		answer_text(c, 400, S("the path is malformed\n"));
-	} else if (slice_eq(path, S("/healthz"))) {
-		answer_text(c, 200, S("alive\n"));
-	} else if (slice_eq(path, S("/readyz"))) {
-		answer_ready(a, c);
-	} else if (slice_eq(path, S("/metrics"))) {
-		format = metrics_format_for(h1_get(head, S("accept")));
-		answer_document(a, c, metrics_media_type(format),
-				admin_write_metrics(a->state, format, io_now(a->io), &a->document));
-	} else if (slice_eq(path, S("/status"))) {
-		answer_document(a, c, S("application/json"),
-				admin_write_status(a->state, io_now(a->io), &a->document));
-	} else if (slice_eq(path, S("/admin/targets"))) {
-		answer_document(a, c, S("application/json"),
-				admin_write_targets(a->state, io_now(a->io), &a->document));
-	} else if (slice_eq(path, S("/"))) {
-		answer(c, 200, S("text/html; charset=utf-8"), status_page);
-	} else {
-		answer_text(c, 404, S("there are /, /status, /admin/targets, /metrics, /healthz and /readyz\n"));
+	if (!url_split_target(head->target, &path, &r.query)) {
+		admin_answer_error(a, &r, 400, S("the path is malformed"));
+		return;
 	}
+	for (const struct admin_route *route = admin_routes; route->path; route++)
+		if (slice_eq(path, slice_of(route->path)) && method_fits(route, head->method)) {
+			serve(a, route, &r);
+			return;
+		}
+	answer_none(a, &r, path);
 }
 
 static struct slice write_error(void *owner, int status, struct slice sentence, struct buf *out)
@@ -115,17 +243,24 @@ static const struct client_door_events events = {
 	.write_error = write_error,
 };
 
+/* ---- life ----------------------------------------------------------------------------------- */
+
 struct admin *admin_create(struct io *io, struct io_socket *socket, const struct admin_state *state,
 			   const struct log *log)
 {
 	struct admin *a = calloc(1, sizeof *a);
+	struct io_addr at = io_socket_addr(socket);
 
 	must(a != NULL);
 	a->io = io;
 	a->state = state;
+	a->log = log;
+	a->limits = limits;
+	a->loopback = io_addr_is_loopback(&at);
 	a->document = BUF_INIT(DOCUMENT_MAX);
-	a->door = client_door_create(io, &limits, &a->counters, log, &events, a);
+	a->door = client_door_create(io, &a->limits, &a->counters, log, &events, a);
 	client_door_listen(a->door, socket, NULL);
+	admin_events_begin(a);
 	return a;
 }
 
@@ -133,6 +268,7 @@ void admin_free(struct admin *a)
 {
 	if (!a)
 		return;
+	admin_events_end(a);
 	client_door_free(a->door);
 	buf_free(&a->document);
 	free(a);

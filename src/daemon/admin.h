@@ -1,5 +1,5 @@
-/* admin.h: the admin port: /healthz, /readyz, /metrics, /status,
- * /admin/targets, and / for people. Read-only, on the control thread. */
+/* admin.h: the admin port, on the control thread: what there is stands in one
+ * table of routes, docs/openapi.json says it to others, and / is for people. */
 #ifndef BACKSTAY_DAEMON_ADMIN_H
 #define BACKSTAY_DAEMON_ADMIN_H
 
@@ -12,10 +12,12 @@
 #include "observe/recent.h"
 
 struct cache;
+struct doc;
+struct drills;
 struct flights;
+struct pulse;
 
-/* What the serving process knows of itself; the control thread's. The admin
- * port only reads it. */
+/* What the serving process knows of itself; the control thread's. */
 struct admin_state {
 	struct config *config;        /* in use; targets bound */
 	const struct config *first_config;    /* the one the mocks were started from */
@@ -23,6 +25,8 @@ struct admin_state {
 	struct cache *cache;
 	struct flights *flights;
 	struct recent *recent;
+	struct pulse *pulse;
+	struct drills *drills;
 	const struct client_counters *clients;
 	const struct io_lines *log_lines, *access_lines;      /* the second may be NULL */
 	const struct shared *shared;
@@ -48,9 +52,19 @@ void admin_free(struct admin *a);
 MUST_USE bool admin_write_metrics(const struct admin_state *s, enum metrics_format format, mono_ms now,
 				  struct buf *out);
 MUST_USE bool admin_write_targets(const struct admin_state *s, mono_ms now, struct buf *out);
+/* All that is known; the second with the last exchanges behind it. */
+MUST_USE bool admin_write_state(const struct admin_state *s, mono_ms now, struct buf *out);
 MUST_USE bool admin_write_status(const struct admin_state *s, mono_ms now, struct buf *out);
 
-/* The status page (status_page.html). */
-extern const struct slice status_page;
+/* Parts of the state, as members of the object that is open in `d`: "models",
+ * "queue", "nodes"; one target, as an element of a list. */
+void admin_put_models(const struct admin_state *s, mono_ms now, struct doc *d);
+void admin_put_queue(const struct admin_state *s, struct doc *d);
+void admin_put_cluster(const struct admin_state *s, mono_ms now, struct doc *d);
+void admin_put_target(const struct admin_state *s, const struct model_policy *m,
+		      const struct target_policy *t, mono_ms now, struct doc *d);
+
+/* The dashboard (status_page.html) and docs/openapi.json. */
+extern const struct slice status_page, openapi_document;
 
 #endif

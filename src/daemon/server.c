@@ -7,9 +7,11 @@
 #include "cache/flight.h"
 #include "daemon/admin.h"
 #include "daemon/command.h"
+#include "daemon/drills.h"
 #include "daemon/reload.h"
 #include "daemon/worker.h"
 #include "exchange/lobby.h"
+#include "observe/pulse.h"
 #include "route/target.h"
 
 #include <signal.h>
@@ -306,6 +308,8 @@ static bool start_workers(struct server *s, char *why, size_t size)
 		.flights = s->flights,
 		.metrics = s->state.metrics,
 		.recent = s->state.recent,
+		.pulse = s->state.pulse,
+		.drills = s->state.drills,
 		.log_lines = s->log_lines,
 		.access_lines = s->access_lines,
 		.access = s->access,
@@ -340,6 +344,7 @@ static void furnish(struct server *s, struct config *config)
 		.flights = s->flights,
 		.metrics = metrics_create(),
 		.recent = recent_create(),
+		.pulse = pulse_create(),
 		.clients = &s->clients,
 		.log_lines = s->log_lines,
 		.shared = s->setup->shared,
@@ -353,6 +358,7 @@ static void furnish(struct server *s, struct config *config)
 	lobby_bind(s->lobby, config->models, config->model_count);
 	know_labels(s, config);
 	s->state.alerts = alerts_create(s->io, &s->log, config);
+	s->state.drills = drills_create(s->io, &s->log, s->state.alerts);
 	note_restart(s);
 }
 
@@ -391,6 +397,8 @@ static void clear_away(struct server *s)
 	config_give(s->state.config);
 	metrics_free(s->state.metrics);
 	recent_free(s->state.recent);
+	pulse_free(s->state.pulse);
+	drills_free(s->state.drills);
 	buf_free(&s->state.refused);
 	target_registry_free(s->registry);
 	lobby_free(s->lobby);

@@ -1,8 +1,10 @@
 #include "daemon/worker.h"
 
 #include "base/check.h"
+#include "daemon/drills.h"
 #include "exchange/exchanges.h"
 #include "observe/access_log.h"
+#include "observe/pulse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +109,9 @@ static void on_record(void *owner, const struct exchange_record *r)
 	const struct model_policy *model = config_model(w->config, r->asked_model, &star);
 
 	metrics_count(w->sheet, model ? model->name : SLICE_NONE, r);
+	if (r->cache != CACHE_USE_REFRESH)
+		pulse_count(w->setup.pulse, model ? model->name : SLICE_NONE, r, io_now(w->io));
+	drills_record(w->setup.drills, r);
 	io_defer(w->io, &w->publish_soon);
 	access_log_json(r, &w->line);
 	recent_add(w->setup.recent, buf_slice(&w->line));

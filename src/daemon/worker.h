@@ -12,6 +12,8 @@
 enum access_form { ACCESS_OFF, ACCESS_JSON, ACCESS_TERMINAL, ACCESS_TERMINAL_COLOUR };
 
 struct cache;
+struct drills;
+struct pulse;
 struct flights;
 struct lobby;
 struct worker;
@@ -28,6 +30,8 @@ struct worker_setup {
 	struct flights *flights;
 	struct metrics *metrics;
 	struct recent *recent;
+	struct pulse *pulse;
+	struct drills *drills;
 	struct io_lines *log_lines, *access_lines;    /* the second may be NULL: ACCESS_OFF */
 	enum access_form access;
 	struct io *control;           /* loop of the thread that owns the workers */

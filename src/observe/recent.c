@@ -16,6 +16,7 @@ struct kept {
 struct recent {
 	struct lock lock;
 	struct kept lines[RECENT_COUNT];
+	uint64_t added;
 	size_t next, count;           /* `next` is the oldest once all are in use */
 };
 
@@ -63,6 +64,7 @@ void recent_add(struct recent *r, struct slice line)
 		return;
 	lock_take(&r->lock);
 	keep(&r->lines[r->next], line);
+	r->added++;
 	r->next = (r->next + 1) % RECENT_COUNT;
 	if (r->count < RECENT_COUNT)
 		r->count++;
@@ -86,6 +88,39 @@ void recent_write(struct recent *r, struct buf *out)
 			buf_puts(out, ",");
 		buf_put(out, (struct slice){ k->bytes, k->len });
 		first = false;
+	}
+	lock_give(&r->lock);
+}
+
+void recent_since(struct recent *r, uint64_t *seen, size_t most,
+		  void (*each)(void *owner, struct slice line), void *owner)
+{
+	uint64_t fresh;
+
+	lock_take(&r->lock);
+	fresh = r->added - *seen;
+	if (fresh > r->count)
+		fresh = r->count;
+	if (fresh > most)
+		fresh = most;
+	for (size_t back = (size_t)fresh; back > 0; back--) {
+		const struct kept *k = &r->lines[(r->next + RECENT_COUNT - back) % RECENT_COUNT];
+
+		if (k->len)
+			each(owner, (struct slice){ k->bytes, k->len });
+	}
+	*seen = r->added;
+	lock_give(&r->lock);
+}
+
+void recent_each(struct recent *r, void (*each)(void *owner, struct slice line), void *owner)
+{
+	lock_take(&r->lock);
+	for (size_t back = 1; back <= r->count; back++) {
+		const struct kept *k = &r->lines[(r->next + RECENT_COUNT - back) % RECENT_COUNT];
+
+		if (k->len)
+			each(owner, (struct slice){ k->bytes, k->len });
 	}
 	lock_give(&r->lock);
 }

@@ -228,7 +228,8 @@ class Proxy(Program):
             "drain": "10s",
             "log": {"access": self.access},
         }
-        self.config.update(config)
+        admin = {**self.config["admin"], **config.get("admin", {})}
+        self.config.update(config, admin=admin)
         self.write()
 
     def write(self, text=None):
