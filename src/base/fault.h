@@ -47,6 +47,7 @@ enum fault_blame {
 	X(RATE_LIMITED,   "rate_limited", 429, AFTER_HINT, YES,    PACE,       "rate_limit_error",     "rate_limit_exceeded",   "the backend asked us to slow down") \
 	X(NO_MONEY,       "no_money",     429, NEVER,      YES,    CREDENTIAL, "insufficient_quota",   "insufficient_quota",    "the backend's account has run out of money or quota") \
 	X(CREDENTIAL,     "credential",   502, NEVER,      YES,    CREDENTIAL, "server_error",         "upstream_credential",   "the backend refused the credential configured for it") \
+	X(OLD_TOKEN,      "old_token",    502, FRESH,      YES,    NOBODY,     "server_error",         "upstream_credential",   "the backend refused a token that is being fetched anew") \
 	X(MODEL_GONE,     "model_gone",   404, NEVER,      YES,    MODEL,      "invalid_request_error", "model_not_found",      "the backend does not have this model") \
 	X(UNSUPPORTED,    "unsupported",  404, NEVER,      YES,    NOBODY,     "invalid_request_error", "unsupported_endpoint", "the backend does not offer this endpoint") \
 	X(SILENCE,        "silence",      504, NEVER,      YES,    TARGET,     "server_error",         "upstream_timeout",      "the backend sent no first token in time") \

@@ -61,6 +61,8 @@ static void read_key(struct backend_reading *b)
 	int auth;
 
 	b->out->auth = n ? AUTH_BEARER : AUTH_NONE;
+	if (n && b->raw.credential)
+		complain_at(r, n, "a backend has both \"key\" and \"credential\"; keep one");
 	if (n && scalar_of(r, "key", n, &text)) {
 		if (value_is_visible(text))
 			b->out->key = arena_copy(r->arena, text);
@@ -74,7 +76,9 @@ static void read_key(struct backend_reading *b)
 	if (auth == AUTH_NONE && n)
 		complain_at(r, b->raw.auth, "\"auth\" is none, so \"key\" would never be sent; remove "
 			    "one of them");
-	if (auth != AUTH_NONE && !n)
+	if (b->raw.credential)
+		complain_at(r, b->raw.auth, "\"credential\" brings its own way to be shown; remove \"auth\"");
+	else if (auth != AUTH_NONE && !n)
 		complain_at(r, b->raw.auth, "\"auth\" is given without a \"key\"; add the key");
 }
 
@@ -157,6 +161,8 @@ static const char *header_refused(struct backend_reading *b, struct slice name)
 			return "is set by Backstay itself; remove it";
 	if (b->raw.key && slice_eq_nocase(name, slice_of(auth_header(b->out->auth))))
 		return "is already made from \"key\"; keep one of them";
+	if (b->raw.credential && slice_eq_nocase(name, S("authorization")))
+		return "is already made from \"credential\"; keep one of them";
 	return NULL;
 }
 
@@ -517,6 +523,8 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	}
 	out->min_in_flight = b.raw.min_in_flight;
 	out->resume = b.raw.resume;
+	if (b.raw.credential)
+		out->credential = credential_read(r, b.raw.credential, b.raw.proxy, b.raw.connect_ms);
 	read_dialect(&b);
 	read_probe(&b);
 	read_key(&b);

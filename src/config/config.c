@@ -1,5 +1,7 @@
 #include "config/inside.h"
 
+#include "exchange/policy.h"
+
 #include <string.h>
 
 static void build(struct reader *r, struct node *root)
@@ -115,9 +117,14 @@ void config_give(struct config *c)
 	io_tls_give(c->listen_tls);
 	for (size_t i = 0; i < c->alerts.sink_count; i++)
 		io_tls_give(c->alerts.sinks[i].origin->tls_setup);
-	for (size_t i = 0; i < c->backend_count; i++)
+	for (size_t i = 0; i < c->backend_count; i++) {
+		const struct credential_policy *credential = c->backends[i].credential;
+
 		for (size_t j = 0; j < c->backends[i].origin_count; j++)
 			io_tls_give(c->backends[i].origins[j].tls_setup);
+		if (credential)
+			io_tls_give(credential->origin->tls_setup);
+	}
 	arena_free(c->arena);
 }
 

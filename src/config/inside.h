@@ -263,11 +263,17 @@ struct raw_top {
 struct raw_backend {
 	int resume;                   /* enum resume_way */
 	int rate_scope;               /* enum rate_scope, or RATE_SCOPE_AUTO */
-	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe;
+	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe, *credential;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
 	int64_t connect_ms, idle_ms;
 	unsigned idle_max;
+};
+
+struct raw_credential {
+	int kind;                     /* enum credential_word */
+	struct node *file, *json, *secret, *url;
+	struct slice scope, tenant, client;
 };
 
 struct raw_probe {
@@ -333,7 +339,7 @@ extern const struct section section_top, section_listen_tls, section_admin, sect
 	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
 	section_hedge, section_cache, section_last_resort, section_cache_store, section_cache_disk,
 	section_breaker, section_ejection,
-	section_backend, section_backend_tls, section_probe, section_model, section_target, section_timeouts,
+	section_backend, section_backend_tls, section_probe, section_credential, section_model, section_target, section_timeouts,
 	section_mock, section_alerts, section_alert_sink;
 
 /* ---- server.c, backends.c, models.c, proxy.c ------------------------------------- */
@@ -354,6 +360,11 @@ struct slice origin_key_of(struct reader *r, const struct origin *o, struct slic
 struct io_tls *origin_system_tls(struct reader *r, const struct node *n);
 /* A list of what a target can do, as bits of what it lacks; complains. */
 unsigned read_capabilities(struct reader *r, const struct node *n);
+/* credential.c: names of its kinds for choices. */
+extern const struct choice credential_words[];
+/* A backend's `credential`. NULL after a complaint. */
+const struct credential_policy *credential_read(struct reader *r, struct node *n, struct node *proxy,
+						int64_t connect_ms);
 /* After the backends: targets point to them. */
 void build_models(struct reader *r, const struct raw_top *top);
 /* streams.c: names of enum resume_way for choices. */

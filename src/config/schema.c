@@ -413,6 +413,38 @@ static const struct choice rate_scopes[] = {
 	{ "auto", RATE_SCOPE_AUTO }, { "key", RATE_SCOPE_KEY }, { "model", RATE_SCOPE_MODEL }, { NULL, 0 },
 };
 
+static const struct field credential_fields[] = {
+	{ "kind", VALUE_CHOICE, AT(raw_credential, kind), .choices = credential_words, .required = true,
+	  .doc = "`google`: the key file of a service account, or what gcloud keeps of a login; without "
+		 "`file` and `json` the file that `GOOGLE_APPLICATION_CREDENTIALS` names, gcloud's, or "
+		 "else the metadata server. `google_metadata`: the metadata server of a machine in "
+		 "Google's cloud. `entra`: an app of Microsoft Entra with its secret. `azure_metadata`: "
+		 "the managed identity of a machine in Azure." },
+	{ "file", VALUE_NODE, AT(raw_credential, file), .shape = "path",
+	  .doc = "For `google`: the key file." },
+	{ "json", VALUE_NODE, AT(raw_credential, json), .shape = "secret",
+	  .doc = "For `google`: what stands in the key file, as in `${GOOGLE_KEY}`." },
+	{ "tenant", VALUE_TEXT, AT(raw_credential, tenant), .shape = "id or domain",
+	  .doc = "For `entra`: the directory." },
+	{ "client", VALUE_TEXT, AT(raw_credential, client), .shape = "id",
+	  .doc = "For `entra`: the app's id. For the metadata servers: which account, where there are "
+		 "several." },
+	{ "secret", VALUE_NODE, AT(raw_credential, secret), .shape = "secret",
+	  .doc = "For `entra`: the app's secret." },
+	{ "scope", VALUE_TEXT, AT(raw_credential, scope), .shape = "URL",
+	  .doc = "What the token is to open. Without it: Google's cloud platform, Azure's cognitive "
+		 "services." },
+	{ "url", VALUE_NODE, AT(raw_credential, url), .shape = "URL", .fallback = "as the vendor says",
+	  .doc = "Where to ask: the token endpoint of `google`, the authority of `entra` (other clouds "
+		 "have their own), the root of a metadata server." },
+};
+const struct section section_credential = {
+	"backends.NAME.credential", "a credential",
+	"Instead of `key`: a token that Backstay fetches and fetches anew before it expires. A "
+	"request that comes before it is there waits for it.",
+	credential_fields, COUNT_OF(credential_fields), NULL,
+};
+
 static const struct field backend_fields[] = {
 	{ "dialect", VALUE_NODE, AT(raw_backend, dialect), .fallback = "openai", .shape = "`openai`",
 	  .doc = "The API language spoken there." },
@@ -422,6 +454,8 @@ static const struct field backend_fields[] = {
 	  .doc = "Several equal servers (at most 64). Each gives targets of its own." },
 	{ "key", VALUE_NODE, AT(raw_backend, key), .shape = "secret",
 	  .doc = "The credential. Best written as `${NAME}` or `${file:PATH}`." },
+	{ "credential", VALUE_NODE, AT(raw_backend, credential), .section = &section_credential,
+	  .shape = "mapping", .doc = "A credential that is fetched." },
 	{ "auth", VALUE_NODE, AT(raw_backend, auth), .fallback = "bearer with a key, else none",
 	  .shape = "`bearer`, `api-key`, `x-api-key`, `x-goog-api-key` or `none`",
 	  .doc = "Which header carries the key: `Authorization: Bearer`, `api-key` (Azure), `x-api-key` (Anthropic) or `x-goog-api-key` (Gemini)." },

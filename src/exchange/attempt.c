@@ -47,6 +47,7 @@ static struct io *io_of(const struct attempt *a)
 
 static void let_go(struct attempt *a)
 {
+	credentials_forget(a->x->all->credentials, &a->waiting);
 	io_timer_clear(io_of(a), &a->limit);
 	sse_free(&a->sse);
 	buf_free(&a->body);
@@ -60,6 +61,11 @@ void attempt_fail(struct attempt *a, enum fault why, struct slice text)
 	if (a->call)
 		upstream_cancel(a->call);
 	a->call = NULL;
+	/* Age may be what is wrong with a token: then the next try has a new one. */
+	if (why == FAULT_CREDENTIAL && a->credential_number &&
+	    credentials_refused(a->x->all->credentials, a->pick.target->backend->credential,
+				a->credential_number))
+		why = FAULT_OLD_TOKEN;
 	a->fault = why;
 	a->fault_text = arena_copy(a->x->arena, text);
 	/* Before the commit point a broken stream is just an answer that was no good,
@@ -252,6 +258,24 @@ static enum seam_kind seam_of(enum resume_way way)
 	return way == RESUME_INSTRUCT ? SEAM_OVERLAP : SEAM_NATIVE;
 }
 
+static void open_call(struct attempt *a)
+{
+	a->call = upstream_start(a->x->all->setup.pool, a->pick.target->origin, &a->request,
+				 &call_events, a);
+}
+
+static void on_credential(struct credential_wait *w, enum fault why, struct slice text)
+{
+	struct attempt *a = CONTAINER_OF(w, struct attempt, waiting);
+
+	if (why != FAULT_NONE)
+		attempt_fail(a, why, text);
+	else if (!request_authorize(a))
+		attempt_fail(a, FAULT_CREDENTIAL, S("the credential ended as soon as it came"));
+	else
+		open_call(a);
+}
+
 bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_plan *plan, mono_ms now)
 {
 	*a = (struct attempt){
@@ -263,6 +287,7 @@ bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_p
 		.started_at = now,
 		.first_token_at = MONO_NEVER,
 		.limit = { .fire = on_limit },
+		.waiting = { .done = on_credential },
 		.room = BUF_INIT(6 * LEDGER_BYTES_MAX + 2 * buf_len(&x->body) + ERROR_BYTES_MAX),
 		.headers = BUF_INIT(H1_HEAD_BYTES_MAX * 2),
 		.body = BUF_INIT(ANSWER_BYTES_MAX),
@@ -282,7 +307,10 @@ bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_p
 	io_timer_set(io_of(a), &a->limit, mono_after(now, first_limit_ms(a)));
 	if (drill_begin(a, now))
 		return true;
-	a->call = upstream_start(x->all->setup.pool, a->pick.target->origin, &a->request,
-				 &call_events, a);
+	if (request_authorize(a))
+		open_call(a);
+	else
+		credentials_await(x->all->credentials, x->config, a->pick.target->backend->credential,
+				  &a->waiting);
 	return true;
 }

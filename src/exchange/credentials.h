@@ -30,6 +30,7 @@ struct credentials;
 struct credential {
 	struct slice token;           /* a bearer token; of AWS the session token, may be empty */
 	struct slice account, secret; /* of AWS: access key id and secret access key; else empty */
+	uint64_t number;              /* of this one among all that the store has had; never 0 */
 };
 
 /* A store; everything is borrowed, of configs a reference is taken. The caller
@@ -70,10 +71,11 @@ void credentials_await(struct credentials *all, struct config *config,
 		       const struct credential_policy *policy, struct credential_wait *w);
 /* done() will not be called; fine if nobody waits. */
 void credentials_forget(struct credentials *all, struct credential_wait *w);
-/* A backend has refused what the store gave: it is not used any more, and
- * fetched anew (unless it was fetched within the last seconds: then it is not
- * age that is wrong with it). */
-void credentials_refused(struct credentials *all, const struct credential_policy *policy);
+/* A backend has refused the one with that number: it is not used any more, and
+ * fetched anew. False, with nothing done: it was fetched within the last
+ * seconds, so it is not age that is wrong with it. */
+bool credentials_refused(struct credentials *all, const struct credential_policy *policy,
+			 uint64_t number);
 
 /* ---- kinds ------------------------------------------------------------------------ */
 

@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "dialect/canon.h"
 #include "dialect/dialect.h"
+#include "exchange/credentials.h"
 #include "exchange/exchanges.h"
 #include "exchange/ledger.h"
 #include "exchange/lobby.h"
@@ -43,6 +44,7 @@ struct exchanges {
 	struct flight_desk *flights;  /* NULL where nothing is shared */
 	struct cache_desk *looks;     /* NULL where nothing is kept */
 	struct prober *prober;        /* looks at targets from outside; see probe.c */
+	struct credentials *credentials;
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
 	struct buf told;              /* what one event becomes for a client of another dialect */
 	uint64_t id_prefix, id_next;  /* of request ids */
@@ -74,6 +76,8 @@ struct attempt {
 	unsigned number;              /* its place among the exchange's records */
 	struct pick pick;
 	struct upstream_call *call;   /* NULL once it is gone */
+	struct credential_wait waiting;       /* for a token, before there is a call */
+	uint64_t credential_number;   /* of the one it shows; 0: none that was fetched */
 	struct upstream_request request;
 	struct slice parts[DIALECT_CHANGED_PARTS];
 	struct buf room;              /* what the request says differently from the client's */
@@ -363,10 +367,16 @@ void prober_free(struct prober *p);
 /* Copies of the client's headers that may go to a backend: no hop-by-hop ones,
  * no credentials, nothing that tells of the client's network or of ours. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head);
-/* Appends the header line that carries the backend's key, if it has one. */
-void request_credential(struct buf *b, const struct backend_policy *backend);
-/* Fills in a->request for its pick and way. False: it cannot be asked that way. */
+/* Appends the header line that carries the backend's key, if it has one. False,
+ * with nothing appended: it is to be fetched and not there. `backend` is of
+ * `config`. */
+MUST_USE bool request_credential(struct exchanges *all, struct config *config,
+				 const struct backend_policy *backend, struct buf *b);
+/* Fills in a->request for its pick and way, but for the credential. False: it
+ * cannot be asked that way. */
 MUST_USE bool request_build(struct attempt *a);
+/* Adds the credential, last of all. False: it is not there yet. */
+MUST_USE bool request_authorize(struct attempt *a);
 /* Is the whole answer the client wants better asked for as a stream here? */
 bool request_wants_stream(const struct exchange *x);
 

@@ -31,6 +31,7 @@ struct exchanges *exchanges_create(const struct exchanges_setup *setup)
 		all->flights = flight_desk_create(setup->flights, setup->io);
 	if (setup->cache)
 		all->looks = cache_desk_create(setup->cache, setup->io);
+	all->credentials = credentials_create(setup->io, setup->pool, setup->log, all->config);
 	all->prober = prober_create(all);
 	return all;
 }
@@ -41,6 +42,7 @@ void exchanges_set_config(struct exchanges *all, struct config *config)
 
 	all->config = config_take(config);
 	config_give(old);
+	credentials_set_config(all->credentials, config);
 	prober_update(all->prober);
 }
 
@@ -51,7 +53,7 @@ size_t exchanges_count(const struct exchanges *all)
 
 size_t exchanges_looks(const struct exchanges *all)
 {
-	return prober_count(all->prober);
+	return prober_count(all->prober) + credentials_fetching(all->credentials);
 }
 
 void exchanges_end_all(struct exchanges *all)
@@ -67,6 +69,7 @@ void exchanges_free(struct exchanges *all)
 	must(list_empty(&all->running));
 	prober_free(all->prober);
 	cache_desk_close(all->looks);
+	credentials_free(all->credentials);
 	config_give(all->config);
 	arena_free(all->scratch);
 	buf_free(&all->told);

@@ -37,7 +37,8 @@ struct exchanges *exchanges_create(const struct exchanges_setup *setup);
 void exchanges_set_config(struct exchanges *all, struct config *config);
 /* Exchanges under way. */
 size_t exchanges_count(const struct exchanges *all);
-/* Looks at targets from outside (probes) under way; each may use a connection. */
+/* Looks at targets from outside (probes) and fetches of credentials under way;
+ * each may use a connection. */
 size_t exchanges_looks(const struct exchanges *all);
 /* Ends all of them honestly: an error (event) in the client's dialect that says
  * the proxy is shutting down. */

@@ -36,6 +36,7 @@ struct look {
 	struct io_timer limit;
 	struct io_grave grave;
 	int status;
+	bool unsaid;                  /* it had no credential to show */
 };
 
 static struct io *io_of(const struct look *l)
@@ -101,7 +102,7 @@ static enum fault judge(const struct look *l)
 	if (l->status >= 500)
 		return FAULT_SERVER_ERROR;
 	/* A question that is refused says nothing of what other questions will get. */
-	return good || l->target->backend->probe.kind == PROBE_MODELS ? FAULT_NONE : FAULT_CALLER;
+	return good || l->unsaid || l->target->backend->probe.kind == PROBE_MODELS ? FAULT_NONE : FAULT_CALLER;
 }
 
 /* ---- what the connection tells ------------------------------------------------------ */
@@ -198,7 +199,9 @@ static void write_request(struct look *l, enum probe_kind kind)
 	write_path(l, kind);
 	for (size_t i = 0; i < b->header_count; i++)
 		h1_write_header(&l->headers, b->headers[i].name, b->headers[i].value);
-	request_credential(&l->headers, b);
+	/* A token that is not there yet is no reason not to look. */
+	if (!request_credential(l->prober->all, l->config, b, &l->headers))
+		l->unsaid = true;
 	if (kind == PROBE_COMPLETION) {
 		/* Who reasons first may use it all up without a word: that is an answer. */
 		buf_puts(&l->headers, "Content-Type: application/json\r\n");

@@ -57,24 +57,22 @@ static bool backend_sets(const struct backend_policy *backend, struct slice name
 	return false;
 }
 
-void request_credential(struct buf *b, const struct backend_policy *backend)
+static void write_key(struct buf *b, int auth, struct slice key)
 {
-	if (!backend->key.len)
-		return;
-	switch ((enum auth_scheme)backend->auth) {
+	switch ((enum auth_scheme)auth) {
 	case AUTH_BEARER:
 		buf_puts(b, "Authorization: Bearer ");
-		buf_put(b, backend->key);
+		buf_put(b, key);
 		buf_puts(b, "\r\n");
 		break;
 	case AUTH_API_KEY:
-		h1_write_header(b, S("api-key"), backend->key);
+		h1_write_header(b, S("api-key"), key);
 		break;
 	case AUTH_X_API_KEY:
-		h1_write_header(b, S("x-api-key"), backend->key);
+		h1_write_header(b, S("x-api-key"), key);
 		break;
 	case AUTH_X_GOOG_API_KEY:
-		h1_write_header(b, S("x-goog-api-key"), backend->key);
+		h1_write_header(b, S("x-goog-api-key"), key);
 		break;
 	case AUTH_NONE:
 		break;
@@ -121,6 +119,22 @@ static void write_fixed_headers(struct attempt *a)
 		h1_write_header(&a->headers, S("content-type"), S("application/json"));
 }
 
+bool request_credential(struct exchanges *all, struct config *config,
+			const struct backend_policy *backend, struct buf *b)
+{
+	struct credential fetched;
+
+	if (!backend->credential) {
+		if (backend->key.len)
+			write_key(b, backend->auth, backend->key);
+		return true;
+	}
+	if (!credentials_now(all->credentials, config, backend->credential, &fetched))
+		return false;
+	write_key(b, AUTH_BEARER, fetched.token);
+	return true;
+}
+
 static void write_headers(struct attempt *a)
 {
 	const struct exchange *x = a->x;
@@ -135,7 +149,6 @@ static void write_headers(struct attempt *a)
 	for (size_t i = 0; i < backend->header_count; i++)
 		h1_write_header(&a->headers, backend->headers[i].name, backend->headers[i].value);
 	h1_write_header(&a->headers, S("x-request-id"), x->id);
-	request_credential(&a->headers, backend);
 }
 
 /* ---- target ----------------------------------------------------------------------- */
@@ -238,4 +251,18 @@ bool request_build(struct attempt *a)
 		.body_max = UINT64_MAX,
 	};
 	return !has_body || a->request.body_parts > 0;
+}
+
+bool request_authorize(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	const struct backend_policy *backend = a->pick.target->backend;
+	struct credential fetched;
+
+	if (!request_credential(x->all, x->config, backend, &a->headers))
+		return false;
+	if (backend->credential && credentials_now(x->all->credentials, x->config, backend->credential, &fetched))
+		a->credential_number = fetched.number;
+	a->request.headers = buf_slice(&a->headers);
+	return true;
 }

@@ -68,6 +68,7 @@ struct mock_behaviour {
 	uint32_t close_after;         /* Connection: close */
 
 	int64_t delay_ms;             /* before the head */
+	int64_t lives_ms;             /* of a token it gives; 0: an hour */
 	int64_t ttft_ms, gap_ms;      /* -1: the mock's own */
 	uint32_t tokens;              /* 0: the mock's own */
 	uint64_t drip_bytes;          /* 0: not */

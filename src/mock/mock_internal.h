@@ -156,6 +156,10 @@ void mock_answer_embeddings(struct mock *mock, const struct mock_request *r,
 			    const struct mock_behaviour *b, struct mock_answer *a);
 void mock_answer_misc(struct mock *mock, const struct mock_request *r,
 		      const struct mock_behaviour *b, struct mock_answer *a);
+/* mock_token.c: is it where a token is asked for? */
+bool mock_is_token_path(struct slice path);
+void mock_answer_token(struct mock *mock, const struct mock_request *r,
+		       const struct mock_behaviour *b, struct mock_answer *a);
 /* The same for GET /v1/models and for /mock/..., which no behaviour spoils. */
 void mock_answer_models(struct mock *mock, const struct mock_request *r, struct mock_answer *a);
 void mock_answer_control(struct mock *mock, const struct mock_request *r, struct mock_answer *a);

@@ -18,6 +18,7 @@ static const struct { enum mock_endpoint endpoint; const char *name; struct slic
 	{ MOCK_SPEECH, "speech", S_INIT("/v1/audio/speech") },
 	{ MOCK_FILES, "files", S_INIT("/v1/files") },
 	{ MOCK_BATCHES, "batches", S_INIT("/v1/batches") },
+	{ MOCK_TOKEN, "token", { NULL, 0 } },
 	{ MOCK_HEALTH, "health", S_INIT("/health") },
 	{ MOCK_CONTROL, "control", S_INIT("/mock") },
 	{ MOCK_UNKNOWN, "unknown", { NULL, 0 } },
@@ -38,7 +39,7 @@ enum mock_endpoint mock_find_endpoint(struct slice path)
 						       path.at[p.len] == '?'))
 			return endpoints[i].endpoint;
 	}
-	return MOCK_UNKNOWN;
+	return mock_is_token_path(path) ? MOCK_TOKEN : MOCK_UNKNOWN;
 }
 
 struct arena *mock_arena(struct mock *mock)
@@ -179,6 +180,10 @@ static void answer_endpoint(struct mock *mock, struct mock_request *r, const str
 	}
 	if (only_post && !slice_eq(r->method, S("POST"))) {
 		mock_refuse(mock, a, 405, NULL, "method_not_supported", "Not allowed to use this method here.");
+		return;
+	}
+	if (r->endpoint == MOCK_TOKEN) {
+		mock_answer_token(mock, r, b, a);
 		return;
 	}
 	if (!check_request(mock, r, b, a))

@@ -372,6 +372,7 @@ const struct mock_word mock_words[] = {
 	MS("delay", delay_ms, "E19 H06", "waits before the status line"),
 	MS("ttft", ttft_ms, "E19", "waits between the head and the first token"),
 	MS("gap", gap_ms, "", "waits between tokens"),
+	MS("lives", lives_ms, "", "how long a token of its token endpoint is good"),
 	COUNT("tokens", tokens, "", "length of the answer in tokens"),
 	SPECIAL("drip", "BYTES TIME", read_drip, "E18",
 		"sends the answer in pieces of so many bytes with a pause after each"),

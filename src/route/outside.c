@@ -84,3 +84,10 @@ unsigned target_probe_seen(struct target *t, const struct model_policy *model, m
 	target_count_news(t, news);
 	return news;
 }
+
+void target_credential_renewed(struct target *t, mono_ms now)
+{
+	lock_take(&t->credential->lock);
+	breaker_hint_alive(&t->credential->breaker, now);
+	lock_give(&t->credential->lock);
+}

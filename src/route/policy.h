@@ -8,6 +8,7 @@
 #include "resilience/outlier.h"
 
 struct cache_policy;
+struct credential_policy;
 struct dialect;
 struct dialect_place;
 struct last_resort_policy;
@@ -52,6 +53,7 @@ struct backend_policy {
 	const struct origin *origins; /* one for each URL */
 	size_t origin_count;
 	struct slice key;             /* secret; empty: none */
+	const struct credential_policy *credential;   /* a token fetched instead (exchange/policy.h); NULL */
 	int auth;                     /* enum auth_scheme */
 	const struct header_policy *headers;   /* added to every request */
 	size_t header_count;

@@ -154,6 +154,9 @@ bool target_probe_due(struct target *t, mono_ms now, int64_t every_ms);
  * changed where a request has told of the target meanwhile. Gives NEWS_ bits. */
 unsigned target_probe_seen(struct target *t, const struct model_policy *model, mono_ms now,
 			   uint64_t random, mono_ms began_at, enum fault fault);
+/* The target's backend has a new credential: if the old one was out of use, the next
+ * request tries it at once. Any thread. */
+void target_credential_renewed(struct target *t, mono_ms now);
 
 /* What an answer's headers said about how much more the target will take: -1
  * where they said nothing. `full_in_ms`: until all of it is there again. */

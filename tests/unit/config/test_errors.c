@@ -308,6 +308,37 @@ static const struct row backend_rows[] = {
 	  "1:40: unknown dialect \"opnai\"; did you mean \"openai\"?" },
 	{ "backends: {o: {url: http://a, auth: bearer}}\n" M,
 	  "1:37: \"auth\" is given without a \"key\"; add the key" },
+	{ "backends: {o: {url: http://a, key: x, credential: {kind: google_metadata}}}\n" M,
+	  "1:36: a backend has both \"key\" and \"credential\"; keep one" },
+	{ "backends: {o: {url: http://a, auth: bearer, credential: {kind: google_metadata}}}\n" M,
+	  "1:37: \"credential\" brings its own way to be shown; remove \"auth\"" },
+	{ "backends: {o: {url: http://a, credential: {kind: gogle}}}\n" M,
+	  "1:50: unknown kind \"gogle\"; did you mean \"google\"?" },
+	{ "backends: {o: {url: http://a, credential: {}}}\n" M,
+	  "1:43: a credential lacks its \"kind\"; add one" },
+	{ "backends: {o: {url: http://a, credential: {kind: google, file: none.json}}}\n" M,
+	  "1:64: the file \"none.json\" cannot be read (No such file or directory); check path and "
+	  "permissions" },
+	{ "backends: {o: {url: http://a, credential: {kind: google, json: hello}}}\n" M,
+	  "1:64: this is not the JSON of a Google key; give the file that the Google Cloud console or "
+	  "gcloud wrote" },
+	{ "backends: {o: {url: http://a, credential: {kind: google, json: '{\"type\":\"external_account\"}'}}}\n" M,
+	  "1:64: credentials of type \"external_account\" are not understood; use the key of a service "
+	  "account, gcloud auth application-default login, or kind: google_metadata" },
+	{ "backends: {o: {url: http://a, credential: {kind: google, json: '{\"type\":\"service_account\"}'}}}\n" M,
+	  "1:64: the service account's key lacks client_email, private_key or token_uri; download it "
+	  "anew from the Google Cloud console" },
+	{ "backends: {o: {url: http://a, credential: {kind: google, json: '{\"type\":\"service_account\","
+	  "\"client_email\":\"a\",\"private_key\":\"b\",\"token_uri\":\"http://t\"}'}}}\n" M,
+	  "1:64: the private_key of the service account's key is no RSA key in PEM; download the key "
+	  "file anew" },
+	{ "backends: {o: {url: http://a, credential: {kind: entra, tenant: t}}}\n" M,
+	  "1:43: kind entra needs \"tenant\", \"client\" and \"secret\"; they stand in the app's "
+	  "registration in Microsoft Entra" },
+	{ "backends: {o: {url: http://a, credential: {kind: google_metadata, url: 'no'}}}\n" M,
+	  "1:72: \"no\" is no URL to fetch a credential from: start it with https:// or http://" },
+	{ "backends: {o: {url: http://a, credential: {kind: google_metadata, scope: 'a b'}}}\n" M,
+	  "1:43: \"scope\" of a credential is no URL or id: \"a b\"; check what was copied" },
 	{ "backends: {o: {url: http://a, key: x, auth: none}}\n" M,
 	  "1:45: \"auth\" is none, so \"key\" would never be sent; remove one of them" },
 	{ "backends: {o: {url: http://a, key: x, auth: api_key}}\n" M,

@@ -1,0 +1,346 @@
+/* credential.c: a backend's `credential`: what is to be fetched, from where. */
+#include "config/inside.h"
+
+#include "base/sign.h"
+#include "exchange/policy.h"
+#include "wire/json.h"
+#include "wire/url.h"
+
+#include <string.h>
+
+#define KEY_FILE_MAX ((size_t)64 * 1024)
+#define GOOGLE_SCOPE "https://www.googleapis.com/auth/cloud-platform"
+#define GOOGLE_METADATA "http://metadata.google.internal"
+#define ENTRA "https://login.microsoftonline.com"
+#define ENTRA_SCOPE "https://cognitiveservices.azure.com/.default"
+#define AZURE_METADATA "http://169.254.169.254"
+
+/* The `kind` of a config: a Google credential has several of ours. */
+enum credential_word { WORD_GOOGLE, WORD_GOOGLE_METADATA, WORD_ENTRA, WORD_AZURE_METADATA };
+
+const struct choice credential_words[] = {
+	{ "google", WORD_GOOGLE }, { "google_metadata", WORD_GOOGLE_METADATA },
+	{ "entra", WORD_ENTRA }, { "azure_metadata", WORD_AZURE_METADATA }, { NULL, 0 },
+};
+
+struct credential_reading {
+	struct reader *r;
+	struct node *at, *proxy;
+	struct raw_credential raw;
+	struct credential_policy *out;
+	int64_t connect_ms;
+};
+
+/* ---- where it is asked for ------------------------------------------------------------ */
+
+/* `text` is a URL with or without a path; *url is its parts. False after a complaint. */
+static bool set_origin(struct credential_reading *c, const struct node *at, struct slice text,
+		       struct url *url)
+{
+	struct reader *r = c->r;
+	struct origin *o = arena_new(r->arena, struct origin);
+	struct io_tls *tls;
+	const char *why = "";
+
+	if (!url_parse(text, url, &why)) {
+		complain_at(r, at, "%s is no URL to fetch a credential from: %s", quote(r, text), why);
+		return false;
+	}
+	o->host = lower_copy(r->arena, url->host);
+	o->port = url->port;
+	o->tls = url->tls;
+	url->host = o->host;
+	o->authority = url_authority(r->arena, url);
+	o->base_path = SLICE_NONE;
+	o->connect_ms = c->connect_ms;
+	o->idle_max = 1;
+	/* Metadata servers are the machine's own: nothing stands between. */
+	if (o->tls)
+		o->proxy = proxy_for(r, c->proxy, o->tls, o->host, o->port);
+	o->key = origin_key_of(r, o, SLICE_NONE);
+	if (o->tls) {
+		tls = origin_system_tls(r, at);
+		if (!tls)
+			return false;
+		o->tls_setup = io_tls_take(tls);
+	}
+	c->out->origin = o;
+	return true;
+}
+
+/* The URL of the config, or else where such things are. */
+static bool set_base(struct credential_reading *c, struct slice fallback, struct url *url)
+{
+	struct slice text = fallback;
+
+	if (c->raw.url && !scalar_of(c->r, "url", c->raw.url, &text))
+		return false;
+	return set_origin(c, c->raw.url ? c->raw.url : c->at, text, url);
+}
+
+/* ---- Google ----------------------------------------------------------------------------- */
+
+static struct slice member_of(struct reader *r, struct slice object, struct slice name)
+{
+	struct slice text = json_string(r->scratch, json_member(object, name));
+
+	return text.len ? arena_copy(r->arena, text) : SLICE_NONE;
+}
+
+static bool read_service_account(struct credential_reading *c, const struct node *at, struct slice json)
+{
+	struct credential_policy *out = c->out;
+	struct sign_key *key;
+	struct url url;
+
+	out->kind = CREDENTIAL_GOOGLE_KEY;
+	out->account = member_of(c->r, json, S("client_email"));
+	out->secret = member_of(c->r, json, S("private_key"));
+	out->key_id = member_of(c->r, json, S("private_key_id"));
+	out->audience = member_of(c->r, json, S("token_uri"));
+	if (!out->account.len || !out->secret.len || !out->audience.len) {
+		complain_at(c->r, at, "the service account's key lacks client_email, private_key or "
+			    "token_uri; download it anew from the Google Cloud console");
+		return false;
+	}
+	key = sign_key_read(out->secret);
+	if (!key) {
+		complain_at(c->r, at, "the private_key of the service account's key is no RSA key in PEM; "
+			    "download the key file anew");
+		return false;
+	}
+	sign_key_free(key);
+	if (!set_base(c, out->audience, &url))
+		return false;
+	out->path = url.path.len ? arena_copy(c->r->arena, url.path) : S("/");
+	return true;
+}
+
+static bool read_user(struct credential_reading *c, const struct node *at, struct slice json)
+{
+	struct credential_policy *out = c->out;
+	struct url url;
+
+	out->kind = CREDENTIAL_GOOGLE_USER;
+	out->account = member_of(c->r, json, S("client_id"));
+	out->key_id = member_of(c->r, json, S("client_secret"));
+	out->secret = member_of(c->r, json, S("refresh_token"));
+	if (!out->account.len || !out->key_id.len || !out->secret.len) {
+		complain_at(c->r, at, "the credentials of a user lack client_id, client_secret or "
+			    "refresh_token; run gcloud auth application-default login");
+		return false;
+	}
+	if (!set_base(c, S("https://oauth2.googleapis.com/token"), &url))
+		return false;
+	out->path = url.path.len ? arena_copy(c->r->arena, url.path) : S("/");
+	return true;
+}
+
+static bool read_google_json(struct credential_reading *c, const struct node *at, struct slice json)
+{
+	struct slice type;
+
+	if (json_validate(json, NULL) != JSON_OK || json_type_of(json) != JSON_OBJECT) {
+		complain_at(c->r, at, "this is not the JSON of a Google key; give the file that the "
+			    "Google Cloud console or gcloud wrote");
+		return false;
+	}
+	type = json_string(c->r->scratch, json_member(json, S("type")));
+	if (slice_eq(type, S("service_account")))
+		return read_service_account(c, at, json);
+	if (slice_eq(type, S("authorized_user")))
+		return read_user(c, at, json);
+	complain_at(c->r, at, "credentials of type %s are not understood; use the key of a service "
+		    "account, gcloud auth application-default login, or kind: google_metadata",
+		    quote(c->r, type));
+	return false;
+}
+
+/* `must_be`: else a file that cannot be read is none. */
+static bool read_google_file(struct credential_reading *c, const struct node *at, struct slice path,
+			     bool must_be, bool *found)
+{
+	struct buf content = BUF_INIT(KEY_FILE_MAX), why = BUF_INIT(1024);
+	bool good = false;
+
+	*found = c->r->source->read_file(c->r->source->owner, path.at, &content, &why);
+	if (*found)
+		good = read_google_json(c, at, buf_slice(&content));
+	else if (must_be)
+		complain_at(c->r, at, "the file %s cannot be read (%.*s); check path and permissions",
+			    quote(c->r, path), SLICE_ARG(buf_slice(&why)));
+	if (content.bytes)
+		explicit_bzero(content.bytes, content.size);
+	buf_free(&content);
+	buf_free(&why);
+	return good;
+}
+
+static bool read_google_metadata(struct credential_reading *c)
+{
+	struct reader *r = c->r;
+	const char *host = r->source->env(r->source->owner, "GCE_METADATA_HOST");
+	struct slice base = host && *host ? arena_printf(r->arena, "http://%s", host)
+					  : S(GOOGLE_METADATA);
+	struct slice account = c->raw.client.len ? c->raw.client : S("default");
+	struct url url;
+
+	c->out->kind = CREDENTIAL_GOOGLE_METADATA;
+	c->out->account = account;
+	if (!set_base(c, base, &url))
+		return false;
+	c->out->path = arena_printf(r->arena,
+		"/computeMetadata/v1/instance/service-accounts/%.*s/token%s%.*s", SLICE_ARG(account),
+		c->raw.scope.len ? "?scopes=" : "", SLICE_ARG(c->raw.scope));
+	return true;
+}
+
+/* What Google calls application default credentials: a file that a variable
+ * names, gcloud's, or else the machine's own. */
+static bool read_google(struct credential_reading *c)
+{
+	struct reader *r = c->r;
+	const char *named = r->source->env(r->source->owner, "GOOGLE_APPLICATION_CREDENTIALS");
+	const char *home = r->source->env(r->source->owner, "HOME");
+	struct slice text;
+	bool found, good;
+
+	c->out->scope = c->raw.scope.len ? c->raw.scope : S(GOOGLE_SCOPE);
+	if (c->raw.json && c->raw.file) {
+		complain_at(r, c->raw.json, "a credential has both \"file\" and \"json\"; keep one");
+		return false;
+	}
+	if (c->raw.json)
+		return scalar_of(r, "json", c->raw.json, &text) && read_google_json(c, c->raw.json, text);
+	if (c->raw.file)
+		return scalar_of(r, "file", c->raw.file, &text) &&
+		       read_google_file(c, c->raw.file, config_path_of(r, text), true, &found);
+	if (named && *named)
+		return read_google_file(c, c->at, arena_copy(r->arena, slice_of(named)), true, &found);
+	if (home && *home) {
+		text = arena_printf(r->arena, "%s/.config/gcloud/application_default_credentials.json", home);
+		good = read_google_file(c, c->at, text, false, &found);
+		if (found)
+			return good;
+	}
+	return read_google_metadata(c);
+}
+
+/* ---- Microsoft --------------------------------------------------------------------------- */
+
+static bool read_entra(struct credential_reading *c)
+{
+	struct reader *r = c->r;
+	struct credential_policy *out = c->out;
+	struct slice secret = SLICE_NONE;
+	struct url url;
+
+	out->kind = CREDENTIAL_ENTRA;
+	if (c->raw.secret && !scalar_of(r, "secret", c->raw.secret, &secret))
+		return false;
+	if (!c->raw.tenant.len || !c->raw.client.len || !secret.len) {
+		complain_at(r, c->at, "kind entra needs \"tenant\", \"client\" and \"secret\"; they stand "
+			    "in the app's registration in Microsoft Entra");
+		return false;
+	}
+	if (!value_is_name(c->raw.tenant, "-._", 128)) {
+		complain_at(r, c->at, "\"tenant\" is the id or the domain of a directory, as in "
+			    "contoso.onmicrosoft.com");
+		return false;
+	}
+	out->account = c->raw.client;
+	out->secret = arena_copy(r->arena, secret);
+	out->scope = c->raw.scope.len ? c->raw.scope : S(ENTRA_SCOPE);
+	if (!set_base(c, S(ENTRA), &url))
+		return false;
+	out->path = arena_printf(r->arena, "%.*s/%.*s/oauth2/v2.0/token", SLICE_ARG(url.path),
+				 SLICE_ARG(c->raw.tenant));
+	return true;
+}
+
+static bool read_azure_metadata(struct credential_reading *c)
+{
+	struct reader *r = c->r;
+	struct slice scope = c->raw.scope.len ? c->raw.scope : S(ENTRA_SCOPE);
+	struct url url;
+
+	c->out->kind = CREDENTIAL_AZURE_METADATA;
+	c->out->account = c->raw.client;
+	if (slice_ends(scope, S("/.default")))
+		scope.len -= 9;
+	c->out->scope = scope;
+	if (!set_base(c, S(AZURE_METADATA), &url))
+		return false;
+	c->out->path = arena_printf(r->arena,
+		"/metadata/identity/oauth2/token?api-version=2018-02-01&resource=%.*s%s%.*s",
+		SLICE_ARG(scope), c->raw.client.len ? "&client_id=" : "", SLICE_ARG(c->raw.client));
+	return true;
+}
+
+/* What goes into a path must not change its meaning. */
+static bool is_plain(struct credential_reading *c, const char *key, struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] > 0x20 && text.at[i] < 0x7f && text.at[i] != '&' && text.at[i] != '#' &&
+		    text.at[i] != '?' && text.at[i] != '%')
+			continue;
+		complain_at(c->r, c->at, "\"%s\" of a credential is no URL or id: %s; check what was "
+			    "copied", key, quote(c->r, text));
+		return false;
+	}
+	return true;
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static bool read_kind(struct credential_reading *c)
+{
+	switch ((enum credential_word)c->raw.kind) {
+	case WORD_GOOGLE:          return read_google(c);
+	case WORD_GOOGLE_METADATA: return read_google_metadata(c);
+	case WORD_ENTRA:           return read_entra(c);
+	case WORD_AZURE_METADATA:  return read_azure_metadata(c);
+	}
+	return false;
+}
+
+/* Two that are asked for in the same words in the same place are one. */
+static void set_key(struct credential_reading *c)
+{
+	struct credential_policy *out = c->out;
+	struct buf all = BUF_INIT(CONFIG_BYTES_MAX);
+	uint8_t digest[DIGEST_SHA256_BYTES];
+	char hex[2 * DIGEST_SHA256_BYTES + 1];
+	const struct slice parts[] = { out->account, out->secret, out->key_id, out->scope,
+				       out->path, out->origin->key };
+
+	buf_putf(&all, "%d", (int)out->kind);
+	for (size_t i = 0; i < COUNT_OF(parts); i++)
+		buf_putf(&all, " %zu:%.*s", parts[i].len, SLICE_ARG(parts[i]));
+	digest_sha256(buf_slice(&all), digest);
+	digest_to_hex(digest, hex);
+	out->key = arena_printf(c->r->arena, "%s", hex);
+	out->name = out->account.len ? out->account : out->origin->host;
+	explicit_bzero(all.bytes, all.size);
+	buf_free(&all);
+}
+
+const struct credential_policy *credential_read(struct reader *r, struct node *n, struct node *proxy,
+						int64_t connect_ms)
+{
+	struct credential_reading c = { .r = r, .at = n, .proxy = proxy, .connect_ms = connect_ms };
+
+	section_defaults(&section_credential, &c.raw);
+	if (!section_read(r, &section_credential, n, &c.raw))
+		return NULL;
+	c.out = arena_new(r->arena, struct credential_policy);
+	if (!is_plain(&c, "scope", c.raw.scope) || !is_plain(&c, "client", c.raw.client))
+		return NULL;
+	if (!read_kind(&c)) {
+		if (c.out->origin)
+			io_tls_give(c.out->origin->tls_setup);
+		return NULL;
+	}
+	set_key(&c);
+	return c.out;
+}
