@@ -37,6 +37,9 @@ void waiting_room_ended(struct waiting_room *r, mono_ms started_at, mono_ms now)
 	r->started_sum -= started_at;
 	r->hold_ms = r->any_ended ? r->hold_ms + (hold - r->hold_ms) / HOLD_SHARE : hold;
 	r->any_ended = true;
+	r->gap_us = r->gap_us ? r->gap_us + ((now - r->ended_at) * 1000 - r->gap_us) / HOLD_SHARE
+			      : (now - r->ended_at) * 1000;
+	r->ended_at = now;
 }
 
 int64_t waiting_room_hold_ms(const struct waiting_room *r, mono_ms now)
@@ -49,9 +52,17 @@ int64_t waiting_room_hold_ms(const struct waiting_room *r, mono_ms now)
 
 int64_t waiting_room_wait_ms(const struct waiting_room *r, size_t ahead, mono_ms now)
 {
+	int64_t turns = (int64_t)ahead + 1, by_hold, by_gap, gap_us;
+
 	if (!r->running)
 		return 0;
-	return ((int64_t)ahead + 1) * waiting_room_hold_ms(r, now) / r->running;
+	by_hold = turns * waiting_room_hold_ms(r, now) / r->running;
+	if (!r->any_ended)
+		return by_hold;
+	/* Some may hang while others are quick: then places come free as they have been. */
+	gap_us = (now - r->ended_at) * 1000 > r->gap_us ? (now - r->ended_at) * 1000 : r->gap_us;
+	by_gap = turns * gap_us / 1000;
+	return by_gap < by_hold ? by_gap : by_hold;
 }
 
 int64_t waiting_room_retry_ms(const struct waiting_room *r, mono_ms now, uint64_t random)

@@ -57,6 +57,8 @@ struct waiting_room {
 	int64_t started_sum;          /* of their starts */
 	int64_t hold_ms;              /* how long one runs: moving average; valid if any ended */
 	bool any_ended;
+	mono_ms ended_at;             /* the last one */
+	int64_t gap_us;               /* between two ends: moving average */
 	int64_t patience_ms;          /* of those that left without a word of an answer: moving average */
 	uint32_t lost;                /* their recent share of all, in 65536ths */
 };

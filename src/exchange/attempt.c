@@ -123,6 +123,9 @@ bool attempt_runs(const struct attempt *a)
 
 /* ---- limits -------------------------------------------------------------------- */
 
+/* How often one that is late looks for somebody who has become well. */
+#define LATE_ASK_MS 1000
+
 static const struct timeout_policy *timeouts_of(const struct attempt *a)
 {
 	return &a->pick.model->timeouts;
@@ -147,6 +150,14 @@ void attempt_progress(struct attempt *a)
 			       : mono_after(io_now(io_of(a)), timeouts_of(a)->idle_ms));
 }
 
+/* Where nothing is left to move to, a late answer beats none, and the exchange's
+ * deadline still holds. But somebody may have become well meanwhile. */
+static void keep_late(struct attempt *a, mono_ms now)
+{
+	a->overdue = true;
+	io_timer_set(io_of(a), &a->limit, mono_after(now, LATE_ASK_MS));
+}
+
 static void on_limit(struct io_timer *timer, mono_ms now)
 {
 	struct attempt *a = CONTAINER_OF(timer, struct attempt, limit);
@@ -154,15 +165,13 @@ static void on_limit(struct io_timer *timer, mono_ms now)
 	if (a->state == ATTEMPT_STREAMING)
 		attempt_fail(a, FAULT_STALL, S("no event within the idle limit"));
 	else if (!exchange_has_other(a, now))
-		a->overdue = true;
+		keep_late(a, now);
 	else if (a->heard)
 		attempt_fail(a, FAULT_STALL, S("no event within the idle limit"));
 	else
 		attempt_fail(a, FAULT_SILENCE, a->x->facts.stream || a->as_stream
 			     ? S("no first token within the limit")
 			     : S("no answer within the limit"));
-	/* Where nothing is left to move to, a late answer beats none, and the
-	 * exchange's deadline still holds. */
 }
 
 void attempt_pause(struct attempt *a, bool paused, mono_ms now)

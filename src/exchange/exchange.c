@@ -370,7 +370,8 @@ bool exchange_has_other(struct attempt *a, mono_ms now)
 	struct exchange *x = a->x;
 
 	return x->endpoint->may_retry && x->attempts < attempts_max(x) &&
-	       plan_has_other(x->plan, &a->pick, now);
+	       (a->overdue ? plan_has_healthy(x->plan, &a->pick, now)
+			   : plan_has_other(x->plan, &a->pick, now));
 }
 
 /* ---- what an attempt tells -------------------------------------------------------------- */

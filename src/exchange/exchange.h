@@ -345,6 +345,10 @@ bool exchange_committed(const struct exchange *x);
 void explain_read(struct exchange *x, const struct h1_head *head, const struct model_policy *model);
 /* Tells the plan what the request needs, and to tell us what it decides. */
 void explain_plan(struct exchange *x);
+/* A decision about a target that was not the plan's: `what` ("hedged") and `why`, a
+ * word or two. The header tells it; the log has its own line. */
+void explain_note(struct exchange *x, const struct target_policy *target, const char *what,
+		  const char *why);
 /* The text for x-backstay-explain; empty: nothing is to be told. */
 struct slice explain_text(struct exchange *x);
 void explain_free(struct exchange *x);

@@ -103,8 +103,9 @@ static const char *fault_name(enum fault f)
 	return f == FAULT_NONE ? "" : fault_row(f)->name;
 }
 
-/* A sentence of the header: "a/m: skipped (open, silence, 1.2 s)". */
-static void put_explained(struct exchange *x, const struct plan_event *e, int64_t in_ms)
+/* A sentence of the header: "+3ms a/m: skipped (open, silence, 1.2 s)". */
+static void put_explained(struct exchange *x, const char *name, const struct plan_event *e,
+			  int64_t in_ms)
 {
 	const char *first = *e->why && e->fault ? ", " : "";
 	const char *second = (*e->why || e->fault) && in_ms >= 0 ? ", " : "";
@@ -118,7 +119,7 @@ static void put_explained(struct exchange *x, const struct plan_event *e, int64_
 	room = buf_printf(&x->explained, "%s+%lldms %.*s: %s%s%s%s%s%s%s%s",
 			  buf_len(&x->explained) ? "; " : "",
 			  (long long)(io_now(x->all->setup.io) - x->started_at),
-			  SLICE_ARG(e->target->name), plan_event_name(e->kind), brackets ? " (" : "",
+			  SLICE_ARG(e->target->name), name, brackets ? " (" : "",
 			  e->why, first, fault_name(e->fault), second, time, brackets ? ")" : "");
 	(void)room;                   /* beyond its maximum nothing is added */
 }
@@ -131,13 +132,22 @@ static void on_event(void *owner, const struct plan_event *e)
 	enum log_level level = level_of(e->kind);
 
 	if (x->explains)
-		put_explained(x, e, in_ms);
+		put_explained(x, plan_event_name(e->kind), e, in_ms);
 	if (!log_wants(x->all->setup.log, level))
 		return;
 	log_line(x->all->setup.log, level, plan_event_name(e->kind),
 		 "id=%.*s target=%.*s backend=%.*s why=\"%s\" fault=%s in_ms=%lld", SLICE_ARG(x->id),
 		 SLICE_ARG(e->target->name), SLICE_ARG(e->target->backend->name), e->why,
 		 fault_row(e->fault)->name, (long long)in_ms);
+}
+
+void explain_note(struct exchange *x, const struct target_policy *target, const char *what,
+		  const char *why)
+{
+	const struct plan_event e = { .target = target, .why = why, .at = MONO_NEVER };
+
+	if (x->explains)
+		put_explained(x, what, &e, -1);
 }
 
 void explain_plan(struct exchange *x)

@@ -36,6 +36,7 @@ static void on_hedge(struct io_timer *timer, mono_ms now)
 		return;
 	x->pick = pick;
 	x->hedged = true;
+	explain_note(x, a->pick.target, "hedged", "silent for too long");
 	log_line(x->all->setup.log, LOG_INFO, "hedge_begun", "id=%.*s slow=%.*s target=%.*s after_ms=%lld",
 		 SLICE_ARG(x->id), SLICE_ARG(a->pick.target->name), SLICE_ARG(pick.target->name),
 		 (long long)(now - a->started_at));

@@ -112,12 +112,13 @@ static void take_off(struct pace *p, mono_ms now, int64_t tokens)
 	headroom_take(&p->tokens, now, (double)tokens);
 }
 
-bool target_is_quiet(const struct target *t, mono_ms now)
+bool target_is_quiet(const struct target *t, mono_ms now, int64_t unknown_ms)
 {
 	int64_t first = latency_p95_ms(&t->first_token, now), whole = latency_p95_ms(&t->whole, now);
-	int64_t usual = first > whole ? first : whole, limit = usual * QUIET_TIMES;
+	int64_t usual = first > whole ? first : whole;
+	int64_t limit = usual < 0 ? unknown_ms : usual * QUIET_TIMES;
 
-	if (t->waiting < QUIET_WAITING || usual < 0)
+	if (t->waiting < QUIET_WAITING || limit <= 0)
 		return false;
 	return now - t->quiet_since >= (limit > QUIET_MIN_MS ? limit : QUIET_MIN_MS);
 }
@@ -159,9 +160,11 @@ static void look_inside(const struct target *t, const struct model_policy *model
 		worsen(out, USE_PACED, paced, FAULT_RATE_LIMITED);
 	if (t->ejected_until > now)
 		worsen(out, USE_EJECTED, t->ejected_until, FAULT_NONE);
-	else if (t->waiting >= QUIET_WAITING && target_is_quiet(t, now))
-		worsen(out, USE_EJECTED, MONO_NEVER, FAULT_SILENCE);
 	out->doubt = t->doubt;
+	if (t->waiting >= QUIET_WAITING && target_is_quiet(t, now, model->timeouts.first_token_ms)) {
+		worsen(out, USE_EJECTED, MONO_NEVER, FAULT_SILENCE);
+		out->doubt = true;
+	}
 	out->asked_at = t->asked_at;
 	out->latency_ms = latency_peak_ms(&t->first_token, now);
 	if (out->latency_ms <= 0)

@@ -25,6 +25,7 @@ struct candidate {
 	bool unfit;                   /* cannot take this request */
 	bool too_small;               /* its window, as far as is known or guessed */
 	bool reasons;
+	bool passed_over;             /* while scouting: it was full */
 	bool paid;                    /* the running try took a token of the retry budget */
 	struct target_look look;      /* of the last survey */
 	struct target_visit visit;
@@ -50,6 +51,7 @@ struct plan {
 	mono_ms deadline;
 	unsigned begun;               /* tries so far */
 	uint64_t full;                /* places that the last plan_next() found full */
+	bool full_is_good;            /* one of them is in good standing: worth waiting for */
 	bool over;                    /* a fault that nobody else can mend */
 	bool awaiting;                /* what others hear, since ... */
 	mono_ms awaiting_since;
@@ -407,6 +409,7 @@ static bool try_enter(struct plan *p, const struct stage *s, size_t i, mono_ms n
 		return true;
 	case TARGET_FULL:
 		*saw_full = true;
+		p->full_is_good |= !p->candidates[i].look.doubt;
 		p->full |= target_places(p->candidates[i].target->state);
 		return false;
 	case TARGET_NO:
@@ -480,7 +483,7 @@ static size_t find_scouted(struct plan *p, mono_ms now, uint64_t random)
 				target_look(c->target->state, s->model, now, random >> (i % 16), &c->look);
 			if (c->look.use < USE_PACED && !c->look.doubt)
 				return SIZE_MAX;
-			if (c->look.use != USE_PACED && c->look.use != USE_OFF &&
+			if (c->look.use != USE_PACED && c->look.use != USE_OFF && !c->passed_over &&
 			    (best == SIZE_MAX || c->look.asked_at < p->candidates[best].look.asked_at))
 				best = i;
 		}
@@ -503,17 +506,25 @@ static const struct stage *stage_of(const struct plan *p, size_t candidate)
 static bool next_scouted(struct plan *p, mono_ms now, uint64_t random, bool *saw_full,
 			 struct pick *pick)
 {
-	struct candidate *c;
 	size_t i;
 
-	if (p->begun > 0 || (i = find_scouted(p, now, random)) == SIZE_MAX ||
-	    model_retries_left(p->stages->model, now) >= 1)
+	if (p->begun > 0)
 		return false;
-	c = &p->candidates[i];
-	if (!try_enter(p, stage_of(p, i), i, now, random, c->look.use > USE_EJECTED, saw_full, pick))
+	for (size_t k = 0; k < p->count; k++)
+		p->candidates[k].passed_over = false;
+	if (find_scouted(p, now, random) == SIZE_MAX || model_retries_left(p->stages->model, now) >= 1)
 		return false;
-	tell_decision(p, PLAN_EVENT_CHOSEN, c, "longest unasked", FAULT_NONE, MONO_NEVER);
-	return true;
+	while ((i = find_scouted(p, now, random)) != SIZE_MAX) {
+		struct candidate *c = &p->candidates[i];
+
+		if (try_enter(p, stage_of(p, i), i, now, random, c->look.use > USE_EJECTED, saw_full,
+			      pick)) {
+			tell_decision(p, PLAN_EVENT_CHOSEN, c, "longest unasked", FAULT_NONE, MONO_NEVER);
+			return true;
+		}
+		c->passed_over = true;
+	}
+	return false;
 }
 
 /* ---- asking the same target again ----------------------------------------------- */
@@ -644,6 +655,7 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 	bool saw_full = false;
 
 	p->full = 0;
+	p->full_is_good = false;
 	if (p->over)
 		return PLAN_SPENT;
 	for (const struct stage *s = p->stages; s; s = s->next) {
@@ -661,7 +673,7 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 	for (const struct stage *s = p->stages; s; s = s->next)
 		if (next_fresh(p, s, USE_RAMPING, now, random, &saw_full, pick))
 			return PLAN_GO;
-	if (!saw_full && next_forced(p, now, random, &saw_full, pick))
+	if (!p->full_is_good && next_forced(p, now, random, &saw_full, pick))
 		return PLAN_GO;
 	if (!saw_full && next_awaited(p, now, pick))
 		return PLAN_GO;
@@ -837,6 +849,24 @@ bool plan_has_other(struct plan *p, const struct pick *current, mono_ms now)
 			if (c->tries == 0 && c->look.use < USE_PACED)
 				return true;
 			if (again_at(c, &s->model->retry) < p->deadline)
+				return true;
+		}
+	}
+	return false;
+}
+
+bool plan_has_healthy(struct plan *p, const struct pick *current, mono_ms now)
+{
+	if (p->over)
+		return false;
+	for (const struct stage *s = p->stages; s; s = s->next) {
+		for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
+			struct candidate *c = &p->candidates[i];
+
+			if (i == current->candidate || c->tries || is_out_of_question(c))
+				continue;
+			target_look(c->target->state, s->model, now, 0, &c->look);
+			if (c->look.use == USE_GOOD && !c->look.doubt)
 				return true;
 		}
 	}

@@ -132,6 +132,9 @@ void plan_served(struct plan *p, const struct pick *pick, mono_ms now, uint64_t 
 /* Is anything worth moving to left, other than waiting for `current`? Silence is
  * not punished where nothing is. */
 bool plan_has_other(struct plan *p, const struct pick *current, mono_ms now);
+/* Is an untried one in good standing left? What that of `current` may be left for
+ * that has been kept although it is late. */
+bool plan_has_healthy(struct plan *p, const struct pick *current, mono_ms now);
 /* Why plan_next() gave nothing although nothing had been tried, and when that may
  * change (MONO_NEVER: not by itself): RATE_LIMITED, CREDENTIAL, NO_MONEY,
  * MODEL_GONE, UNSUPPORTED (no target can do what the request needs), or NO_TARGET. */

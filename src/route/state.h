@@ -121,10 +121,10 @@ enum fault drill_of(const struct target *t, mono_ms now, uint64_t random);
 
 /* ---- health.c ------------------------------------------------------------------- */
 
-/* Does it keep many waiting at once, for far longer than it takes by habit, without
- * a sign of life to anybody? Then others get the work until it gives one. Under
- * the target's lock. */
-bool target_is_quiet(const struct target *t, mono_ms now);
+/* Does it keep many waiting at once, for far longer than it takes by habit (or
+ * `unknown_ms` where that is not known), without a sign of life to anybody? Then
+ * others get the work until it gives one. Under the target's lock. */
+bool target_is_quiet(const struct target *t, mono_ms now, int64_t unknown_ms);
 /* Counts the breakers that news tell of. Not under the target's lock. */
 void target_count_news(struct target *t, unsigned news);
 

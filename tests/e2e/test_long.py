@@ -29,6 +29,9 @@ HOME = os.path.join(os.environ.get("E2E_HOME", ""), "node")
 NODE = shutil.which("node") if os.path.isdir(os.path.join(HOME, "node_modules", "openai")) else None
 pytestmark = pytest.mark.skipif(openai is None, reason="the OpenAI Python SDK is not installed")
 
+# Where node finds the SDK beside it; nobody else's, so that nobody writes what another reads.
+SCRIPT = os.path.join(HOME, "gather-%d.mjs" % os.getpid())
+
 OUTAGE_S, EVERY_S = 60, 3
 EVENTS = 24                       # with content, in an answer of the mocks
 PATIENCE_S = 240                  # for a story to end
@@ -76,8 +79,7 @@ class Stage:
     def node(self, model="chat", prompt="a long story", how="stream"):
         """The same from the Node SDK; what it got."""
         env = clean_environment(PROXY=self.proxy.url)
-        script = shutil.copy(os.path.join(HERE, "node", "gather.mjs"), HOME)
-        ended = subprocess.run([NODE, script, model, prompt, how], env=env, capture_output=True,
+        ended = subprocess.run([NODE, SCRIPT, model, prompt, how], env=env, capture_output=True,
                                text=True, timeout=PATIENCE_S)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
@@ -247,6 +249,8 @@ def begin(names):
     place = tempfile.mkdtemp(prefix="backstay-long-")
     mock = Mock(place, "oracle", "--ignore-header").start()
     _started.extend([place, mock])
+    if NODE:
+        shutil.copy(os.path.join(HERE, "node", "gather.mjs"), SCRIPT)
     for story, model in STORIES.items():
         if story.__name__ in names:
             _told[story] = concurrent.futures.Future()
@@ -259,6 +263,8 @@ def end(good):
     if _started:
         place, mock = _started
         mock.kill()
+        if NODE:
+            os.unlink(SCRIPT)
         if good:
             shutil.rmtree(place, ignore_errors=True)
 

@@ -152,6 +152,10 @@ static void count(struct crowd *c, const struct sim_answer *a)
 {
 	bool right = slice_eq(buf_slice(&a->text), buf_slice(&c->expected));
 
+	if (c->late_from && a->asked_at >= c->late_from && a->end != ANSWER_LEFT) {
+		c->counts.late++;
+		c->counts.late_complete += a->end == ANSWER_COMPLETE && right;
+	}
 	switch (a->end) {
 	case ANSWER_COMPLETE:
 		*(right ? &c->counts.complete : &c->counts.wrong) += 1;

@@ -26,6 +26,7 @@ struct crowd_counts {
 	uint64_t pending;             /* never ended */
 	uint64_t violations;
 	uint64_t attempts;            /* that the proxy made */
+	uint64_t late, late_complete; /* of those asked after `late_from` who stayed */
 };
 
 struct crowd {
@@ -38,6 +39,7 @@ struct crowd {
 	struct log log;
 	struct buf expected;          /* the words of a right answer to CROWD_PROMPT */
 	struct asker *idle, *busy;
+	int64_t late_from;            /* io_now()'s ms; 0: nobody is late */
 	struct crowd_counts counts;
 	char first_bad[600];          /* what the first bad answer looked like */
 };

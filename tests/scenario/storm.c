@@ -1,7 +1,7 @@
 /* Storms: many exchanges while backends fail in every way, and shares that must
  * hold over all of them.
  *
- *   storm [--exchanges N] [--seed FROM] [--kind healthy|outage|all]
+ *   storm [--exchanges N] [--seed FROM] [--kind healthy|outage|heals|healed|all]
  *   storm --seed N --kind KIND --trace     one world, showing all
  *
  * Each seed is a world of some hundred exchanges. In a `healthy` world one
@@ -9,7 +9,10 @@
  * 99.9 % of those who stay get the whole right answer, all others an honest
  * error. In an `outage` world all are down or fail for as long as requests
  * come: every client gets an honest error, and the proxy makes at most 1.2 times
- * as many tries as there are requests. After any storm nothing is left over. */
+ * as many tries as there are requests. In a `heals` world all fail likewise, but after half of the
+ * requests one of them is well again, among others that go on failing: who asks from then on is
+ * served, 97 % of them from the first moment on and 99.9 % one breaker period later.
+ * After any storm nothing is left over. */
 #include "crowd.h"
 
 #include <stdlib.h>
@@ -18,9 +21,12 @@
 #define EXCHANGES 400                 /* of a world */
 #define FAILURES_MAX 5
 
-enum kind { HEALTHY, OUTAGE, KINDS };
+/* HEALED is a `heals` world looked at a breaker period later. */
+enum kind { HEALTHY, OUTAGE, HEALS, HEALED, KINDS };
 
-static const char *const kind_names[KINDS] = { "healthy", "outage" };
+static const char *const kind_names[KINDS] = { "healthy", "outage", "heals", "healed" };
+
+#define BREAKER_PERIOD_MS 18000       /* its longest, with jitter */
 
 struct settings {
 	uint64_t exchanges, seed;
@@ -31,6 +37,7 @@ struct storm {
 	struct crowd crowd;
 	enum kind kind;
 	unsigned sick;                /* backends 0 .. sick - 1 */
+	bool healed;                  /* the last one is well again */
 	int64_t span_ms;
 };
 
@@ -86,7 +93,7 @@ static const char *const failures[] = {
 static void behave(struct storm *s, unsigned backend)
 {
 	size_t some = below(s, COUNT_OF(behaviours)), worse = below(s, COUNT_OF(failures));
-	const char *spec = s->kind == OUTAGE || below(s, 3) == 0 ? failures[worse] : behaviours[some];
+	const char *spec = s->kind != HEALTHY || below(s, 3) == 0 ? failures[worse] : behaviours[some];
 	char why[256];
 
 	must(mock_set_behaviour(s->crowd.backends[backend].mock, slice_of(spec), why, sizeof why));
@@ -109,7 +116,7 @@ static void blow(struct storm *s, unsigned backend)
 		link->connect_count = 1 + (int)below(s, 3);
 		break;
 	case 2:
-		link->connect = s->kind == OUTAGE ? SIM_CONNECT_UNREACHABLE : SIM_CONNECT_OK;
+		link->connect = s->kind != HEALTHY ? SIM_CONNECT_UNREACHABLE : SIM_CONNECT_OK;
 		link->connect_count = 0;
 		break;
 	case 3:
@@ -129,10 +136,10 @@ static void blow(struct storm *s, unsigned backend)
 
 static void weather(struct storm *s)
 {
-	unsigned backend = (unsigned)below(s, s->sick);
+	unsigned backend = (unsigned)below(s, s->sick - s->healed);
 
 	/* In an outage the network may only make it worse. */
-	if (below(s, 2) || s->kind == OUTAGE)
+	if (below(s, 2) || s->kind != HEALTHY)
 		behave(s, backend);
 	else
 		blow(s, backend);
@@ -147,13 +154,14 @@ static void build(struct storm *s, uint64_t seed, enum kind kind)
 	unsigned backends = 2 + (unsigned)(seed % 3);
 
 	s->kind = kind;
+	s->healed = false;
 	crowd_init(&s->crowd, seed, backends, &options);
 	s->sick = kind == HEALTHY ? backends - 1 : backends;
 	s->span_ms = 2000 + (int64_t)below(s, 20000);
 	crowd_proxy(&s->crowd, 1 + (unsigned)below(s, 3), write_config(s, &config));
 	buf_free(&config);
 	for (unsigned i = 0; i < s->sick; i++)
-		if (kind == OUTAGE || below(s, 2))
+		if (kind != HEALTHY || below(s, 2))
 			behave(s, i);
 }
 
@@ -167,13 +175,29 @@ static struct slice some_headers(struct storm *s)
 	return headers[below(s, COUNT_OF(headers))];
 }
 
+/* As by a restart: who hangs there is told. */
+static void heal(struct storm *s)
+{
+	struct crowd_backend *b = &s->crowd.backends[s->sick - 1];
+	char why[256];
+
+	must(mock_set_behaviour(b->mock, S("ok"), why, sizeof why));
+	sim_strike(s->crowd.sim, &b->addr, SIM_STRIKE_RESET, 0, 0);
+	s->healed = true;
+	s->crowd.late_from = io_now(s->crowd.clients) + (s->kind == HEALED ? BREAKER_PERIOD_MS : 0);
+}
+
 static void run(struct storm *s)
 {
 	uint64_t gap_us = (uint64_t)s->span_ms * 1000 / EXCHANGES;
 
+	if (s->kind == HEALED)
+		gap_us = (BREAKER_PERIOD_MS + (uint64_t)s->span_ms) * 2000 / EXCHANGES;
 	for (unsigned i = 0; i < EXCHANGES; i++) {
 		struct asker *a;
 
+		if (i == EXCHANGES / 2 && s->kind >= HEALS)
+			heal(s);
 		sim_run_for(s->crowd.sim, (int64_t)(below(s, 2 * gap_us) / 1000));
 		crowd_harvest(&s->crowd);
 		a = crowd_ask(&s->crowd, below(s, 3) > 0, some_headers(s));
@@ -197,6 +221,8 @@ static void add(struct crowd_counts *sum, const struct crowd_counts *one)
 	sum->pending += one->pending;
 	sum->violations += one->violations;
 	sum->attempts += one->attempts;
+	sum->late += one->late;
+	sum->late_complete += one->late_complete;
 }
 
 static bool storm_one(uint64_t seed, enum kind kind, FILE *trace, struct crowd_counts *sum)
@@ -230,12 +256,17 @@ static bool shares_hold(enum kind kind, const struct crowd_counts *c)
 	uint64_t stayed = c->asked - c->left;
 	double served = stayed ? 100.0 * (double)c->complete / (double)stayed : 100;
 	double tries = c->asked ? (double)c->attempts / (double)c->asked : 0;
-	bool good = kind == HEALTHY ? served >= 99.9 : tries <= 1.2;
+	double late = c->late ? 100.0 * (double)c->late_complete / (double)c->late : 100;
+	bool good = kind == HEALTHY ? served >= 99.9 : kind == OUTAGE ? tries <= 1.2
+		  : late >= (kind == HEALS ? 97 : 99.9);
 
 	printf("%s: %llu exchanges, %llu left, %.3f %% of the others served, %llu honest errors, "
-	       "%.3f tries each: %s\n", kind_names[kind], (unsigned long long)c->asked,
-	       (unsigned long long)c->left, served, (unsigned long long)c->honest, tries,
-	       good ? "good" : "NOT GOOD");
+	       "%.3f tries each", kind_names[kind], (unsigned long long)c->asked,
+	       (unsigned long long)c->left, served, (unsigned long long)c->honest, tries);
+	if (kind >= HEALS)
+		printf(", %.3f %% of %llu that asked %s it healed", late, (unsigned long long)c->late,
+		       kind == HEALS ? "after" : "a breaker period after");
+	printf(": %s\n", good ? "good" : "NOT GOOD");
 	return good;
 }
 
@@ -264,14 +295,14 @@ static bool read_settings(int argc, char **argv, struct settings *s)
 
 int main(int argc, char **argv)
 {
-	struct settings s = { .exchanges = 20000, .seed = 1, .kinds = { true, true } };
+	struct settings s = { .exchanges = 20000, .seed = 1, .kinds = { true, true, true, true } };
 	struct crowd_counts sums[KINDS] = { 0 };
 	uint64_t done = 0, seed;
 	unsigned failed = 0;
 	bool good = true;
 
 	if (!read_settings(argc, argv, &s)) {
-		fprintf(stderr, "usage: storm [--exchanges N] [--seed FROM] [--kind healthy|outage|all] "
+		fprintf(stderr, "usage: storm [--exchanges N] [--seed FROM] [--kind healthy|outage|heals|healed|all] "
 				"[--trace]\n");
 		return 2;
 	}
