@@ -60,7 +60,7 @@ static void read_key(struct backend_reading *b)
 	struct slice text;
 	int auth;
 
-	b->out->auth = n ? AUTH_BEARER : AUTH_NONE;
+	b->out->auth = !n ? AUTH_NONE : b->out->dialect ? (int)b->out->dialect->auth : AUTH_BEARER;
 	if (n && b->raw.credential)
 		complain_at(r, n, "a backend has both \"key\" and \"credential\"; keep one");
 	if (n && scalar_of(r, "key", n, &text)) {
@@ -316,10 +316,11 @@ static void note_url(struct backend_reading *b, const struct origin *o)
 {
 	static const struct slice tails[] = {
 		S_INIT("/chat/completions"), S_INIT("/completions"), S_INIT("/responses"),
-		S_INIT("/embeddings"), S_INIT("/models"),
+		S_INIT("/embeddings"), S_INIT("/models"), S_INIT("/messages"),
 	};
+	bool openai = b->out->dialect && slice_eq(b->out->dialect->name, S("openai"));
 
-	for (size_t i = 0; i < COUNT_OF(vendors); i++)
+	for (size_t i = 0; i < COUNT_OF(vendors) && openai; i++)
 		if (host_matches(o->host, vendors[i].host) && !slice_eq(o->base_path, vendors[i].path))
 			note(b->r, "backend %.*s: the API of %.*s is usually at https://%.*s%.*s",
 			     SLICE_ARG(b->out->name), SLICE_ARG(o->host), SLICE_ARG(o->host),

@@ -14,32 +14,33 @@ const size_t config_local_server_count = COUNT_OF(config_local_servers);
 #define PREFIXES_MAX 6
 #define OWN_LISTEN "127.0.0.1:8080"
 
-/* A vendor with an OpenAI-compatible API that takes a bearer key. In the order
+/* A vendor whose API takes a key, OpenAI's where no dialect is said. In the order
  * in which the model `chat` prefers them. */
 struct vendor {
 	const char *name;             /* backend, and variable part of BACKSTAY_CHAT_MODEL_… */
 	const char *upper;
 	const char *keys[2];          /* variables that hold the key; the first one set is used */
 	const char *url;
+	const char *dialect;          /* NULL: openai */
 	const char *chat_model;       /* for the model `chat` */
 	const char *prefixes[PREFIXES_MAX];   /* names that are this vendor's without doubt */
 };
 
 static const struct vendor vendors[] = {
-	{ "openai", "OPENAI", { "OPENAI_API_KEY", NULL }, "https://api.openai.com/v1",
+	{ "openai", "OPENAI", { "OPENAI_API_KEY", NULL }, "https://api.openai.com/v1", NULL,
 	  "gpt-6-luna", { "gpt-*", "chatgpt-*", "text-embedding-3-*" } },
-	{ "anthropic", "ANTHROPIC", { "ANTHROPIC_API_KEY", NULL }, "https://api.anthropic.com/v1",
+	{ "anthropic", "ANTHROPIC", { "ANTHROPIC_API_KEY", NULL }, "https://api.anthropic.com", "anthropic",
 	  "claude-sonnet-5-5", { "claude-*" } },
 	{ "gemini", "GEMINI", { "GEMINI_API_KEY", "GOOGLE_API_KEY" },
-	  "https://generativelanguage.googleapis.com/v1beta/openai", "gemini-3.8-flash",
+	  "https://generativelanguage.googleapis.com/v1beta/openai", NULL, "gemini-3.8-flash",
 	  { "gemini-*" } },
-	{ "mistral", "MISTRAL", { "MISTRAL_API_KEY", NULL }, "https://api.mistral.ai/v1",
+	{ "mistral", "MISTRAL", { "MISTRAL_API_KEY", NULL }, "https://api.mistral.ai/v1", NULL,
 	  "mistral-small-latest", { "mistral-*", "codestral-*", "ministral-*" } },
-	{ "deepseek", "DEEPSEEK", { "DEEPSEEK_API_KEY", NULL }, "https://api.deepseek.com/v1",
+	{ "deepseek", "DEEPSEEK", { "DEEPSEEK_API_KEY", NULL }, "https://api.deepseek.com/v1", NULL,
 	  "deepseek-flash", { "deepseek-*" } },
-	{ "groq", "GROQ", { "GROQ_API_KEY", NULL }, "https://api.groq.com/openai/v1",
+	{ "groq", "GROQ", { "GROQ_API_KEY", NULL }, "https://api.groq.com/openai/v1", NULL,
 	  "openai/gpt-oss-120b", { NULL } },
-	{ "openrouter", "OPENROUTER", { "OPENROUTER_API_KEY", NULL }, "https://openrouter.ai/api/v1",
+	{ "openrouter", "OPENROUTER", { "OPENROUTER_API_KEY", NULL }, "https://openrouter.ai/api/v1", NULL,
 	  "openrouter/auto", { NULL } },
 };
 
@@ -75,7 +76,8 @@ static void add_vendor(struct environment *e, const struct vendor *v)
 
 	if (!key || !env_of(e, key))
 		return;
-	buf_putf(&e->backends, "  %s: {key: \"${%s}\", url: \"%s\"}\n", v->name, key, v->url);
+	buf_putf(&e->backends, "  %s: {key: \"${%s}\", url: \"%s\"%s%s}\n", v->name, key, v->url,
+		 v->dialect ? ", dialect: " : "", v->dialect ? v->dialect : "");
 	snprintf(name_star, sizeof name_star, "%s/*", v->name);
 	put_pattern(e, name_star, v->name, "*");
 	for (size_t i = 0; i < PREFIXES_MAX && v->prefixes[i]; i++)

@@ -23,6 +23,7 @@ const struct codec codec_anthropic_messages = {
 	.endpoint = ENDPOINT_CHAT,
 	.framing = FRAMING_SSE,
 	.carries = CARRIES,
+	.model_lacks = anthropic_model_lacks,
 	.read_request = anthropic_codec_read_request,
 	.write_request = anthropic_codec_write_request,
 	.read_event = anthropic_read_event,
@@ -40,6 +41,7 @@ const struct codec codec_anthropic_count = {
 	.endpoint = ENDPOINT_COUNT_TOKENS,
 	.framing = FRAMING_SSE,
 	.carries = CARRIES,
+	.model_lacks = anthropic_model_lacks,
 	.read_request = anthropic_count_read_request,
 	.write_request = anthropic_codec_write_request,
 	.read_answer = anthropic_count_read_answer,
@@ -54,7 +56,7 @@ static const struct codec *const codecs[] = { &codec_anthropic_messages, &codec_
 #define ONCE false
 
 #define ROW(method_, path_, kind_, place_, again_, stream_, codec_)                     \
-	{ .method = method_, .path = S_INIT("/v1" path_), .upstream_path = S_INIT(path_), \
+	{ .method = method_, .path = S_INIT("/v1" path_), .upstream_path = S_INIT("/v1" path_), \
 	  .kind = ENDPOINT_##kind_, .model_place = MODEL_##place_, .may_retry = again_,     \
 	  .may_stream = stream_, .codec = codec_ }
 
@@ -231,8 +233,10 @@ const struct dialect dialect_anthropic = {
 	.endpoints = endpoints,
 	.endpoint_count = COUNT_OF(endpoints),
 	.client_header = S_INIT("anthropic-version"),
+	.id_header = S_INIT("request-id"),
 	.codecs = codecs,
 	.base_tail = S_INIT("/v1"),
+	.auth = AUTH_X_API_KEY,
 	.fixed_headers = S_INIT("anthropic-version: 2023-06-01\r\n"),
 	.read_request = anthropic_read_request,
 	.judge_answer = anthropic_judge_answer,

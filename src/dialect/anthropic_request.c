@@ -29,6 +29,8 @@ static void read_facts(struct arena *arena, const struct json_want *wants, struc
 	struct slice thinking = json_member(wants[WANT_THINKING].value, S("type"));
 	struct slice effort = json_member(wants[WANT_OUTPUT_CONFIG].value, S("effort"));
 
+	out->foreign = slice_find_slice(wants[WANT_MESSAGES].value, S("\"" ANTHROPIC_FOREIGN)) !=
+		       SLICE_NOT_FOUND;
 	out->conversation = wants[WANT_MESSAGES].value;
 	out->has_tools = scan_has_elements(&wants[WANT_TOOLS]);
 	out->has_images = scan_mentions(&wants[WANT_MESSAGES], S("\"image\""));

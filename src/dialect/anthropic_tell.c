@@ -417,12 +417,29 @@ static bool write_event(struct codec_writer *w, const struct canon_event *e, str
 	return true;
 }
 
+/* Where the stream stands, as anthropic_judge_event() would have found it. */
+static void keep_facts(const struct codec_writer *w)
+{
+	const struct anthropic_telling *own = w->own;
+	uint64_t *seen = w->facts ? w->facts->private : NULL;
+
+	if (!seen || !own)
+		return;
+	seen[ANTHROPIC_NEXT_BLOCK] = own->next_index;
+	seen[ANTHROPIC_OPEN_BLOCK] = own->open == ANTHROPIC_NO_BLOCK
+		? 0 : (uint64_t)own->open_index << 8 | (uint64_t)own->open;
+	seen[ANTHROPIC_CALLS] = own->calls;
+	seen[ANTHROPIC_SIGNED] = own->proved;
+}
+
 bool anthropic_write_event(struct codec_writer *w, const struct canon_event *e, struct buf *out)
 {
 	size_t before = buf_len(out);
 
-	if (write_event(w, e, out))
+	if (write_event(w, e, out)) {
+		keep_facts(w);
 		return true;
+	}
 	out->end = out->start + before;      /* half an event helps nobody */
 	return false;
 }

@@ -391,6 +391,21 @@ struct slice anthropic_sent(const struct canon_request *r)
 	return sent;
 }
 
+static bool has_call(const struct canon_message *m)
+{
+	for (const struct canon_part *p = m->parts; p; p = p->next)
+		if (p->kind == CANON_PART_CALL)
+			return true;
+	return false;
+}
+
+/* An answer begun by the client, where the model takes none and the config lets
+ * it be lost. */
+static bool is_lost_prefill(const struct writing *w, const struct canon_message *m)
+{
+	return !m->next && m->role == CANON_ASSISTANT && !has_call(m) && !may_say(w, CANON_HAS(PREFILL));
+}
+
 /* Messages of one side that follow each other become one: all results of a turn
  * must stand in one message. */
 static void put_messages(struct writing *w, bool talk)
@@ -403,7 +418,7 @@ static void put_messages(struct writing *w, bool talk)
 	for (const struct canon_message *m = r->messages; m; m = m->next) {
 		int side = m->role == CANON_ASSISTANT;
 
-		if ((talk && is_instruction(m)) || !says_something(m))
+		if ((talk && is_instruction(m)) || !says_something(m) || is_lost_prefill(w, m))
 			continue;
 		if (open != side) {
 			if (open >= 0)

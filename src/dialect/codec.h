@@ -81,6 +81,9 @@ struct codec {
 	/* Bits of CANON_FEATURES that the API can say (a vendor may lack some of them). */
 	uint64_t carries;
 
+	/* Of these, what a model of that (upstream) name refuses. NULL: nothing known. */
+	uint64_t (*model_lacks)(struct slice model);
+
 	/* Reads a client's request. `body` is valid JSON or not: that is for it to
 	 * say. `facts` is what read_request() of the dialect found (model, stream).
 	 * On a fault other than FAULT_NONE, *why is a sentence for the client.

@@ -57,6 +57,7 @@ struct request_facts {
 	bool stream;
 	bool asks_usage;             /* stream_options.include_usage */
 	bool reasons;                /* reasoning effort or thinking asked for: first token may take long */
+	bool foreign;                /* holds what only our codecs understand: not to be passed on as it is */
 	bool has_tools, has_images, has_audio, has_schema;
 	struct slice conversation;   /* raw: the list of messages (or what stands for it); may be empty */
 	struct slice user;           /* `user`, or prompt_cache_key; may be empty */
@@ -217,6 +218,15 @@ struct dialect_ask {
 	const struct dialect_place *place;    /* NULL: not given */
 };
 
+/* How a backend takes its key. */
+enum auth_scheme {
+	AUTH_BEARER,                 /* Authorization: Bearer KEY */
+	AUTH_API_KEY,                /* api-key: KEY (Azure) */
+	AUTH_X_API_KEY,              /* x-api-key: KEY (Anthropic) */
+	AUTH_X_GOOG_API_KEY,         /* x-goog-api-key: KEY (Gemini) */
+	AUTH_NONE,
+};
+
 /* A dialect is a client's, a backend's, or both. A client's has endpoints and
  * all functions from read_request to write_error_event, but for those that say
  * that they may be NULL. A backend's has codecs, judge_answer and judge_event. */
@@ -228,12 +238,16 @@ struct dialect {
 	/* A header that only its clients send: tells them apart where paths are shared
 	 * by dialects or unknown. Empty: there is none. */
 	struct slice client_header;
+	/* The header its clients read a request's id from, beside x-request-id; may be
+	 * empty. */
+	struct slice id_header;
 
 	/* As a backend's: what it can be spoken to in, the best first; ends with NULL. */
 	const struct codec *const *codecs;
 	/* What a backend's URL may end in, and its paths begin with all the same:
 	 * "/v1". Config takes it off the URL. Empty: nothing. */
 	struct slice base_tail;
+	enum auth_scheme auth;       /* how its backends take a key, where config does not say */
 	/* Header lines "Name: value\r\n"... that its backends want with each request,
 	 * where neither client nor config gives that header; may be empty. */
 	struct slice fixed_headers;
@@ -311,15 +325,6 @@ struct dialect {
 	void (*write_error)(const struct error_answer *e, struct buf *out);
 	void (*write_error_event)(const struct endpoint *endpoint, const struct error_answer *e,
 				  struct buf *out);
-};
-
-/* How a backend takes its key. */
-enum auth_scheme {
-	AUTH_BEARER,                 /* Authorization: Bearer KEY */
-	AUTH_API_KEY,                /* api-key: KEY (Azure) */
-	AUTH_X_API_KEY,              /* x-api-key: KEY (Anthropic) */
-	AUTH_X_GOOG_API_KEY,         /* x-goog-api-key: KEY (Gemini) */
-	AUTH_NONE,
 };
 
 extern const struct dialect dialect_openai, dialect_anthropic;

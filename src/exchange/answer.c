@@ -34,7 +34,8 @@ void answer_keep_headers(struct attempt *a, const struct h1_head *head)
 	a->answer_headers = arena_array(arena, struct h1_header, head->header_count);
 	for (unsigned i = 0; i < head->header_count; i++) {
 		const struct h1_header *h = &head->headers[i];
-		bool is_id = slice_eq_nocase(h->name, S("x-request-id"));
+		bool is_id = slice_eq_nocase(h->name, S("x-request-id")) ||
+			     slice_eq_nocase(h->name, a->x->dialect->id_header);
 
 		if (is_withheld(head, h->name))
 			continue;
@@ -72,6 +73,8 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 	size_t n = 0;
 
 	out[n++] = (struct h1_header){ S("x-request-id"), x->id };
+	if (x->dialect->id_header.len)
+		out[n++] = (struct h1_header){ x->dialect->id_header, x->id };
 	out[n++] = (struct h1_header){ S("x-backstay-attempts"),
 				       arena_printf(x->arena, "%u", x->attempts) };
 	if (target.len)
@@ -131,12 +134,16 @@ void answer_refuse(struct client_conn *c, const struct dialect *dialect,
 		{ S("content-type"), S("application/json") },
 		{ S("x-request-id"), e->request_id },
 		{ S("x-should-retry"), S("false") },
-		{ S("allow"), slice_of(allow) },
+		{ S(""), SLICE_NONE }, { S(""), SLICE_NONE },
 	};
+	size_t n = 3;
 
+	if (allow)
+		headers[n++] = (struct h1_header){ S("allow"), slice_of(allow) };
+	if (dialect->id_header.len)
+		headers[n++] = (struct h1_header){ dialect->id_header, e->request_id };
 	dialect->write_error(e, &body);
-	client_respond_whole(c, dialect_error_status(dialect, e), headers,
-			     COUNT_OF(headers) - (allow ? 0 : 1), buf_slice(&body));
+	client_respond_whole(c, dialect_error_status(dialect, e), headers, n, buf_slice(&body));
 	buf_free(&body);
 }
 

@@ -376,6 +376,8 @@ void request_keep_headers(struct exchange *x, const struct h1_head *head);
  * `config`. */
 MUST_USE bool request_credential(struct exchanges *all, struct config *config,
 				 const struct backend_policy *backend, struct buf *b);
+/* What the backend's dialect always wants to be told. */
+void request_fixed_headers(struct buf *out, const struct backend_policy *backend);
 /* Fills in a->request for its pick and way, but for the credential. False: it
  * cannot be asked that way. */
 MUST_USE bool request_build(struct attempt *a);

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "conn/pool.h"
 #include "conn/dial.h"
+#include "dialect/codec.h"
 #include "route/target.h"
 #include "wire/json.h"
 
@@ -178,38 +179,68 @@ static const struct dial_events dial_events = { on_dialled, on_dial_fault };
 
 /* ---- a look --------------------------------------------------------------------------- */
 
-static void write_path(struct look *l, enum probe_kind kind)
+/* What the backend is talked to in; NULL: it holds no conversations. */
+static const struct codec *chat_codec(const struct backend_policy *b)
+{
+	for (const struct codec *const *c = b->dialect->codecs; c && *c; c++)
+		if ((*c)->task == CANON_CHAT && (*c)->write_request)
+			return *c;
+	return NULL;
+}
+
+static void write_path(struct look *l, enum probe_kind kind, const struct codec *codec)
 {
 	const struct backend_policy *b = l->target->backend;
+	struct arena *arena = arena_create(0);
+	const struct dialect_ask ask = { .codec = codec, .model = l->target->model, .vendor = b->vendor,
+					 .place = b->place };
 
 	if (kind == PROBE_HTTP) {
 		buf_put(&l->path, b->probe.path);
+		arena_free(arena);
 		return;
 	}
 	buf_put(&l->path, l->target->origin->base_path);
-	buf_puts(&l->path, kind == PROBE_MODELS ? "/models" : "/chat/completions");
+	if (kind == PROBE_MODELS)
+		buf_putf(&l->path, "%.*s/models", SLICE_ARG(b->dialect->base_tail));
+	else
+		buf_put(&l->path, dialect_ask_path(arena, b->dialect, &ask));
 	if (b->query.len)
-		buf_putf(&l->path, "?%.*s", SLICE_ARG(b->query));
+		buf_putf(&l->path, "%c%.*s", slice_find(buf_slice(&l->path), '?') == SLICE_NOT_FOUND ? '?' : '&',
+			 SLICE_ARG(b->query));
+	arena_free(arena);
+}
+
+/* Who reasons first may use it all up without a word: that is an answer. */
+static void write_question(struct look *l, const struct codec *codec)
+{
+	const struct backend_policy *b = l->target->backend;
+	const struct codec_target target = { .model = l->target->model, .vendor = b->vendor };
+	struct arena *arena = arena_create(0);
+	struct canon_request *r = canon_request_new(arena);
+	struct canon_message *m = canon_add_message(arena, r, NULL, CANON_USER);
+
+	canon_add_part(arena, &m->parts, NULL, CANON_PART_TEXT)->text = S("\"Say OK.\"");
+	r->max_tokens = 16;
+	must(codec->write_request(arena, r, &target, &l->body));
+	buf_puts(&l->headers, "Content-Type: application/json\r\n");
+	arena_free(arena);
 }
 
 static void write_request(struct look *l, enum probe_kind kind)
 {
 	const struct backend_policy *b = l->target->backend;
+	const struct codec *codec = kind == PROBE_COMPLETION ? chat_codec(b) : NULL;
 
-	write_path(l, kind);
+	write_path(l, kind, codec);
+	request_fixed_headers(&l->headers, b);
 	for (size_t i = 0; i < b->header_count; i++)
 		h1_write_header(&l->headers, b->headers[i].name, b->headers[i].value);
 	/* A token that is not there yet is no reason not to look. */
 	if (!request_credential(l->prober->all, l->config, b, &l->headers))
 		l->unsaid = true;
-	if (kind == PROBE_COMPLETION) {
-		/* Who reasons first may use it all up without a word: that is an answer. */
-		buf_puts(&l->headers, "Content-Type: application/json\r\n");
-		buf_puts(&l->body, "{\"model\":");
-		json_write_string(&l->body, l->target->model);
-		buf_puts(&l->body, ",\"messages\":[{\"role\":\"user\",\"content\":\"Say OK.\"}],"
-				   "\"max_completion_tokens\":16}");
-	}
+	if (codec)
+		write_question(l, codec);
 	l->body_part = buf_slice(&l->body);
 	l->request = (struct upstream_request){
 		.method = kind == PROBE_COMPLETION ? S("POST") : S("GET"),
@@ -225,7 +256,8 @@ static void write_request(struct look *l, enum probe_kind kind)
 /* A pattern has no model of its own to ask. */
 static enum probe_kind kind_for(const struct target_policy *t)
 {
-	if (t->backend->probe.kind == PROBE_COMPLETION && slice_ends(t->model, S("*")))
+	if (t->backend->probe.kind == PROBE_COMPLETION &&
+	    (slice_ends(t->model, S("*")) || !chat_codec(t->backend)))
 		return PROBE_MODELS;
 	return t->backend->probe.kind;
 }

@@ -103,18 +103,27 @@ static bool client_sends(const struct attempt *a, struct slice name)
 	return false;
 }
 
-/* What the backend's dialect always wants to be told, unless it is told anyway. */
-static void write_fixed_headers(struct attempt *a)
+/* `a`: whose client may tell it anyway; NULL: nobody does. */
+static void fixed_headers(struct buf *out, const struct backend_policy *backend, const struct attempt *a)
 {
-	const struct backend_policy *backend = a->pick.target->backend;
 	struct slice rest = backend->dialect->fixed_headers, line, name, value;
 
 	while (slice_cut(rest, '\n', &line, &rest)) {
 		if (!slice_cut(slice_trim(line), ':', &name, &value))
 			continue;
-		if (!backend_sets(backend, name) && !client_sends(a, name))
-			h1_write_header(&a->headers, name, slice_trim(value));
+		if (!backend_sets(backend, name) && !(a && client_sends(a, name)))
+			h1_write_header(out, name, slice_trim(value));
 	}
+}
+
+void request_fixed_headers(struct buf *out, const struct backend_policy *backend)
+{
+	fixed_headers(out, backend, NULL);
+}
+
+static void write_fixed_headers(struct attempt *a)
+{
+	fixed_headers(&a->headers, a->pick.target->backend, a);
 	if (a->translation)
 		h1_write_header(&a->headers, S("content-type"), S("application/json"));
 }

@@ -29,9 +29,25 @@ void translate_free(struct exchange *x)
 }
 
 static uint64_t not_carried(const struct canon_request *r, const struct codec *up,
-			    const struct vendor *vendor)
+			    const struct backend_policy *backend, struct slice model)
 {
-	return r->features & ~(up->carries & ~vendor->lacks);
+	uint64_t lacks = backend->vendor->lacks | (up->model_lacks ? up->model_lacks(model) : 0);
+
+	return r->features & ~(up->carries & ~lacks);
+}
+
+/* What is spoken to the backend. *pass: the request goes on as it is, unless
+ * there are things in it that only we understand. */
+static const struct codec *codec_for(const struct exchange *x, const struct backend_policy *backend,
+				     bool *pass)
+{
+	const struct codec *up = dialect_codec(x->dialect, x->endpoint, backend->dialect, backend->vendor,
+					       pass);
+
+	if (!*pass || !x->facts.foreign)
+		return up;
+	*pass = false;
+	return x->endpoint->codec;
 }
 
 bool translate_fits(void *owner, const struct target_policy *target)
@@ -43,12 +59,12 @@ bool translate_fits(void *owner, const struct target_policy *target)
 	uint64_t missing;
 	bool pass;
 
-	up = dialect_codec(x->dialect, x->endpoint, backend->dialect, backend->vendor, &pass);
+	up = codec_for(x, backend, &pass);
 	if (pass)
 		return true;
 	if (!up || !(r = canon_of(x)))
 		return false;
-	missing = not_carried(r, up, backend->vendor) & ~canon_hints() & ~x->model->may_lose;
+	missing = not_carried(r, up, backend, target->model) & ~canon_hints() & ~x->model->may_lose;
 	x->not_carried |= missing;
 	return missing == 0;
 }
@@ -185,7 +201,7 @@ bool translate_begin(struct attempt *a)
 	struct translation *t;
 	bool pass;
 
-	up = dialect_codec(x->dialect, x->endpoint, backend->dialect, backend->vendor, &pass);
+	up = codec_for(x, backend, &pass);
 	if (pass && (a->way == RESUME_NONE || rewrites(x)))
 		return true;
 	if (pass)
@@ -197,7 +213,7 @@ bool translate_begin(struct attempt *a)
 	t->down = x->endpoint->codec;
 	t->spoken = (struct endpoint){ .method = "POST", .kind = up->endpoint, .may_retry = true,
 				       .may_stream = up->read_event != NULL, .codec = up };
-	t->dropped = pass ? 0 : not_carried(x->canon, up, backend->vendor);
+	t->dropped = pass ? 0 : not_carried(x->canon, up, backend, a->pick.upstream_model);
 	begin_writer(a, t);
 	if (a->way != RESUME_NONE)
 		resume_writer(a, t);
@@ -209,23 +225,25 @@ bool translate_request(struct attempt *a)
 {
 	struct exchange *x = a->x;
 	struct translation *t = a->translation;
-	struct canon_request r = *x->canon;
+	struct canon_request *r = arena_new(x->canon_arena, struct canon_request);
 	struct codec_target target = {
 		.model = a->pick.upstream_model,
 		.vendor = a->pick.target->backend->vendor,
 		.stream = (x->facts.stream || a->as_stream) && t->up->read_event,
 	};
 
+	*r = *x->canon;
 	if (a->way != RESUME_NONE && a->way != RESUME_REPLAY) {
-		r.resume = a->way;
-		r.sent = ledger_plain_text(&x->ledger);
-		if (r.max_tokens > 0)
-			r.max_tokens = r.max_tokens > (int64_t)x->ledger.tokens
-				? r.max_tokens - (int64_t)x->ledger.tokens : 1;
+		r->resume = a->way;
+		r->sent = arena_copy(x->canon_arena, ledger_plain_text(&x->ledger));
+		if (r->max_tokens > 0)
+			r->max_tokens = r->max_tokens > (int64_t)x->ledger.tokens
+				? r->max_tokens - (int64_t)x->ledger.tokens : 1;
 	}
-	r.features &= ~t->dropped;
+	r->features &= ~t->dropped;
+	t->reader.request = r;               /* the answer goes on from what is asked here */
 	buf_clear(&a->room);
-	return t->up->write_request(x->canon_arena, &r, &target, &a->room);
+	return t->up->write_request(x->canon_arena, r, &target, &a->room);
 }
 
 /* ---- what comes back ---------------------------------------------------------------------- */
