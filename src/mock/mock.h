@@ -1,5 +1,5 @@
-/* mock.h: a simulated model server: OpenAI's API with invented answers, and
- * every way of failing that a server has.
+/* mock.h: a simulated model server: the APIs of several vendors (told apart by
+ * path) with invented answers, and every way of failing that a server has.
  *
  * It speaks HTTP/1.1 over the io door and writes its bytes itself, since it
  * must be able to break any rule of framing. Linked with src/io/real it is
@@ -70,7 +70,8 @@ bool mock_queue_behaviour(struct mock *mock, struct slice spec, char *why, size_
 bool mock_check_behaviour(struct slice spec, char *why, size_t why_size);
 
 enum mock_endpoint {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_RESPONSES, MOCK_EMBEDDINGS, MOCK_MODELS,
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_RESPONSES, MOCK_MESSAGES, MOCK_COUNT_TOKENS, MOCK_EMBEDDINGS,
+	MOCK_MODELS,
 	MOCK_MODERATIONS, MOCK_RERANK, MOCK_IMAGES, MOCK_TRANSCRIPTIONS, MOCK_SPEECH,
 	MOCK_FILES, MOCK_BATCHES, MOCK_TOKEN, MOCK_HEALTH, MOCK_CONTROL, MOCK_UNKNOWN, MOCK_ENDPOINTS
 };

@@ -125,11 +125,18 @@ void mock_write_error(struct buf *out, const struct mock_behaviour *b, enum mock
 
 void mock_answer_error(struct mock *mock, const struct mock_behaviour *b, struct mock_answer *a)
 {
+	struct mock_behaviour told = *b;
+	enum mock_shape shape = (enum mock_shape)b->error_shape;
+
+	if (mock->speaks == SPEAKS_ANTHROPIC && shape == SHAPE_OPENAI) {
+		mock_anthropic_error(&told);
+		shape = SHAPE_ANTHROPIC;
+	}
 	mock_script_clear(&mock->body);
 	mock_script_begin(&mock->body);
-	mock_write_error(&mock->body.bytes, b, (enum mock_shape)b->error_shape);
+	mock_write_error(&mock->body.bytes, &told, shape);
 	mock_script_end(&mock->body);
-	a->status = b->status ? (int)b->status : 200;
+	a->status = told.status ? (int)told.status : 200;
 	a->content_type = b->error_shape == SHAPE_PLAIN ? "text/plain; charset=utf-8" : "application/json";
 	a->stream = false;
 	if (b->location[0])

@@ -251,10 +251,27 @@ static void write_more_headers(const struct mock_behaviour *b, struct buf *out)
 	}
 }
 
+/* Rate limits and what else OpenAI's answers tell in their heads. */
+static void write_openai_headers(const struct mock *mock, const struct mock_answer *a,
+				 const struct mock_behaviour *b, struct buf *out)
+{
+	int64_t left = 9999 - (int64_t)(mock->requests % 1000);
+
+	buf_putf(out, "openai-version: 2020-10-01\r\nopenai-processing-ms: %" PRId64 "\r\n"
+		 "x-ratelimit-limit-requests: %s\r\nx-ratelimit-limit-tokens: 2000000\r\n",
+		 12 + a->wait_ms, b->rate_limit[0] ? b->rate_limit : "10000");
+	if (b->rate_left[0])
+		buf_putf(out, "x-ratelimit-remaining-requests: %s\r\n", b->rate_left);
+	else
+		buf_putf(out, "x-ratelimit-remaining-requests: %" PRId64 "\r\n", left);
+	buf_putf(out, "x-ratelimit-remaining-tokens: 1999000\r\n"
+		 "x-ratelimit-reset-requests: %s\r\nx-ratelimit-reset-tokens: 30ms\r\n",
+		 b->rate_reset[0] ? b->rate_reset : "6ms");
+}
+
 static void write_head(struct mock *mock, const struct mock_answer *a, const struct mock_behaviour *b,
 		       enum framing framing, bool close, struct buf *out)
 {
-	int64_t left = 9999 - (int64_t)(mock->requests % 1000);
 	char id[64];
 
 	if (b->http10)
@@ -271,16 +288,11 @@ static void write_head(struct mock *mock, const struct mock_answer *a, const str
 	buf_put(out, slice_of(mock_id(mock, "req_", id)));
 	buf_puts(out, "\r\nx-mock-name: ");
 	buf_put(out, slice_of(mock->name));
-	buf_putf(out, "\r\nopenai-version: 2020-10-01\r\nopenai-processing-ms: %" PRId64 "\r\n"
-		 "x-ratelimit-limit-requests: %s\r\nx-ratelimit-limit-tokens: 2000000\r\n",
-		 12 + a->wait_ms, b->rate_limit[0] ? b->rate_limit : "10000");
-	if (b->rate_left[0])
-		buf_putf(out, "x-ratelimit-remaining-requests: %s\r\n", b->rate_left);
+	buf_puts(out, "\r\n");
+	if (mock->speaks == SPEAKS_ANTHROPIC)
+		mock_anthropic_headers(mock, b, out);
 	else
-		buf_putf(out, "x-ratelimit-remaining-requests: %" PRId64 "\r\n", left);
-	buf_putf(out, "x-ratelimit-remaining-tokens: 1999000\r\n"
-		 "x-ratelimit-reset-requests: %s\r\nx-ratelimit-reset-tokens: 30ms\r\n",
-		 b->rate_reset[0] ? b->rate_reset : "6ms");
+		write_openai_headers(mock, a, b, out);
 	if (a->extra[0])
 		buf_put(out, slice_of(a->extra));
 	if (!b->healthy)

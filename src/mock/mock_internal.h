@@ -17,6 +17,9 @@
 #define MOCK_QUEUE_MAX 1000
 #define MOCK_TOKENS_MAX 100000u
 
+/* Whose API the request under way is in: errors and headers are in its words. */
+enum mock_dialect { SPEAKS_OPENAI, SPEAKS_ANTHROPIC };
+
 struct mock {
 	struct io *io;
 	const struct log *log;
@@ -33,6 +36,7 @@ struct mock {
 	struct buf last;                      /* options.record: GET /mock/last */
 
 	/* Scratch of the one answer being composed: composing never waits. */
+	enum mock_dialect speaks;
 	struct mock_script body;
 	struct mock_text texts[MOCK_CHOICES_MAX];
 	struct buf scratch, prefix, styled;
@@ -47,7 +51,7 @@ struct mock_request {
 	/* Members of a JSON body; raw values, SLICE_NONE if absent. */
 	struct slice conversation;            /* messages, input or prompt */
 	struct slice tools, tool_choice, response_format, stop, dimensions, encoding_format, text,
-		documents, query_text, metadata;
+		documents, query_text, metadata, thinking;
 	struct slice model;                   /* decoded */
 	bool stream, include_usage, obfuscate, logprobs;
 	unsigned n;
@@ -108,7 +112,7 @@ void mock_answer_html(struct mock *mock, const struct mock_behaviour *b, struct 
 
 /* ---- streams of events (mock_sse.c) ----------------------------------------- */
 
-enum mock_protocol { PROTOCOL_CHAT, PROTOCOL_COMPLETIONS, PROTOCOL_RESPONSES };
+enum mock_protocol { PROTOCOL_CHAT, PROTOCOL_COMPLETIONS, PROTOCOL_RESPONSES, PROTOCOL_MESSAGES };
 
 struct mock_sse {
 	struct mock *mock;
@@ -136,7 +140,7 @@ bool mock_sse_content(struct mock_sse *s);
 /* Before the finish event: points that lie beyond the last content event strike
  * here. False: the stream is over. */
 bool mock_sse_finish(struct mock_sse *s);
-/* An event: begin (with its type for PROTOCOL_RESPONSES, else NULL), write JSON
+/* An event: begin (with its type where events have names, else NULL), write JSON
  * to the buf given, end. */
 struct buf *mock_sse_begin(struct mock_sse *s, const char *type);
 void mock_sse_end(struct mock_sse *s);
@@ -152,6 +156,16 @@ void mock_answer_completions(struct mock *mock, const struct mock_request *r,
 			     const struct mock_behaviour *b, struct mock_answer *a);
 void mock_answer_responses(struct mock *mock, const struct mock_request *r,
 			   const struct mock_behaviour *b, struct mock_answer *a);
+/* Anthropic's (mock_anthropic.c). */
+void mock_answer_messages(struct mock *mock, const struct mock_request *r, const struct mock_behaviour *b,
+			  struct mock_answer *a);
+void mock_answer_count_tokens(struct mock *mock, const struct mock_request *r, struct mock_answer *a);
+/* Would Anthropic take it? False: refused, as the API itself does. */
+bool mock_check_messages(struct mock *mock, const struct mock_request *r, struct mock_answer *a);
+/* The error of a behaviour in Anthropic's words: changes status, type, message. */
+void mock_anthropic_error(struct mock_behaviour *b);
+/* Rate limits and ids as Anthropic's headers tell them. */
+void mock_anthropic_headers(const struct mock *mock, const struct mock_behaviour *b, struct buf *out);
 void mock_answer_embeddings(struct mock *mock, const struct mock_request *r,
 			    const struct mock_behaviour *b, struct mock_answer *a);
 void mock_answer_misc(struct mock *mock, const struct mock_request *r,
@@ -172,6 +186,7 @@ struct mock_saying {
 	bool is_tool_call;
 	struct slice tool_name;               /* decoded */
 	const char *finish;                   /* "stop", "length", "tool_calls" */
+	struct slice stopped_by;              /* the stop sequence that ended it, decoded; empty: none */
 	uint64_t prompt_tokens, completion_tokens;
 	uint64_t conversation;                /* hash: equal for equal conversations */
 };

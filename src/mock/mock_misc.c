@@ -155,6 +155,14 @@ void mock_answer_misc(struct mock *mock, const struct mock_request *r,
 
 static void write_model(struct mock *mock, struct buf *out, struct slice name)
 {
+	if (mock->speaks == SPEAKS_ANTHROPIC) {
+		buf_puts(out, "{\"type\":\"model\",\"id\":");
+		json_write_string(out, name);
+		buf_puts(out, ",\"display_name\":");
+		json_write_string(out, name);
+		buf_puts(out, ",\"created_at\":\"2025-02-19T00:00:00Z\"}");
+		return;
+	}
 	buf_puts(out, "{\"id\":");
 	json_write_string(out, name);
 	buf_puts(out, ",\"object\":\"model\",\"created\":1700000000,\"owned_by\":");
@@ -186,7 +194,8 @@ void mock_answer_models(struct mock *mock, const struct mock_request *r, struct 
 		}
 		if (!mock->options.model_count)
 			write_model(mock, out, S("mock-model"));
-		buf_puts(out, "]}");
+		buf_put(out, mock->speaks == SPEAKS_ANTHROPIC
+			? S("],\"has_more\":false,\"first_id\":null,\"last_id\":null}") : S("]}"));
 	}
 	if (a->status == 200)
 		mock_script_end(&mock->body);

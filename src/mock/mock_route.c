@@ -9,6 +9,8 @@ static const struct { enum mock_endpoint endpoint; const char *name; struct slic
 	{ MOCK_CHAT, "chat", S_INIT("/v1/chat/completions") },
 	{ MOCK_COMPLETIONS, "completions", S_INIT("/v1/completions") },
 	{ MOCK_RESPONSES, "responses", S_INIT("/v1/responses") },
+	{ MOCK_COUNT_TOKENS, "count_tokens", S_INIT("/v1/messages/count_tokens") },
+	{ MOCK_MESSAGES, "messages", S_INIT("/v1/messages") },
 	{ MOCK_EMBEDDINGS, "embeddings", S_INIT("/v1/embeddings") },
 	{ MOCK_MODELS, "models", S_INIT("/v1/models") },
 	{ MOCK_MODERATIONS, "moderations", S_INIT("/v1/moderations") },
@@ -26,8 +28,10 @@ static const struct { enum mock_endpoint endpoint; const char *name; struct slic
 
 const char *mock_endpoint_name(enum mock_endpoint e)
 {
-	must((size_t)e < COUNT_OF(endpoints));
-	return endpoints[e].name;
+	for (size_t i = 0; i < COUNT_OF(endpoints); i++)
+		if (endpoints[i].endpoint == e)
+			return endpoints[i].name;
+	never("an endpoint without a name");
 }
 
 enum mock_endpoint mock_find_endpoint(struct slice path)
@@ -55,7 +59,7 @@ enum {
 	WANT_MODEL, WANT_MESSAGES, WANT_INPUT, WANT_PROMPT, WANT_STREAM, WANT_STREAM_OPTIONS, WANT_TOOLS,
 	WANT_TOOL_CHOICE, WANT_RESPONSE_FORMAT, WANT_STOP, WANT_MAX_TOKENS, WANT_MAX_COMPLETION_TOKENS,
 	WANT_MAX_OUTPUT_TOKENS, WANT_N, WANT_LOGPROBS, WANT_DIMENSIONS, WANT_ENCODING_FORMAT, WANT_TEXT,
-	WANT_DOCUMENTS, WANT_METADATA, WANT_COUNT
+	WANT_DOCUMENTS, WANT_METADATA, WANT_STOP_SEQUENCES, WANT_OUTPUT_CONFIG, WANT_THINKING, WANT_COUNT
 };
 
 static void take_members(struct mock *mock, struct mock_request *r, const struct json_want *w)
@@ -76,7 +80,10 @@ static void take_members(struct mock *mock, struct mock_request *r, const struct
 	r->tools = w[WANT_TOOLS].value;
 	r->tool_choice = w[WANT_TOOL_CHOICE].value;
 	r->response_format = w[WANT_RESPONSE_FORMAT].value;
-	r->stop = w[WANT_STOP].value;
+	r->stop = w[WANT_STOP].found ? w[WANT_STOP].value : w[WANT_STOP_SEQUENCES].value;
+	r->thinking = w[WANT_THINKING].value;
+	if (w[WANT_OUTPUT_CONFIG].found && w[WANT_OUTPUT_CONFIG].type == JSON_OBJECT)
+		r->response_format = json_member(w[WANT_OUTPUT_CONFIG].value, S("format"));
 	r->dimensions = w[WANT_DIMENSIONS].value;
 	r->encoding_format = w[WANT_ENCODING_FORMAT].value;
 	r->text = w[WANT_TEXT].value;
@@ -105,6 +112,9 @@ static bool read_json(struct mock *mock, struct mock_request *r, struct mock_ans
 		[WANT_LOGPROBS] = { .name = S("logprobs") }, [WANT_DIMENSIONS] = { .name = S("dimensions") },
 		[WANT_ENCODING_FORMAT] = { .name = S("encoding_format") }, [WANT_TEXT] = { .name = S("text") },
 		[WANT_DOCUMENTS] = { .name = S("documents") }, [WANT_METADATA] = { .name = S("metadata") },
+		[WANT_STOP_SEQUENCES] = { .name = S("stop_sequences") },
+		[WANT_OUTPUT_CONFIG] = { .name = S("output_config") },
+		[WANT_THINKING] = { .name = S("thinking") },
 	};
 	enum json_result why = json_scan_object(r->body, wants, WANT_COUNT, NULL);
 
@@ -146,9 +156,15 @@ static bool check_request(struct mock *mock, struct mock_request *r, const struc
 		mock_refuse(mock, a, 401, NULL, "invalid_api_key", "Incorrect API key provided.");
 		return false;
 	}
+	if (mock->speaks == SPEAKS_ANTHROPIC && !h1_get(r->head, S("anthropic-version")).at) {
+		mock_refuse(mock, a, 400, NULL, NULL, "anthropic-version: header is required");
+		return false;
+	}
 	if (r->endpoint == MOCK_IMAGES && r->body.len && r->body.at[0] != '{')
 		json = false;                   /* edits are multipart */
 	if (json && !read_json(mock, r, a))
+		return false;
+	if (mock->speaks == SPEAKS_ANTHROPIC && json && !mock_check_messages(mock, r, a))
 		return false;
 	listed = !mock->options.model_count || !r->model.len;
 	for (unsigned i = 0; i < mock->options.model_count; i++)
@@ -197,6 +213,12 @@ static void answer_endpoint(struct mock *mock, struct mock_request *r, const str
 		break;
 	case MOCK_RESPONSES:
 		mock_answer_responses(mock, r, b, a);
+		break;
+	case MOCK_MESSAGES:
+		mock_answer_messages(mock, r, b, a);
+		break;
+	case MOCK_COUNT_TOKENS:
+		mock_answer_count_tokens(mock, r, a);
 		break;
 	case MOCK_EMBEDDINGS:
 		mock_answer_embeddings(mock, r, b, a);
@@ -277,6 +299,15 @@ static bool errs_inside(const struct mock_behaviour *b)
 	return false;
 }
 
+/* The path tells; the list of models is at one place for two vendors. */
+static enum mock_dialect speaks_of(const struct mock_request *r)
+{
+	if (r->endpoint == MOCK_MESSAGES || r->endpoint == MOCK_COUNT_TOKENS)
+		return SPEAKS_ANTHROPIC;
+	return r->endpoint == MOCK_MODELS && h1_get(r->head, S("anthropic-version")).at
+		? SPEAKS_ANTHROPIC : SPEAKS_OPENAI;
+}
+
 void mock_compose(struct mock *mock, const struct h1_head *head, struct slice body, uint64_t nth,
 		  const struct mock_behaviour *b, struct mock_script *wire)
 {
@@ -286,6 +317,7 @@ void mock_compose(struct mock *mock, const struct h1_head *head, struct slice bo
 
 	slice_cut(head->target, '?', &r.path, &r.query);
 	r.endpoint = mock_find_endpoint(r.path);
+	mock->speaks = speaks_of(&r);
 	mock->requests++;
 	mock_script_clear(&mock->body);
 	if (r.endpoint == MOCK_CONTROL) {

@@ -14,39 +14,64 @@ struct talk {
 	bool ends_with_user;
 };
 
-/* Text of a message's content: a string, or the text parts one after another. */
+/* Appends the texts of a message's content: a string, or its parts, of which a
+ * tool's result has parts of its own. */
+static void put_texts(struct mock *mock, struct slice content, unsigned depth, struct buf *out)
+{
+	struct slice part, text;
+
+	if (!content.len || json_type_of(content) == JSON_STRING) {
+		text = json_string(mock_arena(mock), content);
+		if (text.len && buf_len(out) + text.len < ECHO_BYTES_MAX)
+			buf_put(out, text);
+		return;
+	}
+	if (json_type_of(content) != JSON_ARRAY || depth == 0)
+		return;
+	while (json_next(&content, NULL, &part)) {
+		if (json_type_of(part) == JSON_OBJECT && json_member(part, S("text")).len)
+			part = json_member(part, S("text"));
+		else if (json_type_of(part) == JSON_OBJECT)
+			part = json_member(part, S("content"));
+		if (part.len)
+			put_texts(mock, part, depth - 1, out);
+	}
+}
+
 static struct slice content_text(struct mock *mock, struct slice content)
 {
 	struct buf *out = &mock->scratch;
-	struct slice part, text;
+	struct slice text;
 
 	if (!content.len || json_type_of(content) == JSON_STRING)
 		return json_string(mock_arena(mock), content);
-	if (json_type_of(content) != JSON_ARRAY)
-		return SLICE_NONE;
 	buf_clear(out);
-	while (json_next(&content, NULL, &part)) {
-		if (json_type_of(part) == JSON_STRING)
-			text = json_string(mock_arena(mock), part);
-		else if (json_type_of(part) == JSON_OBJECT)
-			text = json_string(mock_arena(mock), json_member(part, S("text")));
-		else
-			continue;
-		if (text.len && buf_len(out) + text.len < ECHO_BYTES_MAX)
-			buf_put(out, text);
-	}
+	put_texts(mock, content, 3, out);
 	text = arena_copy(mock_arena(mock), buf_slice(out));
 	buf_clear(out);
 	return text;
 }
 
 /* The words with which a proxy asks for the rest of an answer. */
-static bool asks_for_the_rest(struct slice message)
+static bool asks_for_the_rest(struct mock *mock, struct slice message)
 {
-	struct slice content = json_member(message, S("content"));
+	return slice_starts(content_text(mock, json_member(message, S("content"))),
+			    S("Your last message was interrupted."));
+}
 
-	return json_type_of(content) == JSON_STRING &&
-	       slice_starts(content, S("\"Your last message was interrupted."));
+/* What a message adds to the conversation's hash: its words, whoever says them in
+ * whatever API; instructions stand in other places there, and do not count. */
+static uint64_t hash_message(struct mock *mock, struct slice message, uint64_t hash)
+{
+	struct slice role, text;
+
+	if (json_type_of(message) != JSON_OBJECT)
+		return slice_hash(message, hash);
+	role = json_member(message, S("role"));
+	if (json_string_eq(role, S("system")) || json_string_eq(role, S("developer")))
+		return hash;
+	text = content_text(mock, json_member(message, S("content")));
+	return text.len ? slice_hash(text, hash) : hash;
 }
 
 static void read_messages(struct mock *mock, struct slice messages, bool texts, struct talk *t)
@@ -55,10 +80,10 @@ static void read_messages(struct mock *mock, struct slice messages, bool texts, 
 	uint64_t before_last = t->hash;
 
 	while (json_next(&messages, NULL, &message)) {
-		if (last.len && json_type_of(message) == JSON_OBJECT && asks_for_the_rest(message))
+		if (last.len && json_type_of(message) == JSON_OBJECT && asks_for_the_rest(mock, message))
 			break;
 		before_last = t->hash;
-		t->hash = slice_hash(message, t->hash);
+		t->hash = hash_message(mock, message, t->hash);
 		last = message;
 		if (json_type_of(message) == JSON_OBJECT &&
 		    json_string_eq(json_member(message, S("role")), S("user")))
@@ -121,7 +146,8 @@ static struct talk read_talk(struct mock *mock, const struct mock_request *r)
 
 /* ---- tools ------------------------------------------------------------------ */
 
-/* Chat wraps a function ({"type":"function","function":{...}}), responses does not. */
+/* Chat wraps a function ({"type":"function","function":{...}}), responses does
+ * not; Anthropic's have a schema for their input. */
 static struct slice function_of(struct slice tool)
 {
 	struct slice inner;
@@ -131,6 +157,8 @@ static struct slice function_of(struct slice tool)
 	inner = json_member(tool, S("function"));
 	if (inner.len && json_type_of(inner) == JSON_OBJECT)
 		return inner;
+	if (json_member(tool, S("input_schema")).len || json_string_eq(json_member(tool, S("type")), S("tool")))
+		return tool;
 	return json_string_eq(json_member(tool, S("type")), S("function")) ? tool : SLICE_NONE;
 }
 
@@ -139,11 +167,11 @@ static struct slice pick_function(struct mock *mock, const struct mock_request *
 {
 	bool choice_is_object = r->tool_choice.len && json_type_of(r->tool_choice) == JSON_OBJECT;
 	struct slice wanted = choice_is_object ? function_of(r->tool_choice) : SLICE_NONE;
+	struct slice kind = choice_is_object ? json_member(r->tool_choice, S("type")) : r->tool_choice;
 	struct slice tools = r->tools, tool, first = SLICE_NONE, name;
-	bool asked = choice_is_object || json_string_eq(r->tool_choice, S("required"));
+	bool asked = wanted.len || json_string_eq(kind, S("required")) || json_string_eq(kind, S("any"));
 
-	if (!tools.len || json_type_of(tools) != JSON_ARRAY ||
-	    json_string_eq(r->tool_choice, S("none")))
+	if (!tools.len || json_type_of(tools) != JSON_ARRAY || json_string_eq(kind, S("none")))
 		return SLICE_NONE;
 	if (!asked && !t->ends_with_user)
 		return SLICE_NONE;
@@ -181,6 +209,8 @@ static bool say_call(struct mock *mock, const struct mock_request *r, const stru
 	if (function.len) {
 		out->tool_name = json_string(mock_arena(mock), json_member(function, S("name")));
 		parameters = json_member(function, S("parameters"));
+		if (!parameters.len)
+			parameters = json_member(function, S("input_schema"));
 		if (parameters.len && json_type_of(parameters) == JSON_OBJECT)
 			mock_json_by_schema(json, parameters, t->hash);
 		else
@@ -231,28 +261,23 @@ static bool say_json(struct mock *mock, const struct mock_request *r, uint64_t s
 	return true;
 }
 
-/* Ends the text before the first stop sequence. */
-static void apply_stop(struct mock *mock, struct slice stop, struct mock_text *text)
+/* Ends the text before the first stop sequence, and tells which. */
+static void apply_stop(struct mock *mock, struct slice stop, struct mock_text *text,
+		       struct mock_saying *out)
 {
-	struct slice rest = stop, one;
+	bool list = stop.len && json_type_of(stop) == JSON_ARRAY;
+	struct slice rest = stop, one = stop;
 	size_t at = buf_len(&text->text), found;
 
-	if (!stop.len)
+	if (!list && (!stop.len || json_type_of(stop) != JSON_STRING))
 		return;
-	if (json_type_of(stop) == JSON_STRING) {
-		one = json_string(mock_arena(mock), stop);
-		found = one.len ? slice_find_slice(buf_slice(&text->text), one) : SLICE_NOT_FOUND;
-		if (found != SLICE_NOT_FOUND)
-			mock_text_keep_bytes(text, found);
-		return;
-	}
-	if (json_type_of(stop) != JSON_ARRAY)
-		return;
-	for (unsigned i = 0; i < 16 && json_next(&rest, NULL, &one); i++) {
+	for (unsigned i = 0; i < 16 && (list ? json_next(&rest, NULL, &one) : i == 0); i++) {
 		one = json_string(mock_arena(mock), one);
 		found = one.len ? slice_find_slice(buf_slice(&text->text), one) : SLICE_NOT_FOUND;
-		if (found < at)
-			at = found;
+		if (found >= at)
+			continue;
+		at = found;
+		out->stopped_by = one;
 	}
 	mock_text_keep_bytes(text, at);
 }
@@ -280,7 +305,7 @@ void mock_say(struct mock *mock, const struct mock_request *r, const struct mock
 		mock_text_split(text, user);
 	else if (!say_json(mock, r, seed, text))
 		mock_text_words(text, seed, tokens);
-	apply_stop(mock, r->stop, text);
+	apply_stop(mock, r->stop, text, out);
 	if (t.prefill.len && slice_starts(buf_slice(&text->text), t.prefill))
 		mock_text_drop_bytes(text, t.prefill.len);
 counted:

@@ -61,7 +61,12 @@ static void send_error(struct mock_sse *s)
 		mock_write_error(&s->out->bytes, s->b, SHAPE_OPENAI);
 		mock_script_end(s->out);
 	} else {
-		bool named = shape == SHAPE_EVENT || s->protocol == PROTOCOL_RESPONSES;
+		bool messages = s->protocol == PROTOCOL_MESSAGES;
+		bool named = shape == SHAPE_EVENT || s->protocol == PROTOCOL_RESPONSES || messages;
+		struct mock_behaviour told = *s->b;
+
+		if (messages)
+			mock_anthropic_error(&told);
 
 		out = mock_sse_begin(s, named ? "error" : NULL);
 		if (shape == SHAPE_OPENROUTER && s->chunk_head.len) {
@@ -78,7 +83,8 @@ static void send_error(struct mock_sse *s)
 			buf_put(out, slice_from(buf_slice(&s->mock->scratch), 1));
 			buf_clear(&s->mock->scratch);
 		} else {
-			mock_write_error(out, s->b, shape == SHAPE_EVENT ? SHAPE_OPENAI : shape);
+			mock_write_error(out, &told, messages ? SHAPE_ANTHROPIC
+					 : shape == SHAPE_EVENT ? SHAPE_OPENAI : shape);
 		}
 		end_event(s);
 	}
