@@ -612,6 +612,8 @@ static const struct request_member members[] = {
 	BY("output_format", read_output_format, 0),           /* the beta's place for it */
 	BY("metadata", read_metadata, 0),
 	BY("service_tier", read_service_tier, CANON_HAS(SERVICE_TIER)),
+	KNOWN("speed", CANON_HAS(SERVICE_TIER)),
+	KNOWN("diagnostics", CANON_HAS(METADATA)),
 	BY("cache_control", read_top_cache_control, 0),
 	BY("mcp_servers", read_hosted, 0),
 	BY("container", read_hosted, 0),

@@ -132,14 +132,22 @@ static void keep_usage(struct attempt *a, const struct usage *usage, struct slic
 		a->finish_reason = arena_copy(a->x->arena, finish_reason);
 }
 
-static void fail_by_event(struct attempt *a, const struct event_facts *event)
+/* Another API's words for an error mean nothing to the client: its own are made of
+ * the fault. */
+static void keep_words(struct attempt *a, struct slice type, struct slice code, struct slice param)
 {
+	bool foreign = a->translation && a->pick.target->backend->dialect != a->x->dialect;
 	struct arena *arena = a->x->arena;
 
-	a->answer.message = arena_copy(arena, event->message);
-	a->answer.type = arena_copy(arena, event->type);
-	a->answer.code = arena_copy(arena, event->code);
-	a->answer.param = arena_copy(arena, event->param);
+	a->answer.type = foreign ? SLICE_NONE : arena_copy(arena, type);
+	a->answer.code = foreign ? SLICE_NONE : arena_copy(arena, code);
+	a->answer.param = foreign ? SLICE_NONE : arena_copy(arena, param);
+}
+
+static void fail_by_event(struct attempt *a, const struct event_facts *event)
+{
+	a->answer.message = arena_copy(a->x->arena, event->message);
+	keep_words(a, event->type, event->code, event->param);
 	a->answer.retry_after_ms = event->retry_after_ms;
 	attempt_fail(a, event->fault, event->is & EVENT_ERROR ? S("the stream carried an error")
 							      : S("an event could not be understood"));
@@ -407,9 +415,7 @@ static void keep_answer(struct attempt *a, const struct answer_facts *facts)
 
 	a->answer = *facts;
 	a->answer.message = arena_copy(arena, facts->message);
-	a->answer.type = arena_copy(arena, facts->type);
-	a->answer.code = arena_copy(arena, facts->code);
-	a->answer.param = arena_copy(arena, facts->param);
+	keep_words(a, facts->type, facts->code, facts->param);
 	keep_usage(a, &facts->usage, facts->finish_reason);
 	if (facts->fault != FAULT_NONE && !a->translation && is_openai_error(buf_slice(&a->body)))
 		a->error_body = arena_copy(arena, buf_slice(&a->body));
