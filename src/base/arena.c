@@ -130,6 +130,24 @@ struct slice arena_copy(struct arena *arena, struct slice s)
 	return (struct slice){ arena_cstring(arena, s), s.len };
 }
 
+struct slice arena_join(struct arena *arena, const struct slice *parts, size_t count)
+{
+	size_t len = 0;
+	char *all, *at;
+
+	for (size_t i = 0; i < count; i++)
+		must(!__builtin_add_overflow(len, parts[i].len, &len));
+	must(len < SIZE_MAX);
+	all = at = take(arena, len + 1);
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].len > 0)
+			memcpy(at, parts[i].at, parts[i].len);
+		at += parts[i].len;
+	}
+	*at = '\0';
+	return (struct slice){ all, len };
+}
+
 /* What fits on the stack is formatted once and copied. */
 struct slice arena_printf(struct arena *arena, const char *format, ...)
 {

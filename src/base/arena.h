@@ -27,6 +27,8 @@ void *arena_alloc_array(struct arena *arena, size_t size, size_t count);
 struct slice arena_copy(struct arena *arena, struct slice s);
 /* The same as a C string. */
 char *arena_cstring(struct arena *arena, struct slice s);
+/* The parts one behind the other, NUL behind them not counted. */
+struct slice arena_join(struct arena *arena, const struct slice *parts, size_t count);
 /* Formatted text, NUL behind it not counted. */
 struct slice arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Bytes taken from malloc so far. */

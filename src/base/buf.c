@@ -74,27 +74,6 @@ char *buf_room(struct buf *b, size_t count)
 	return b->bytes + b->end;
 }
 
-void buf_added(struct buf *b, size_t count)
-{
-	must(count <= b->size - b->end);
-	b->end += count;
-	check(b);
-}
-
-bool buf_append(struct buf *b, struct slice s)
-{
-	char *to;
-
-	if (s.len == 0)
-		return true;
-	to = buf_room(b, s.len);
-	if (!to)
-		return false;
-	memcpy(to, s.at, s.len);
-	buf_added(b, s.len);
-	return true;
-}
-
 static bool append_format(struct buf *b, const char *format, va_list args) PRINTF_LIKE(2, 0);
 
 static bool append_format(struct buf *b, const char *format, va_list args)
@@ -145,11 +124,6 @@ void buf_clear(struct buf *b)
 	b->start = b->end = 0;
 }
 
-struct slice buf_slice(const struct buf *b)
-{
-	return b->bytes ? (struct slice){ b->bytes + b->start, buf_len(b) } : SLICE_NONE;
-}
-
 char *buf_take(struct buf *b, struct slice *held)
 {
 	char *bytes = b->bytes;
@@ -158,11 +132,6 @@ char *buf_take(struct buf *b, struct slice *held)
 	b->bytes = NULL;
 	b->start = b->end = b->size = 0;
 	return bytes;
-}
-
-void buf_put(struct buf *b, struct slice s)
-{
-	must(buf_append(b, s));
 }
 
 void buf_putf(struct buf *b, const char *format, ...)
@@ -178,14 +147,9 @@ void buf_putf(struct buf *b, const char *format, ...)
 
 void buf_put_i64(struct buf *b, int64_t value)
 {
-	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-	char room[20], *at = room + sizeof room;
+	char room[20];
 
-	do {
-		*--at = (char)('0' + left % 10);
-		left /= 10;
-	} while (left > 0);
 	if (value < 0)
-		*--at = '-';
-	buf_put(b, (struct slice){ at, (size_t)(room + sizeof room - at) });
+		buf_puts(b, "-");
+	buf_put(b, slice_of_u64(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, room));
 }

@@ -21,32 +21,58 @@ struct buf {
 void buf_free(struct buf *b);
 /* Gives memory back when nothing is held (an idle stream needs no buffer). */
 void buf_release(struct buf *b);
-/* Appends. False, with nothing appended, where `max` would be passed or there
- * is no memory. */
-MUST_USE bool buf_append(struct buf *b, struct slice s);
-/* Appends text; the same results. */
+/* Appends text; the same results as buf_append(). */
 MUST_USE bool buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Room for `count` more bytes at the back: a pointer to write at, then
  * buf_added() with what was written. NULL as for buf_append. */
 MUST_USE char *buf_room(struct buf *b, size_t count);
-void buf_added(struct buf *b, size_t count);
+static inline void buf_added(struct buf *b, size_t count)
+{
+	must(count <= b->size - b->end);
+	b->end += count;
+	must(b->end - b->start <= b->max);
+}
 /* Drops `count` bytes from the front; count must be <= what is held. */
 void buf_consume(struct buf *b, size_t count);
 /* Drops all bytes, keeps the memory. */
 void buf_clear(struct buf *b);
-/* The bytes held; valid until the next call that changes the buf. */
-struct slice buf_slice(const struct buf *b);
 /* How many bytes are held. */
 static inline size_t buf_len(const struct buf *b)
 {
 	return b->end - b->start;
+}
+/* The bytes held; valid until the next call that changes the buf. */
+static inline struct slice buf_slice(const struct buf *b)
+{
+	return b->bytes ? (struct slice){ b->bytes + b->start, buf_len(b) } : SLICE_NONE;
+}
+/* Appends. False, with nothing appended, where `max` would be passed or there
+ * is no memory. Inline, since a request makes some sixty of these. */
+MUST_USE static inline bool buf_append(struct buf *b, struct slice s)
+{
+	char *to;
+
+	if (s.len == 0)
+		return true;
+	if (s.len > b->size - b->end || s.len > b->max - buf_len(b))
+		to = buf_room(b, s.len);
+	else
+		to = b->bytes + b->end;
+	if (!to)
+		return false;
+	memcpy(to, s.at, s.len);
+	b->end += s.len;
+	return true;
 }
 /* Takes the memory out of the buf (which is empty afterwards); the caller
  * frees the pointer with free(). The bytes held start at *held. */
 char *buf_take(struct buf *b, struct slice *held);
 
 /* For writers whose output is small and bounded by us: append or abort. */
-void buf_put(struct buf *b, struct slice s);
+static inline void buf_put(struct buf *b, struct slice s)
+{
+	must(buf_append(b, s));
+}
 void buf_putf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The same, a number in decimal. */
 void buf_put_i64(struct buf *b, int64_t value);

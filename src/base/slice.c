@@ -34,29 +34,12 @@ struct slice slice_of(const char *text)
 	return text ? (struct slice){ text, strlen(text) } : SLICE_NONE;
 }
 
-struct slice slice_sub(struct slice s, size_t from, size_t to)
-{
-	must(from <= to);
-	must(to <= s.len);
-	return (struct slice){ s.at ? s.at + from : NULL, to - from };
-}
-
-struct slice slice_from(struct slice s, size_t count)
-{
-	return slice_sub(s, count, s.len);
-}
-
-bool slice_eq(struct slice a, struct slice b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
-}
-
-bool slice_eq_nocase(struct slice a, struct slice b)
+bool slice_eq_nocase_slow(struct slice a, struct slice b)
 {
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++)
-		if (lower(a.at[i]) != lower(b.at[i]))
+		if (a.at[i] != b.at[i] && lower(a.at[i]) != lower(b.at[i]))
 			return false;
 	return true;
 }
@@ -176,6 +159,17 @@ bool slice_to_i64(struct slice s, int64_t *out)
 	else
 		*out = value == limit ? INT64_MIN : -(int64_t)value;
 	return true;
+}
+
+struct slice slice_of_u64(uint64_t value, char room[static 20])
+{
+	char *at = room + 20;
+
+	do {
+		*--at = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	return (struct slice){ at, (size_t)(room + 20 - at) };
 }
 
 bool slice_to_milli(struct slice s, int64_t *out)

@@ -3,9 +3,12 @@
 #ifndef BACKSTAY_BASE_SLICE_H
 #define BACKSTAY_BASE_SLICE_H
 
+#include "base/check.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct slice {
 	const char *at;
@@ -25,13 +28,33 @@ int slice_int_len(struct slice s);
 /* A NUL-terminated string as a slice; NULL gives SLICE_NONE. */
 struct slice slice_of(const char *text);
 /* Bytes from..to (exclusive); both must lie inside `s`, from <= to. */
-struct slice slice_sub(struct slice s, size_t from, size_t to);
+static inline struct slice slice_sub(struct slice s, size_t from, size_t to)
+{
+	must(from <= to);
+	must(to <= s.len);
+	return (struct slice){ s.at ? s.at + from : NULL, to - from };
+}
 /* `s` without its first `count` bytes; count must be <= s.len. */
-struct slice slice_from(struct slice s, size_t count);
+static inline struct slice slice_from(struct slice s, size_t count)
+{
+	return slice_sub(s, count, s.len);
+}
 
 /* Equality of bytes; the second ignores ASCII case. */
-bool slice_eq(struct slice a, struct slice b);
-bool slice_eq_nocase(struct slice a, struct slice b);
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+bool slice_eq_nocase_slow(struct slice a, struct slice b);
+static inline bool slice_eq_nocase(struct slice a, struct slice b)
+{
+	if (a.len != b.len)
+		return false;
+	if (a.len == 0 || !a.at || !b.at)
+		return true;
+	/* Header names are held against tables of others: nearly all differ here. */
+	return (a.at[0] | 0x20) == (b.at[0] | 0x20) && slice_eq_nocase_slow(a, b);
+}
 /* Order by bytes, shorter first on a shared prefix: <0, 0, >0. */
 int slice_compare(struct slice a, struct slice b);
 /* Prefix and suffix tests; the third ignores ASCII case. */
@@ -58,6 +81,8 @@ bool slice_next_in_list(struct slice *rest, struct slice *element);
 bool slice_to_u64(struct slice s, uint64_t *out);
 /* The same with an optional leading '-'. */
 bool slice_to_i64(struct slice s, int64_t *out);
+/* Decimal digits of `value`, at the end of `room`; no NUL behind them. */
+struct slice slice_of_u64(uint64_t value, char room[static 20]);
 /* Plain decimal such as "1.5" (no exponent, no sign), in thousandths, rounded
  * down; clamps at INT64_MAX. False: *out untouched. */
 bool slice_to_milli(struct slice s, int64_t *out);

@@ -1,10 +1,8 @@
 /* upstream_send.c: the writing half of a call. */
 #include "conn/upstream_inside.h"
 
-#include <stdio.h>
-
 #define PARTS_MAX 16
-#define HEAD_PARTS 8
+#define HEAD_PARTS 11
 
 static uint64_t body_bytes(const struct upstream_request *r)
 {
@@ -15,19 +13,13 @@ static uint64_t body_bytes(const struct upstream_request *r)
 	return sum;
 }
 
-/* The head as parts; `length` holds the last of them. */
+/* The head as parts; `length` holds the digits in it. */
 static size_t head_parts(const struct upstream_call *c, struct slice parts[static HEAD_PARTS],
-			 char *length, size_t length_size)
+			 char length[static 20])
 {
 	const struct upstream_request *r = c->request;
 	size_t count = 0;
-	int len = 2;
 
-	if (r->has_body)
-		len = snprintf(length, length_size, "Content-Length: %llu\r\n\r\n",
-			       (unsigned long long)body_bytes(r));
-	else
-		snprintf(length, length_size, "\r\n");
 	parts[count++] = r->method;
 	parts[count++] = S(" ");
 	parts[count++] = r->target;
@@ -35,7 +27,12 @@ static size_t head_parts(const struct upstream_call *c, struct slice parts[stati
 	parts[count++] = c->origin->authority;
 	parts[count++] = S("\r\nAccept-Encoding: identity\r\n");
 	parts[count++] = r->headers;
-	parts[count++] = (struct slice){ length, (size_t)len };
+	if (r->has_body) {
+		parts[count++] = S("Content-Length: ");
+		parts[count++] = slice_of_u64(body_bytes(r), length);
+		parts[count++] = S("\r\n");
+	}
+	parts[count++] = S("\r\n");
 	return count;
 }
 
@@ -67,14 +64,14 @@ static size_t gather(struct upstream_call *c, struct slice *parts, size_t parts_
 static void send_some(struct upstream_call *c)
 {
 	struct slice parts[PARTS_MAX];
-	char length[48];
+	char length[20];
 	size_t budget = SEND_BYTES_MAX;
 
 	while (!c->send.all_done && budget > 0) {
 		size_t count = 0;
 
 		if (!c->send.head_done)
-			count = head_parts(c, parts, length, sizeof length);
+			count = head_parts(c, parts, length);
 		c->send.head_done = true;
 		count += gather(c, parts + count, PARTS_MAX - count, &budget);
 		io_write(c->conn->stream, parts, count);

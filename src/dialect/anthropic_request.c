@@ -24,7 +24,8 @@ static const struct slice want_names[WANT_COUNT] = {
 	[WANT_MAX_TOKENS] = S_INIT("max_tokens"),
 };
 
-static void read_facts(struct arena *arena, const struct json_want *wants, struct request_facts *out)
+static void read_facts(struct arena *arena, const struct json_want *wants,
+		       const struct json_word *image, struct request_facts *out)
 {
 	struct slice thinking = json_member(wants[WANT_THINKING].value, S("type"));
 	struct slice effort = json_member(wants[WANT_OUTPUT_CONFIG].value, S("effort"));
@@ -33,7 +34,7 @@ static void read_facts(struct arena *arena, const struct json_want *wants, struc
 		       SLICE_NOT_FOUND;
 	out->conversation = wants[WANT_MESSAGES].value;
 	out->has_tools = scan_has_elements(&wants[WANT_TOOLS]);
-	out->has_images = scan_mentions(&wants[WANT_MESSAGES], S("\"image\""));
+	out->has_images = image->seen;
 	out->has_schema = out->constrained =
 		!json_is_nothing(json_member(wants[WANT_OUTPUT_CONFIG].value, S("format"))) ||
 		!json_is_nothing(wants[WANT_OUTPUT_FORMAT].value);
@@ -61,6 +62,7 @@ enum fault anthropic_read_request(struct arena *arena, const struct endpoint *en
 {
 	struct scan_refusal to = { why, param };
 	struct json_want wants[WANT_COUNT];
+	struct json_word image = { .text = S("image") };
 	enum fault fault;
 
 	(void)content_type;
@@ -73,13 +75,15 @@ enum fault anthropic_read_request(struct arena *arena, const struct endpoint *en
 		return read_path(arena, endpoint, path, out, to);
 	for (size_t i = 0; i < WANT_COUNT; i++)
 		wants[i] = (struct json_want){ .name = want_names[i] };
+	wants[WANT_MESSAGES].words = &image;
+	wants[WANT_MESSAGES].word_count = 1;
 	fault = scan_request(arena, body, wants, WANT_COUNT, to);
 	if (fault == FAULT_NONE)
 		fault = scan_model(arena, &wants[WANT_MODEL], true, out, to);
 	if (fault == FAULT_NONE)
 		fault = scan_stream(&wants[WANT_STREAM], out, to);
 	if (fault == FAULT_NONE)
-		read_facts(arena, wants, out);
+		read_facts(arena, wants, &image, out);
 	return fault;
 }
 

@@ -1,6 +1,6 @@
 /* openai_event.c: judging streams, event by event. Runs once a token, so the
- * common chunk is scanned three times at most (itself, its choice, its delta)
- * and nothing is built. */
+ * common chunk is read once (itself, its choice and its delta in one pass) and
+ * nothing is built. */
 #include "dialect/openai.h"
 
 #include "base/check.h"
@@ -57,20 +57,72 @@ static void set_broken(struct slice message, struct event_facts *out)
 }
 
 /* A raw value with something in it: not null, "", [], {} or false. */
+static inline bool is_something(bool found, enum json_type type, struct slice value)
+{
+	return found && type != JSON_NULL && type != JSON_FALSE &&
+	       (value.len > 2 || type == JSON_NUMBER);
+}
+
 static inline bool has_something(const struct json_want *want)
 {
-	return want->found && want->type != JSON_NULL && want->type != JSON_FALSE &&
-	       (want->value.len > 2 || want->type == JSON_NUMBER);
+	return is_something(want->found, want->type, want->value);
 }
 
 /* ---- chat and completions --------------------------------------------------------- */
 
-/* What carries content in a delta: OpenAI's own; reasoning_content (DeepSeek,
- * xAI, Moonshot, Alibaba), reasoning (Groq, OpenRouter, vLLM) and its details;
- * images (OpenRouter). Tool calls stand first. */
-enum { DELTA_TOOL_CALLS, DELTA_FUNCTION_CALL, DELTA_CONTENT, DELTA_REASONING_CONTENT,
-       DELTA_REASONING, DELTA_REASONING_DETAILS, DELTA_REFUSAL, DELTA_AUDIO, DELTA_IMAGES,
-       DELTA_WANTS };
+/* What is looked for in a chunk, in its choices and in their deltas. What carries
+ * content in a delta: OpenAI's own; reasoning_content (DeepSeek, xAI, Moonshot,
+ * Alibaba), reasoning (Groq, OpenRouter, vLLM) and its details; images
+ * (OpenRouter). */
+#define CHUNK_MEMBERS(X)                          \
+	X(CHUNK_CHOICES, "choices", &choice_shape) \
+	X(CHUNK_OBJECT, "object", NULL)            \
+	X(CHUNK_USAGE, "usage", NULL)              \
+	X(CHUNK_ERROR, "error", NULL)              \
+	X(CHUNK_X_GROQ, "x_groq", NULL)            \
+	X(CHUNK_MESSAGE, "message", NULL)          \
+	X(CHUNK_DETAIL, "detail", NULL)
+#define CHOICE_MEMBERS(X)                         \
+	X(CHOICE_DELTA, "delta", &delta_shape)     \
+	X(CHOICE_INDEX, "index", NULL)             \
+	X(CHOICE_FINISH, "finish_reason", NULL)    \
+	X(CHOICE_TEXT, "text", NULL)               \
+	X(CHOICE_MESSAGE, "message", NULL)         \
+	X(CHOICE_ERROR, "error", NULL)             \
+	X(CHOICE_USAGE, "usage", NULL)             /* Moonshot */
+#define DELTA_MEMBERS(X)                          \
+	X(DELTA_CONTENT, "content", NULL)          \
+	X(DELTA_REASONING_CONTENT, "reasoning_content", NULL) \
+	X(DELTA_REASONING, "reasoning", NULL)      \
+	X(DELTA_REFUSAL, "refusal", NULL)          \
+	X(DELTA_TOOL_CALLS, "tool_calls", NULL)    \
+	X(DELTA_FUNCTION_CALL, "function_call", NULL) \
+	X(DELTA_REASONING_DETAILS, "reasoning_details", NULL) \
+	X(DELTA_AUDIO, "audio", NULL)              \
+	X(DELTA_IMAGES, "images", NULL)
+#define DELTA_TEXTS 4                 /* so many of them are texts, and stand first */
+
+#define AS_ENUM(id, text, inside) id,
+enum { CHUNK_MEMBERS(AS_ENUM) CHOICE_MEMBERS(AS_ENUM) DELTA_MEMBERS(AS_ENUM) FINDINGS };
+#undef AS_ENUM
+
+#define AS_NAME(id, text, inside) { S_INIT(text), inside },
+#define AS_LENGTH(id, text, inside) | JSON_LENGTH(text)
+#define SHAPE(table, names_, first_) { names_, sizeof(names_) / sizeof *(names_), first_, 0 table(AS_LENGTH) }
+static const struct json_name delta_names[] = { DELTA_MEMBERS(AS_NAME) };
+static const struct json_shape delta_shape = SHAPE(DELTA_MEMBERS, delta_names, CHOICE_USAGE + 1);
+static const struct json_name choice_names[] = { CHOICE_MEMBERS(AS_NAME) };
+static const struct json_shape choice_shape = SHAPE(CHOICE_MEMBERS, choice_names, CHUNK_DETAIL + 1);
+static const struct json_name chunk_names[] = { CHUNK_MEMBERS(AS_NAME) };
+static const struct json_shape chunk_shape = SHAPE(CHUNK_MEMBERS, chunk_names, 0);
+#undef AS_NAME
+#undef AS_LENGTH
+#undef SHAPE
+
+static inline bool finds_something(const struct json_finding *f)
+{
+	return is_something(f->found, f->type, f->value);
+}
 
 static void add_piece(struct event_facts *out, unsigned choice, int call, struct slice name,
 		      struct slice raw)
@@ -116,52 +168,45 @@ static void add_calls(struct slice calls, unsigned choice, struct event_facts *o
 }
 
 /* The pieces of a delta's content. */
-static void add_delta(const struct json_want *wants, unsigned choice, struct event_facts *out)
+static void add_delta(const struct json_finding *f, unsigned choice, struct event_facts *out)
 {
-	static const unsigned texts[] = {
-		DELTA_CONTENT, DELTA_REASONING_CONTENT, DELTA_REASONING, DELTA_REFUSAL,
-	};
-
-	for (size_t i = 0; i < COUNT_OF(texts); i++)
-		if (has_something(&wants[texts[i]]))
-			add_string(out, choice, EVENT_NO_CALL, wants[texts[i]].name,
-				   wants[texts[i]].value);
-	if (has_something(&wants[DELTA_TOOL_CALLS]))
-		add_calls(wants[DELTA_TOOL_CALLS].value, choice, out);
-	if (has_something(&wants[DELTA_FUNCTION_CALL]) || has_something(&wants[DELTA_AUDIO]) ||
-	    has_something(&wants[DELTA_IMAGES]) || has_something(&wants[DELTA_REASONING_DETAILS]))
+	for (size_t i = 0; i < DELTA_TEXTS; i++)
+		if (finds_something(&f[DELTA_CONTENT + i]))
+			add_string(out, choice, EVENT_NO_CALL, delta_names[i].name,
+				   f[DELTA_CONTENT + i].value);
+	if (finds_something(&f[DELTA_TOOL_CALLS]))
+		add_calls(f[DELTA_TOOL_CALLS].value, choice, out);
+	if (finds_something(&f[DELTA_FUNCTION_CALL]) || finds_something(&f[DELTA_AUDIO]) ||
+	    finds_something(&f[DELTA_IMAGES]) || finds_something(&f[DELTA_REASONING_DETAILS]))
 		out->pieces_lost = true;
 }
 
-static bool judge_delta(struct slice delta, unsigned choice, struct stream_facts *so_far,
+static bool judge_delta(const struct json_finding *f, unsigned choice, struct stream_facts *so_far,
 			struct event_facts *out)
 {
-	struct json_want wants[DELTA_WANTS] = {
-		[DELTA_TOOL_CALLS] = { .name = S("tool_calls") },
-		[DELTA_FUNCTION_CALL] = { .name = S("function_call") },
-		[DELTA_CONTENT] = { .name = S("content") },
-		[DELTA_REASONING_CONTENT] = { .name = S("reasoning_content") },
-		[DELTA_REASONING] = { .name = S("reasoning") },
-		[DELTA_REASONING_DETAILS] = { .name = S("reasoning_details") },
-		[DELTA_REFUSAL] = { .name = S("refusal") },
-		[DELTA_AUDIO] = { .name = S("audio") },
-		[DELTA_IMAGES] = { .name = S("images") },
-	};
 	bool content = false;
 
-	if (json_scan_object(delta, wants, COUNT_OF(wants), NULL) != JSON_OK)
-		return false;
-	for (size_t i = 0; i < COUNT_OF(wants); i++)
-		content |= has_something(&wants[i]);
-	if (has_something(&wants[DELTA_TOOL_CALLS]) || has_something(&wants[DELTA_FUNCTION_CALL]))
+	for (size_t i = DELTA_CONTENT; i < FINDINGS; i++)
+		content |= finds_something(&f[i]);
+	if (finds_something(&f[DELTA_TOOL_CALLS]) || finds_something(&f[DELTA_FUNCTION_CALL]))
 		so_far->tool_call_open = true;
 	if (content)
-		add_delta(wants, choice, out);
+		add_delta(f, choice, out);
 	return content;
 }
 
-enum { CHOICE_INDEX, CHOICE_DELTA, CHOICE_FINISH, CHOICE_TEXT, CHOICE_MESSAGE, CHOICE_ERROR,
-       CHOICE_USAGE, CHOICE_WANTS };
+/* The delta's own findings are there, unless a whole message stands in its place. */
+static bool find_delta(struct json_finding *f)
+{
+	bool odd;
+
+	if (f[CHOICE_DELTA].found && f[CHOICE_DELTA].type == JSON_OBJECT)
+		return true;
+	for (size_t i = DELTA_CONTENT; i < FINDINGS; i++)
+		f[i] = (struct json_finding){ .found = false };
+	return f[CHOICE_MESSAGE].found && f[CHOICE_MESSAGE].type == JSON_OBJECT &&
+	       json_scan_shape(f[CHOICE_MESSAGE].value, &delta_shape, f, &odd, NULL) == JSON_OK;
+}
 
 static void judge_finish(struct arena *arena, struct slice raw, uint64_t bit,
 			 struct stream_facts *so_far, struct event_facts *out)
@@ -184,122 +229,96 @@ static void judge_finish(struct arena *arena, struct slice raw, uint64_t bit,
 		out->finish_reason = reason;
 }
 
-static const struct slice choice_members[CHOICE_WANTS] = {
-	[CHOICE_INDEX] = S_INIT("index"),
-	[CHOICE_DELTA] = S_INIT("delta"),
-	[CHOICE_FINISH] = S_INIT("finish_reason"),
-	[CHOICE_TEXT] = S_INIT("text"),
-	[CHOICE_MESSAGE] = S_INIT("message"),
-	[CHOICE_ERROR] = S_INIT("error"),
-	[CHOICE_USAGE] = S_INIT("usage"),
-};
-
-static enum json_result scan_choice(struct slice choice, struct json_want *wants)
-{
-	for (size_t i = 0; i < CHOICE_WANTS; i++)
-		wants[i].name = choice_members[i];
-	return json_scan_object(choice, wants, CHOICE_WANTS, NULL);
-}
-
 static void judge_choice(struct arena *arena, const struct endpoint *endpoint,
-			 const struct json_want *wants, int64_t position,
-			 struct stream_facts *so_far, struct event_facts *out)
+			 struct json_finding *f, int64_t position, struct stream_facts *so_far,
+			 struct event_facts *out)
 {
-	const struct json_want *delta = &wants[CHOICE_DELTA];
 	int64_t index = position;
 	uint64_t bit;
 	bool content;
 
-	if (wants[CHOICE_INDEX].found && !json_i64(wants[CHOICE_INDEX].value, &index))
+	if (f[CHOICE_INDEX].found && !json_i64(f[CHOICE_INDEX].value, &index))
 		index = position;
 	if (index < 0 || index > CHOICE_BIT_MAX)
 		index = CHOICE_BIT_MAX;
 	bit = UINT64_C(1) << index;
 	so_far->private[OPENAI_CHOICES_SEEN] |= bit;
 
-	if (!delta->found || delta->type != JSON_OBJECT)
-		delta = &wants[CHOICE_MESSAGE];          /* a whole message as the only chunk */
-	content = has_something(&wants[CHOICE_TEXT]);
+	content = finds_something(&f[CHOICE_TEXT]);
 	if (content)
-		add_string(out, (unsigned)index, EVENT_NO_CALL, S("text"), wants[CHOICE_TEXT].value);
-	if (delta->found && delta->type == JSON_OBJECT &&
-	    judge_delta(delta->value, (unsigned)index, so_far, out))
+		add_string(out, (unsigned)index, EVENT_NO_CALL, S("text"), f[CHOICE_TEXT].value);
+	if (find_delta(f) && judge_delta(f, (unsigned)index, so_far, out))
 		content = true;
 	if (content) {
 		out->is |= EVENT_CONTENT;
 		out->tokens++;
 	}
-	if (wants[CHOICE_USAGE].found)                   /* Moonshot */
-		usage_read(wants[CHOICE_USAGE].value, &out->usage);
-	if (wants[CHOICE_FINISH].found && wants[CHOICE_FINISH].type == JSON_STRING)
-		judge_finish(arena, wants[CHOICE_FINISH].value, bit, so_far, out);
-	judge_error_value(arena, endpoint, wants[CHOICE_ERROR].value, out);
+	if (f[CHOICE_USAGE].found)
+		usage_read(f[CHOICE_USAGE].value, &out->usage);
+	if (f[CHOICE_FINISH].found && f[CHOICE_FINISH].type == JSON_STRING)
+		judge_finish(arena, f[CHOICE_FINISH].value, bit, so_far, out);
+	judge_error_value(arena, endpoint, f[CHOICE_ERROR].value, out);
 }
 
+/* Is there anything in the array? */
+static bool finds_element(struct slice array)
+{
+	return slice_trim(slice_sub(array, 1, array.len - 1)).len > 0;
+}
+
+/* Several choices, or odd ones: each is read by itself. */
 static void judge_choices(struct arena *arena, const struct endpoint *endpoint, struct slice choices,
 			  struct stream_facts *so_far, struct event_facts *out)
 {
-	struct json_want wants[CHOICE_WANTS];
-	struct slice only = slice_trim(slice_sub(choices, 1, choices.len - 1)), choice;
+	struct slice choice;
 	int64_t position = 0;
 
-	if (only.len == 0)
-		return;
-	/* Nearly always there is one, and no need to look for where it ends. */
-	if (scan_choice(only, wants) == JSON_OK) {
-		judge_choice(arena, endpoint, wants, 0, so_far, out);
-		return;
-	}
 	while (json_next(&choices, NULL, &choice)) {
-		if (scan_choice(choice, wants) == JSON_OK)
-			judge_choice(arena, endpoint, wants, position++, so_far, out);
-		else
+		struct json_finding f[FINDINGS] = { { .found = false } };
+		bool odd;
+
+		if (json_scan_shape(choice, &choice_shape, f, &odd, NULL) == JSON_OK) {
+			/* A text that is there twice: nobody knows which one a client takes. */
+			out->pieces_lost |= odd;
+			judge_choice(arena, endpoint, f, position++, so_far, out);
+		} else {
 			set_broken(S("a choice of the stream is no object, or has a member twice"), out);
+		}
 	}
 }
 
-enum { CHUNK_CHOICES, CHUNK_OBJECT, CHUNK_USAGE, CHUNK_ERROR, CHUNK_X_GROQ, CHUNK_MESSAGE,
-       CHUNK_DETAIL, CHUNK_WANTS };
-
 static void judge_chunk_members(struct arena *arena, const struct endpoint *endpoint,
-				struct slice data, const struct json_want *wants,
+				struct slice data, struct json_finding *f, bool odd,
 				struct stream_facts *so_far, struct event_facts *out)
 {
-	if (has_something(&wants[CHUNK_USAGE]))
-		usage_read(wants[CHUNK_USAGE].value, &out->usage);
-	if (wants[CHUNK_X_GROQ].found) {
-		usage_read(json_member(wants[CHUNK_X_GROQ].value, S("usage")), &out->usage);
-		judge_error_value(arena, endpoint,
-				  json_member(wants[CHUNK_X_GROQ].value, S("error")), out);
+	if (finds_something(&f[CHUNK_USAGE]))
+		usage_read(f[CHUNK_USAGE].value, &out->usage);
+	if (f[CHUNK_X_GROQ].found) {
+		usage_read(json_member(f[CHUNK_X_GROQ].value, S("usage")), &out->usage);
+		judge_error_value(arena, endpoint, json_member(f[CHUNK_X_GROQ].value, S("error")), out);
 	}
-	if (wants[CHUNK_CHOICES].type == JSON_ARRAY)
-		judge_choices(arena, endpoint, wants[CHUNK_CHOICES].value, so_far, out);
+	if (f[CHUNK_CHOICES].type == JSON_ARRAY && odd)
+		judge_choices(arena, endpoint, f[CHUNK_CHOICES].value, so_far, out);
+	else if (f[CHUNK_CHOICES].type == JSON_ARRAY && finds_element(f[CHUNK_CHOICES].value))
+		judge_choice(arena, endpoint, f, 0, so_far, out);
 	/* An error beside choices is an error (E05). */
-	if (judge_error_value(arena, endpoint, wants[CHUNK_ERROR].value, out))
+	if (judge_error_value(arena, endpoint, f[CHUNK_ERROR].value, out))
 		return;
-	if (wants[CHUNK_OBJECT].found ? json_string_eq(wants[CHUNK_OBJECT].value, S("error"))
-				      : !wants[CHUNK_CHOICES].found &&
-					(has_something(&wants[CHUNK_MESSAGE]) ||
-					 has_something(&wants[CHUNK_DETAIL])))
+	if (f[CHUNK_OBJECT].found ? json_string_eq(f[CHUNK_OBJECT].value, S("error"))
+				  : !f[CHUNK_CHOICES].found && (finds_something(&f[CHUNK_MESSAGE]) ||
+								finds_something(&f[CHUNK_DETAIL])))
 		judge_error_document(arena, endpoint, data, out);
 }
 
 static void judge_chunk(struct arena *arena, const struct endpoint *endpoint, struct slice type,
 			struct slice data, struct stream_facts *so_far, struct event_facts *out)
 {
-	struct json_want wants[CHUNK_WANTS] = {
-		[CHUNK_CHOICES] = { .name = S("choices") },
-		[CHUNK_OBJECT] = { .name = S("object") },
-		[CHUNK_USAGE] = { .name = S("usage") },
-		[CHUNK_ERROR] = { .name = S("error") },
-		[CHUNK_X_GROQ] = { .name = S("x_groq") },
-		[CHUNK_MESSAGE] = { .name = S("message") },
-		[CHUNK_DETAIL] = { .name = S("detail") },
-	};
-	enum json_result r = json_scan_object(data, wants, COUNT_OF(wants), NULL);
+	struct json_finding f[FINDINGS] = { { .found = false } };
+	bool odd;
+	enum json_result r = json_scan_shape(data, &chunk_shape, f, &odd, NULL);
 
 	if (r == JSON_OK) {
-		judge_chunk_members(arena, endpoint, data, wants, so_far, out);
+		judge_chunk_members(arena, endpoint, data, f, odd, so_far, out);
 		return;
 	}
 	if (r == JSON_NOT_OBJECT && json_type_of(data) == JSON_ARRAY &&

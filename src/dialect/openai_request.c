@@ -74,19 +74,35 @@ static bool asks_reasoning(const struct json_want *wants)
 	return json_string_eq(kind, S("enabled")) || json_string_eq(kind, S("adaptive"));
 }
 
-static void read_capabilities(const struct json_want *wants, struct request_facts *out)
+/* Words that tell of images and sound, as strings or keys anywhere in what is
+ * said; the scan of the body sees them on its way. */
+struct mentions {
+	struct json_word messages[2], input[2];
+};
+
+static void look_for_mentions(struct mentions *m, struct json_want *wants)
 {
-	const struct json_want *messages = &wants[WANT_MESSAGES], *input = &wants[WANT_INPUT];
+	*m = (struct mentions){
+		.messages = { { .text = S("image_url") }, { .text = S("input_audio") } },
+		.input = { { .text = S("input_image") }, { .text = S("input_audio") } },
+	};
+	wants[WANT_MESSAGES].words = m->messages;
+	wants[WANT_MESSAGES].word_count = COUNT_OF(m->messages);
+	wants[WANT_INPUT].words = m->input;
+	wants[WANT_INPUT].word_count = COUNT_OF(m->input);
+}
+
+static void read_capabilities(const struct json_want *wants, const struct mentions *m,
+			      struct request_facts *out)
+{
 	struct slice format = json_member(wants[WANT_RESPONSE_FORMAT].value, S("type"));
 
 	if (json_is_nothing(format))
 		format = json_path(wants[WANT_TEXT].value, S("format.type"));
 	out->has_schema = json_string_eq(format, S("json_schema"));
 	out->has_tools = scan_has_elements(&wants[WANT_TOOLS]) || scan_has_elements(&wants[WANT_FUNCTIONS]);
-	out->has_images = scan_mentions(messages, S("\"image_url\"")) ||
-			  scan_mentions(input, S("\"input_image\""));
-	out->has_audio = scan_mentions(messages, S("\"input_audio\"")) ||
-			 scan_mentions(input, S("\"input_audio\""));
+	out->has_images = m->messages[0].seen || m->input[0].seen;
+	out->has_audio = m->messages[1].seen || m->input[1].seen;
 	out->reasons = asks_reasoning(wants);
 }
 
@@ -112,10 +128,12 @@ static enum fault read_json(struct arena *arena, const struct endpoint *endpoint
 			    struct request_facts *out, struct scan_refusal to)
 {
 	struct json_want wants[WANT_COUNT];
+	struct mentions mentions;
 	enum fault fault;
 
 	for (size_t i = 0; i < WANT_COUNT; i++)
 		wants[i] = (struct json_want){ .name = want_names[i] };
+	look_for_mentions(&mentions, wants);
 	fault = scan_request(arena, body, wants, WANT_COUNT, to);
 	if (fault == FAULT_NONE)
 		fault = scan_model(arena, &wants[WANT_MODEL], openai_is_llm(endpoint), out, to);
@@ -127,7 +145,7 @@ static enum fault read_json(struct arena *arena, const struct endpoint *endpoint
 						   S("include_usage")));
 	out->conversation = wants[WANT_MESSAGES].found ? wants[WANT_MESSAGES].value
 						       : wants[WANT_INPUT].value;
-	read_capabilities(wants, out);
+	read_capabilities(wants, &mentions, out);
 	read_shape(wants, out);
 	out->user = json_string(arena, wants[WANT_USER].value);
 	if (out->user.len == 0)

@@ -79,8 +79,3 @@ bool scan_has_elements(const struct json_want *want)
 
 	return want->found && want->type == JSON_ARRAY && json_next(&rest, NULL, &first);
 }
-
-bool scan_mentions(const struct json_want *want, struct slice quoted)
-{
-	return want->found && slice_find_slice(want->value, quoted) != SLICE_NOT_FOUND;
-}

@@ -25,9 +25,5 @@ enum fault scan_stream(const struct json_want *want, struct request_facts *out,
 		       struct scan_refusal to);
 /* Is it an array with something in it? */
 bool scan_has_elements(const struct json_want *want);
-/* Does the word stand in it as a whole string? `quoted` has its quotes: text that
- * merely talks of it has them escaped. No deep scan of prompts that may be
- * megabytes long. */
-bool scan_mentions(const struct json_want *want, struct slice quoted);
 
 #endif

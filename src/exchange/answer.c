@@ -70,13 +70,14 @@ static struct slice degraded_of(const struct exchange *x)
 size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER_OWN_HEADERS])
 {
 	struct slice target = target_of(x), degraded = degraded_of(x);
+	char room[20];
 	size_t n = 0;
 
 	out[n++] = (struct h1_header){ S("x-request-id"), x->id };
 	if (x->dialect->id_header.len)
 		out[n++] = (struct h1_header){ x->dialect->id_header, x->id };
 	out[n++] = (struct h1_header){ S("x-backstay-attempts"),
-				       arena_printf(x->arena, "%u", x->attempts) };
+				       arena_copy(x->arena, slice_of_u64(x->attempts, room)) };
 	if (target.len)
 		out[n++] = (struct h1_header){ S("x-backstay-target"), target };
 	if (degraded.len)

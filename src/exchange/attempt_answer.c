@@ -6,6 +6,8 @@
 #include "exchange/translate.h"
 #include "wire/json.h"
 
+#include <string.h>
+
 #define ERROR_BODY_KEPT_MAX ((size_t)64 * 1024)
 
 static struct io *io_of(const struct attempt *a)
@@ -38,9 +40,10 @@ static bool is_event_stream(const struct attempt *a, const struct h1_head *head)
 static struct h1_head *keep_head(struct attempt *a, const struct h1_head *head)
 {
 	struct arena *arena = a->x->arena;
-	struct h1_head *kept = arena_new(arena, struct h1_head);
+	size_t bytes = offsetof(struct h1_head, headers) + head->header_count * sizeof *head->headers;
+	struct h1_head *kept = arena_alloc(arena, bytes);
 
-	*kept = *head;
+	memcpy(kept, head, bytes);
 	kept->reason = arena_copy(arena, head->reason);
 	for (unsigned i = 0; i < head->header_count; i++) {
 		kept->headers[i].name = arena_copy(arena, head->headers[i].name);

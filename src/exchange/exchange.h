@@ -177,6 +177,7 @@ struct exchange {
 	struct slice method, path, query, content_type, accept, peer;
 	struct h1_header *client_headers;     /* those that may go to a backend */
 	size_t client_header_count;
+	struct slice client_lines;    /* the same, as lines of a head */
 	struct buf body;
 	const struct dialect *dialect;
 	const struct endpoint *endpoint;

@@ -105,14 +105,23 @@ static bool is_plain_id(struct slice id)
 	return true;
 }
 
+/* The last `digits` of them. */
+static char *put_hex(char *to, uint64_t value, int digits)
+{
+	for (int i = digits - 1; i >= 0; i--, value >>= 4)
+		to[i] = "0123456789abcdef"[value & 15];
+	return to + digits;
+}
+
 static struct slice request_id(struct exchanges *all, struct arena *arena, const struct h1_head *head)
 {
+	char own[] = "req_0123456789abcdef01234567";
 	struct slice given = h1_get(head, S("x-request-id"));
 
 	if (is_plain_id(given))
 		return arena_copy(arena, given);
-	return arena_printf(arena, "req_%016llx%08llx", (unsigned long long)all->id_prefix,
-			    (unsigned long long)++all->id_next);
+	put_hex(put_hex(own + sizeof "req_" - 1, all->id_prefix, 16), ++all->id_next, 8);
+	return arena_copy(arena, (struct slice){ own, sizeof own - 1 });
 }
 
 /* ---- at the head: refuse before the body is read ------------------------------------- */

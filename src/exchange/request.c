@@ -34,19 +34,43 @@ static bool is_withheld(const struct h1_head *head, struct slice name)
 	return h1_is_hop_by_hop(head, name);
 }
 
+static size_t line_bytes(const struct h1_header *h)
+{
+	return h->name.len + h->value.len + sizeof ": \r\n" - 1;
+}
+
+static char *put(char *at, struct slice s)
+{
+	if (s.len > 0)
+		memcpy(at, s.at, s.len);
+	return at + s.len;
+}
+
+/* Writes a header as its line to `at`, where *out has its name and value. */
+static char *keep_line(char *at, const struct h1_header *h, struct h1_header *out)
+{
+	out->name = (struct slice){ at, h->name.len };
+	at = put(put(at, h->name), S(": "));
+	out->value = (struct slice){ at, h->value.len };
+	return put(put(at, h->value), S("\r\n"));
+}
+
+/* As they stand: the lines go upstream in one piece where no backend's header
+ * takes the place of one. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head)
 {
-	x->client_headers = arena_array(x->arena, struct h1_header, head->header_count);
-	for (unsigned i = 0; i < head->header_count; i++) {
-		const struct h1_header *h = &head->headers[i];
+	size_t bytes = 0;
+	char *at;
 
-		if (is_withheld(head, h->name))
-			continue;
-		x->client_headers[x->client_header_count++] = (struct h1_header){
-			.name = arena_copy(x->arena, h->name),
-			.value = arena_copy(x->arena, h->value),
-		};
-	}
+	for (unsigned i = 0; i < head->header_count; i++)
+		bytes += line_bytes(&head->headers[i]);
+	at = arena_alloc(x->arena, bytes);
+	x->client_lines.at = at;
+	x->client_headers = arena_array(x->arena, struct h1_header, head->header_count);
+	for (unsigned i = 0; i < head->header_count; i++)
+		if (!is_withheld(head, head->headers[i].name))
+			at = keep_line(at, &head->headers[i], &x->client_headers[x->client_header_count++]);
+	x->client_lines.len = (size_t)(at - x->client_lines.at);
 }
 
 static bool backend_sets(const struct backend_policy *backend, struct slice name)
@@ -149,7 +173,11 @@ static void write_headers(struct attempt *a)
 	const struct exchange *x = a->x;
 	const struct backend_policy *backend = a->pick.target->backend;
 
-	for (size_t i = 0; i < x->client_header_count; i++)
+	bool unchanged = !backend->header_count && !a->translation;
+
+	if (unchanged)
+		buf_put(&a->headers, x->client_lines);
+	for (size_t i = 0; !unchanged && i < x->client_header_count; i++)
 		if (!backend_sets(backend, x->client_headers[i].name) &&
 		    (!a->translation || crosses_dialects(x->client_headers[i].name)))
 			h1_write_header(&a->headers, x->client_headers[i].name,
@@ -186,11 +214,13 @@ static struct slice target_text(const struct attempt *a)
 	struct slice path = path_of(a), own = a->pick.target->backend->query;
 	struct slice query = a->translation ? SLICE_NONE : x->query;
 	bool asked = slice_find(path, '?') != SLICE_NOT_FOUND;
+	const struct slice parts[] = {
+		a->pick.target->origin->base_path, path,
+		query.len ? (asked ? S("&") : S("?")) : SLICE_NONE, query,
+		own.len ? (asked || query.len ? S("&") : S("?")) : SLICE_NONE, own,
+	};
 
-	return arena_printf(x->arena, "%.*s%.*s%s%.*s%s%.*s",
-			    SLICE_ARG(a->pick.target->origin->base_path), SLICE_ARG(path),
-			    query.len ? (asked ? "&" : "?") : "", SLICE_ARG(query),
-			    own.len ? (asked || query.len ? "&" : "?") : "", SLICE_ARG(own));
+	return arena_join(x->arena, parts, COUNT_OF(parts));
 }
 
 /* Answers this long come soon enough whole. */

@@ -30,13 +30,14 @@ struct h1_head {
 	int status;                   /* responses: 100..599 */
 	struct slice reason;
 	unsigned minor;               /* HTTP/1.minor: 0 or 1 */
-	struct h1_header headers[H1_HEADERS_MAX];
-	unsigned header_count;
 	enum h1_body body;
 	uint64_t content_length;      /* H1_BODY_LENGTH: 0..INT64_MAX; else 0 */
 	bool keep_alive;              /* may the connection carry another message after this one? */
 	bool expect_continue;         /* requests: Expect: 100-continue */
 	size_t bytes;                 /* length of the head, empty lines before and after included */
+	unsigned header_count;
+	/* Last, so that a copy need not have room for more than there are. */
+	struct h1_header headers[H1_HEADERS_MAX];
 };
 
 /* name, status to answer a request with, sentence */

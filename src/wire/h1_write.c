@@ -1,7 +1,7 @@
 /* Looking things up in parsed heads, and writing heads. */
 #include "wire/h1.h"
 
-#include <string.h>
+#include "wire/scan.h"
 
 struct slice h1_get(const struct h1_head *h, struct slice name)
 {
@@ -53,6 +53,9 @@ bool h1_is_hop_by_hop(const struct h1_head *h, struct slice name)
 
 static bool breaks_line(struct slice s)
 {
+	/* Hardly any has a control character at all, which is found faster. */
+	if (s.len == 0 || scan_control(s.at, s.at + s.len) == s.at + s.len)
+		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		if (s.at[i] == '\r' || s.at[i] == '\n' || s.at[i] == '\0')
 			return true;
@@ -78,18 +81,6 @@ static void put_parts(struct buf *b, const struct slice *parts, size_t count)
 	buf_added(b, bytes);
 }
 
-/* Decimal digits at the end of `room`; no NUL behind them. */
-static struct slice digits_of(uint64_t value, char room[static 20])
-{
-	char *at = room + 20;
-
-	do {
-		*--at = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0);
-	return (struct slice){ at, (size_t)(room + 20 - at) };
-}
-
 void h1_write_request_line(struct buf *b, struct slice method, struct slice target)
 {
 	const struct slice parts[] = { method, S(" "), target, S(" HTTP/1.1\r\n") };
@@ -108,7 +99,7 @@ void h1_write_status_line(struct buf *b, int status)
 
 	must(status >= 100);
 	must(status <= 599);
-	parts[1] = digits_of((uint64_t)status, room);
+	parts[1] = slice_of_u64((uint64_t)status, room);
 	parts[3] = slice_of(h1_reason(status));
 	put_parts(b, parts, COUNT_OF(parts));
 }
@@ -127,7 +118,7 @@ void h1_write_header_u64(struct buf *b, struct slice name, uint64_t value)
 {
 	char room[20];
 
-	h1_write_header(b, name, digits_of(value, room));
+	h1_write_header(b, name, slice_of_u64(value, room));
 }
 
 void h1_write_head_end(struct buf *b)

@@ -37,9 +37,18 @@ const char *json_result_text(enum json_result r);
 
 /* ---- scanner ------------------------------------------------------------ */
 
+/* A string that is looked for. */
+struct json_word {
+	struct slice text;            /* set by the caller; without anything to escape */
+	bool seen;                    /* filled in */
+};
+
 /* A top-level member that the caller wants. */
 struct json_want {
 	struct slice name;            /* set by the caller, decoded spelling */
+	struct json_word *words;      /* likewise; looked for among all strings and keys of
+				       * the value, where they are spelled without escapes */
+	size_t word_count;
 	/* Filled in; type is meaningful only if found. */
 	bool found;
 	enum json_type type;
@@ -53,6 +62,36 @@ struct json_want {
  * it valid JSON. One pass, no memory; nothing is read outside `doc`. */
 MUST_USE enum json_result json_scan_object(struct slice doc, struct json_want *wants, size_t count,
 					   size_t *error_at);
+/* Several levels of members wanted at once, made once and for all. */
+struct json_shape;
+struct json_name {
+	struct slice name;            /* decoded spelling, below 64 bytes */
+	const struct json_shape *inside;  /* wanted inside its value, if that is an object; of an
+				       * array, inside the only element. NULL: nothing */
+};
+struct json_shape {
+	const struct json_name *names;
+	size_t count;
+	size_t first;                 /* where the findings of its names begin */
+	uint64_t lengths;             /* bit n: a name has n bytes */
+};
+/* For the names: JSON_LENGTH("id") | JSON_LENGTH("model") ... */
+#define JSON_LENGTH(literal) (UINT64_C(1) << (sizeof(literal) - 1))
+
+struct json_finding {
+	bool found;
+	enum json_type type;          /* meaningful only if found */
+	struct slice value;           /* raw */
+};
+
+/* As json_scan_object(), for a shape: validates all of `doc` in one pass and
+ * fills in findings[first + i] for each name of the shape and of those inside.
+ * The caller zeroes them. *odd is set where those inside do not tell all: a name
+ * inside is there twice (the first counts), or an array has more than one
+ * element or one that is no object; who cares looks at the raw value. On an
+ * error findings are meaningless. */
+MUST_USE enum json_result json_scan_shape(struct slice doc, const struct json_shape *shape,
+					  struct json_finding *findings, bool *odd, size_t *error_at);
 /* Validates any document. */
 MUST_USE enum json_result json_validate(struct slice doc, size_t *error_at);
 /* Walks the members of a valid raw object, or elements of a valid raw array,

@@ -11,7 +11,8 @@
 struct json_walk {
 	const char *start, *at, *end;
 	size_t depth;                 /* open containers */
-	bool fresh;                   /* the innermost has had no child yet */
+	bool in_object;               /* the innermost is one */
+	bool fresh;                   /* it has had no child yet */
 	uint64_t objects[JSON_DEPTH_MAX / 64];
 };
 
@@ -36,11 +37,28 @@ MUST_USE enum json_result json_walk_child(struct json_walk *w, struct json_token
 /* After the outermost value: only space may follow. */
 MUST_USE enum json_result json_walk_end(struct json_walk *w);
 
+/* Opens `doc`, which must be an object: the next steps are its members. What is
+ * broken anywhere in another document is told before JSON_NOT_OBJECT. */
+MUST_USE enum json_result json_walk_object(struct json_walk *w, struct slice doc);
+/* Gives `r`; where that is an error, *error_at (may be NULL) is its place. */
+enum json_result json_walk_done(const struct json_walk *w, enum json_result r, size_t *error_at);
+
 /* True where `raw` is exactly one string; *body is what stands between the
  * quotes, *escaped tells whether it holds a backslash. */
 bool json_string_body(struct slice raw, struct slice *body, bool *escaped);
 /* Compares the body of a valid string, decoded, with `text`. */
 bool json_body_eq(struct slice body, bool escaped, struct slice text);
+
+/* Goes on from `p`, inside a string, to behind its closing quote; *escaped is
+ * set where there is a backslash. */
+typedef enum json_result json_skip(struct json_walk *w, const char *p, bool *escaped);
+/* The one for this processor; it may start anywhere in the string. */
+extern json_skip *json_skip_long;
+
+/* For tests: from now on strings are skipped with these instructions. False: the
+ * processor has not got them, and nothing is changed. */
+enum json_vectors { JSON_VECTORS_NONE, JSON_VECTORS_SSE2, JSON_VECTORS_AVX2 };
+bool json_use_vectors(enum json_vectors which);
 
 /* The first byte of p..end that is '"', '\\', a control character or not
  * ASCII; `end` where there is none. */

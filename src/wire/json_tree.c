@@ -241,7 +241,8 @@ bool json_next(struct slice *rest, struct slice *key, struct slice *value)
 	} else {
 		/* Between two children, one level down. */
 		w.depth = 1;
-		w.objects[0] = rest_is_in_object(from);
+		w.in_object = rest_is_in_object(from);
+		w.objects[0] = w.in_object;
 	}
 	if (json_walk_child(&w, &t) != JSON_OK || t.kind == JSON_TOKEN_CLOSE)
 		return false;
