@@ -62,7 +62,7 @@ static void put_canonical(struct buf *out, struct arena *arena, const struct jso
 		list[n++] = c;
 	if (j->type == JSON_OBJECT)
 		qsort(list, n, sizeof *list, compare_members);
-	buf_puts(out, j->type == JSON_OBJECT ? "{" : "[");
+	buf_put(out, j->type == JSON_OBJECT ? S("{") : S("["));
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			buf_puts(out, ",");
@@ -72,7 +72,7 @@ static void put_canonical(struct buf *out, struct arena *arena, const struct jso
 		}
 		put_canonical(out, arena, list[i]);
 	}
-	buf_puts(out, j->type == JSON_OBJECT ? "}" : "]");
+	buf_put(out, j->type == JSON_OBJECT ? S("}") : S("]"));
 }
 
 static struct slice canonical(struct arena *arena, struct slice text)
