@@ -288,21 +288,23 @@ static struct canon_part *read_block(struct request_reading *r, struct canon_par
 struct talk {
 	struct canon_message *message;
 	struct canon_part *part;
+	bool fresh;                  /* the next block begins a message */
 };
 
 static void turn_to(struct request_reading *r, struct talk *t, enum canon_role role)
 {
-	if (t->message && t->message->role == role && t->part)
+	if (!t->fresh && t->message->role == role)
 		return;
-	if (!t->message || t->message->role != role || t->message->parts)
-		t->message = canon_add_message(r->arena, r->out, t->message, role);
+	t->message = canon_add_message(r->arena, r->out, t->message, role);
 	t->part = NULL;
+	t->fresh = false;
 }
 
 static void read_system_blocks(struct request_reading *r, struct talk *t, const struct json *content)
 {
 	t->message = canon_add_message(r->arena, r->out, t->message, CANON_SYSTEM);
 	t->part = NULL;
+	t->fresh = true;
 	r->out->features |= CANON_HAS(SYSTEM);
 	if (content->type == JSON_STRING) {
 		t->part = canon_add_part(r->arena, &t->message->parts, NULL, CANON_PART_TEXT);
@@ -343,9 +345,9 @@ static void read_message(struct request_reading *r, struct talk *t, const struct
 		read_system_blocks(r, t, content);
 		return;
 	}
-	t->message = canon_add_message(r->arena, r->out, t->message, role);
-	t->part = NULL;
+	t->fresh = true;
 	if (content->type == JSON_STRING) {
+		turn_to(r, t, role);
 		t->part = canon_add_part(r->arena, &t->message->parts, NULL, CANON_PART_TEXT);
 		t->part->text = content->raw;
 		return;
@@ -388,7 +390,7 @@ static bool ends_in_call(const struct canon_message *m)
 static void read_messages(struct request_reading *r, const struct json *body)
 {
 	const struct json *system = json_get(body, S("system")), *messages = json_get(body, S("messages"));
-	struct talk t = { NULL, NULL };
+	struct talk t = { .fresh = true };
 
 	if (system && system->type != JSON_NULL) {
 		if (system->type != JSON_STRING && system->type != JSON_ARRAY)

@@ -13,6 +13,7 @@
 #define COMPLETIONS "/v1/completions"
 #define RESPONSES "/v1/responses"
 #define EMBEDDINGS "/v1/embeddings"
+#define MESSAGES "/v1/messages"
 
 /* The endpoint, which must exist. */
 static inline const struct endpoint *endpoint_at(const char *method, const char *path)
