@@ -191,6 +191,7 @@ static const struct sentence_row {
 	SAYS(CREDENTIAL, ON_BAD, START, "user location is not supported", ""),    /* Gemini */
 
 	SAYS(NO_MONEY, ON_BAD, START, "your credit balance is too low", ""),      /* Anthropic */
+	SAYS(NO_MONEY, ON_BAD, START, "you have reached your specified api usage limits", ""), /* Anthropic */
 	SAYS(NO_MONEY, ON_BAD, START, "access denied, please make sure your account is in good", ""),
 	SAYS(NO_MONEY, ON_BAD, START, "billing hard limit", ""),                  /* OpenAI */
 	SAYS(NO_MONEY, ON_AUTH | ON_429, ANYWHERE, "credit balance is too low", ""),
