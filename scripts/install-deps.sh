@@ -19,7 +19,7 @@ packages_of() {
 	            "libyaml-dev zlib1g-dev libsqlite3-dev libzstd-dev" ;;
 	test)  echo "libcmocka-dev python3-venv python3-pytest curl:curl openssl:openssl procps:ps" \
 	            "redis-server:redis-server" ;;
-	sdk)   echo "nodejs:node npm:npm" ;;
+	sdk)   echo "nodejs:node npm:npm chromium:chromium" ;;
 	bench) echo "nginx-light:nginx haproxy:haproxy" ;;
 	fuzz)  echo "clang:clang libclang-rt-14-dev" ;;
 	*)     echo "install-deps.sh: no group is called '$1' (run, test, sdk, bench, fuzz)" >&2

@@ -24,7 +24,7 @@ struct admin_state {
 	struct metrics *metrics;
 	struct cache *cache;
 	struct flights *flights;
-	struct recent *recent;
+	struct recent *recent, *troubles;     /* the last exchanges; those with trouble on the way */
 	struct pulse *pulse;
 	struct drills *drills;
 	const struct client_counters *clients;

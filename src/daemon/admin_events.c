@@ -78,7 +78,7 @@ void admin_events(struct admin *a, const struct admin_request *r)
 		{ S("x-content-type-options"), S("nosniff") },
 	};
 	struct listener *l;
-	uint64_t seen = 0;
+	uint64_t seen = 0, troubles = 0;
 
 	if (a->listeners.count >= LISTENERS_MAX) {
 		admin_answer_error(a, r, 503, S("too many watch already; close a dashboard"));
@@ -95,6 +95,7 @@ void admin_events(struct admin *a, const struct admin_request *r)
 	client_claim(r->conn, &request_events, l);
 	client_respond_head(r->conn, 200, headers, COUNT_OF(headers), CLIENT_LENGTH_UNKNOWN);
 	(void)!buf_append(&a->document, S("retry: 1000\n\n"));
+	recent_since(a->state->troubles, &troubles, FIRST_EVENTS, put_exchange, &a->document);
 	recent_since(a->state->recent, &seen, FIRST_EVENTS, put_exchange, &a->document);
 	put_state(a, &a->document);
 	client_respond_data(r->conn, buf_slice(&a->document));

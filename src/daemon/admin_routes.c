@@ -106,30 +106,15 @@ static void drills(struct admin *a, const struct admin_request *r)
 /* Which of the last exchanges are asked for. */
 struct wanted {
 	struct slice model;           /* empty: any */
-	bool failed;                  /* only those with a try that failed */
 	uint64_t left;
 	struct doc *d;
 };
-
-static bool has_failed(struct slice record)
-{
-	struct slice attempts = json_member(record, S("attempts")), attempt;
-
-	if (!json_is_nothing(json_member(record, S("fault"))))
-		return true;
-	while (json_next(&attempts, NULL, &attempt))
-		if (!json_is_nothing(json_member(attempt, S("fault"))))
-			return true;
-	return false;
-}
 
 static void put_record(void *owner, struct slice record)
 {
 	struct wanted *w = owner;
 
 	if (w->left == 0 || (w->model.len && !json_string_eq(json_member(record, S("model")), w->model)))
-		return;
-	if (w->failed && !has_failed(record))
 		return;
 	w->left--;
 	doc_raw(w->d, NULL, record);
@@ -141,8 +126,8 @@ static void exchanges(struct admin *a, const struct admin_request *r)
 	struct slice failed = url_query_get(arena, r->query, S("failed"));
 	struct slice most = url_query_get(arena, r->query, S("limit"));
 	struct doc d = DOC(&a->document);
-	struct wanted w = { .model = url_query_get(arena, r->query, S("model")), .left = EXCHANGES_MOST, .d = &d,
-			    .failed = failed.at && !slice_eq(failed, S("0")) };
+	struct wanted w = { .model = url_query_get(arena, r->query, S("model")), .left = EXCHANGES_MOST, .d = &d };
+	bool only_troubles = failed.at && !slice_eq(failed, S("0"));
 
 	if (most.at && (!slice_to_u64(most, &w.left) || w.left == 0 || w.left > EXCHANGES_MOST)) {
 		admin_answer_error(a, r, 400, S("\"limit\" is a number from 1 to 100"));
@@ -151,7 +136,7 @@ static void exchanges(struct admin *a, const struct admin_request *r)
 	}
 	doc_open(&d, NULL);
 	doc_open_list(&d, "exchanges");
-	recent_each(a->state->recent, put_record, &w);
+	recent_each(only_troubles ? a->state->troubles : a->state->recent, put_record, &w);
 	doc_close_list(&d);
 	doc_close(&d);
 	admin_answer_document(a, r, JSON_TYPE, doc_good(&d));

@@ -57,6 +57,7 @@ void admin_put_target(const struct admin_state *s, const struct model_policy *m,
 {
 	struct metrics_target n = metrics_target_sum(s->metrics, t->name);
 	unsigned limit = place_limit(t->state, t->backend, now);
+	struct pulse_lane lane = pulse_lane(s->pulse, m->name, t->name);
 	struct target_view v;
 
 	target_view(t->state, m, now, &v);
@@ -73,6 +74,8 @@ void admin_put_target(const struct admin_state *s, const struct model_policy *m,
 	doc_number(d, "attempts", (int64_t)n.attempts);
 	doc_number(d, "good", (int64_t)n.good);
 	doc_number(d, "blamed", (int64_t)n.blamed);
+	doc_number(d, "lane_tries", (int64_t)lane.tries);
+	doc_number(d, "lane_faults", (int64_t)lane.faults);
 	put_fault(d, "last_fault", n.last_fault_wall_ms ? n.last_fault : FAULT_NONE);
 	doc_known(d, "last_fault_ms", n.last_fault_wall_ms > 0, n.last_fault_wall_ms);
 	doc_number(d, "opened_total", (int64_t)v.opened_total);

@@ -308,6 +308,7 @@ static bool start_workers(struct server *s, char *why, size_t size)
 		.flights = s->flights,
 		.metrics = s->state.metrics,
 		.recent = s->state.recent,
+		.troubles = s->state.troubles,
 		.pulse = s->state.pulse,
 		.drills = s->state.drills,
 		.log_lines = s->log_lines,
@@ -344,6 +345,7 @@ static void furnish(struct server *s, struct config *config)
 		.flights = s->flights,
 		.metrics = metrics_create(),
 		.recent = recent_create(),
+		.troubles = recent_create(),
 		.pulse = pulse_create(),
 		.clients = &s->clients,
 		.log_lines = s->log_lines,
@@ -397,6 +399,7 @@ static void clear_away(struct server *s)
 	config_give(s->state.config);
 	metrics_free(s->state.metrics);
 	recent_free(s->state.recent);
+	recent_free(s->state.troubles);
 	pulse_free(s->state.pulse);
 	drills_free(s->state.drills);
 	buf_free(&s->state.refused);

@@ -102,6 +102,32 @@ static void forget_large(struct buf *line)
 		buf_free(line);
 }
 
+/* The model in whose lane the try is: that asked for, or a fallback of it. */
+static struct slice lane_of(const struct model_policy *model, struct slice target)
+{
+	for (size_t f = 0; f <= model->fallback_count; f++) {
+		const struct model_policy *m = f == 0 ? model : model->fallbacks[f - 1];
+
+		for (size_t i = 0; i < m->target_count; i++)
+			if (slice_eq(m->targets[i].name, target))
+				return m->name;
+	}
+	return model->name;
+}
+
+/* For the dashboard. */
+static void pulse(struct worker *w, const struct model_policy *model, const struct exchange_record *r)
+{
+	if (r->cache != CACHE_USE_REFRESH)
+		pulse_count(w->setup.pulse, model ? model->name : SLICE_NONE, r, io_now(w->io));
+	for (size_t i = 0; model && i < r->attempt_count; i++) {
+		const struct attempt_record *a = &r->attempts[i];
+
+		pulse_try(w->setup.pulse, lane_of(model, a->target), a->target,
+			  a->fault != FAULT_NONE && fault_row(a->fault)->blame != BLAME_NOBODY);
+	}
+}
+
 static void on_record(void *owner, const struct exchange_record *r)
 {
 	struct worker *w = owner;
@@ -109,12 +135,13 @@ static void on_record(void *owner, const struct exchange_record *r)
 	const struct model_policy *model = config_model(w->config, r->asked_model, &star);
 
 	metrics_count(w->sheet, model ? model->name : SLICE_NONE, r);
-	if (r->cache != CACHE_USE_REFRESH)
-		pulse_count(w->setup.pulse, model ? model->name : SLICE_NONE, r, io_now(w->io));
+	pulse(w, model, r);
 	drills_record(w->setup.drills, r);
 	io_defer(w->io, &w->publish_soon);
 	access_log_json(r, &w->line);
 	recent_add(w->setup.recent, buf_slice(&w->line));
+	if (pulse_had_trouble(r))
+		recent_add(w->setup.troubles, buf_slice(&w->line));
 	if (w->setup.access == ACCESS_JSON) {
 		io_lines_write(w->setup.access_lines, buf_slice(&w->line));
 	} else if (w->setup.access != ACCESS_OFF) {

@@ -29,7 +29,7 @@ struct worker_setup {
 	struct cache *cache;
 	struct flights *flights;
 	struct metrics *metrics;
-	struct recent *recent;
+	struct recent *recent, *troubles;
 	struct pulse *pulse;
 	struct drills *drills;
 	struct io_lines *log_lines, *access_lines;    /* the second may be NULL: ACCESS_OFF */

@@ -12,7 +12,7 @@ struct pulse {
 	struct lock lock;
 	int64_t newest;                       /* bucket number of the last count */
 	uint32_t counts[PULSE_BUCKETS][PULSE_END_COUNT];
-	struct map *models;
+	struct map *models, *lanes;
 	struct arena *arena;
 };
 
@@ -28,12 +28,17 @@ const char *pulse_end_name(enum pulse_end e)
 }
 
 /* Tries that were needed although they did not serve. */
-static bool had_trouble(const struct exchange_record *r)
+static bool needed_help(const struct exchange_record *r)
 {
 	for (size_t i = 0; i < r->attempt_count; i++)
 		if (r->attempts[i].fault != FAULT_NONE && r->attempts[i].fault != FAULT_OUTRUN)
 			return true;
 	return r->resumes > 0 || r->hedge_won;
+}
+
+bool pulse_had_trouble(const struct exchange_record *r)
+{
+	return r->fault != FAULT_NONE || r->degraded != DEGRADED_NO || needed_help(r);
 }
 
 enum pulse_end pulse_end_of(const struct exchange_record *r)
@@ -45,7 +50,7 @@ enum pulse_end pulse_end_of(const struct exchange_record *r)
 		return PULSE_DEGRADED;
 	if (r->cache == CACHE_USE_HIT || r->cache == CACHE_USE_JOINED)
 		return PULSE_CACHED;
-	return had_trouble(r) ? PULSE_RESCUED : PULSE_GOOD;
+	return needed_help(r) ? PULSE_RESCUED : PULSE_GOOD;
 }
 
 struct pulse *pulse_create(void)
@@ -55,6 +60,7 @@ struct pulse *pulse_create(void)
 	must(p != NULL);
 	lock_init(&p->lock);
 	p->models = map_create(0);
+	p->lanes = map_create(0);
 	p->arena = arena_create(0);
 	return p;
 }
@@ -64,6 +70,7 @@ void pulse_free(struct pulse *p)
 	if (!p)
 		return;
 	map_free(p->models);
+	map_free(p->lanes);
 	arena_free(p->arena);
 	lock_destroy(&p->lock);
 	free(p);
@@ -130,4 +137,54 @@ void pulse_model(struct pulse *p, struct slice model, struct pulse_model *out)
 	m = map_get(p->models, model);
 	*out = m ? *m : (struct pulse_model){ 0 };
 	lock_give(&p->lock);
+}
+
+#define LANE_KEY_MAX 640
+
+/* Both names with a byte between them that no name has; empty: too long. */
+static struct slice lane_key(struct slice model, struct slice target, char room[static LANE_KEY_MAX])
+{
+	if (model.len + 1 + target.len > LANE_KEY_MAX)
+		return SLICE_NONE;
+	if (model.len)
+		memcpy(room, model.at, model.len);
+	room[model.len] = '\n';
+	if (target.len)
+		memcpy(room + model.len + 1, target.at, target.len);
+	return (struct slice){ room, model.len + 1 + target.len };
+}
+
+void pulse_try(struct pulse *p, struct slice model, struct slice target, bool fault)
+{
+	char room[LANE_KEY_MAX];
+	struct slice key = lane_key(model, target, room);
+	struct pulse_lane *l;
+
+	if (!key.len)
+		return;
+	lock_take(&p->lock);
+	l = map_get(p->lanes, key);
+	if (!l && map_count(p->lanes) < PULSE_LANES_MAX) {
+		l = arena_new(p->arena, struct pulse_lane);
+		map_set(p->lanes, key, l);
+	}
+	if (l) {
+		l->tries++;
+		l->faults += fault;
+	}
+	lock_give(&p->lock);
+}
+
+struct pulse_lane pulse_lane(struct pulse *p, struct slice model, struct slice target)
+{
+	char room[LANE_KEY_MAX];
+	struct slice key = lane_key(model, target, room);
+	struct pulse_lane none = { 0 }, *l;
+
+	lock_take(&p->lock);
+	l = key.len ? map_get(p->lanes, key) : NULL;
+	if (l)
+		none = *l;
+	lock_give(&p->lock);
+	return none;
 }

@@ -24,6 +24,8 @@ enum pulse_end { PULSE_ENDS(AS_ENUM) PULSE_END_COUNT };
 #undef AS_ENUM
 /* "good", "cached" ... */
 const char *pulse_end_name(enum pulse_end e);
+/* Did anything go wrong on its way, whether its client noticed or not? */
+bool pulse_had_trouble(const struct exchange_record *r);
 /* How this one ended. */
 enum pulse_end pulse_end_of(const struct exchange_record *r);
 
@@ -47,5 +49,16 @@ struct pulse_model {
 	uint64_t input_tokens, output_tokens;
 };
 void pulse_model(struct pulse *p, struct slice model, struct pulse_model *out);
+
+/* Counts a try that requests for `model` made on `target`, and whether it failed by
+ * the target's fault: a target may serve several models. Any thread; as many
+ * pairs are known as there can be labels, further ones are not counted. */
+#define PULSE_LANES_MAX 8192
+struct pulse_lane {
+	uint64_t tries, faults;
+};
+void pulse_try(struct pulse *p, struct slice model, struct slice target, bool fault);
+/* Since the start; zeroes for a pair that is not known. */
+struct pulse_lane pulse_lane(struct pulse *p, struct slice model, struct slice target);
 
 #endif

@@ -56,10 +56,19 @@ install_node() {
 			--no-fund --no-update-notifier --fetch-retries=2
 }
 
+# Chromium is Debian's; playwright-core brings none.
+install_browser() {
+	rm -rf "$home/browser" && mkdir -p "$home/browser" && cp "$here/browser/package.json" "$home/browser/" &&
+		timeout "$INSTALL_SECONDS" npm install --prefix "$home/browser" --no-package-lock --ignore-scripts \
+			--no-audit --no-fund --no-update-notifier --fetch-retries=2
+}
+
 [ -x "$BACKSTAY" ] || fail_all "$BACKSTAY is not built"
 install python.installed "$(cat "$here/requirements.txt"; /usr/bin/python3 --version)" install_python
 command -v npm >/dev/null 2>&1 &&
 	install node.installed "$(cat "$here/node/package.json")" install_node
+command -v npm >/dev/null 2>&1 && command -v chromium >/dev/null 2>&1 &&
+	install browser.installed "$(cat "$here/browser/package.json")" install_browser
 python=$home/venv/bin/python
 [ -x "$python" ] || python=/usr/bin/python3
 "$python" -c 'import pytest' 2>/dev/null || fail_all "python3-pytest is not installed"

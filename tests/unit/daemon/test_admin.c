@@ -39,7 +39,7 @@ static void begin(struct stage *s)
 	s->lines = io_lines_to_fd(2, 4096);
 	s->state = (struct admin_state){
 		.config = c, .first_config = c, .cache = cache_create(&c->cache, 1, NULL, NULL),
-		.flights = flights_create(1), .metrics = metrics_create(), .recent = recent_create(),
+		.flights = flights_create(1), .metrics = metrics_create(), .recent = recent_create(), .troubles = recent_create(),
 		.pulse = pulse_create(),
 		.clients = &s->clients, .log_lines = s->lines, .shared = &s->shared, .workers = 2,
 		.started_at = 1000, .started_wall_ms = 1795442701250, .refused = BUF_INIT(1024),
@@ -53,6 +53,7 @@ static void end(struct stage *s)
 {
 	metrics_free(s->state.metrics);
 	recent_free(s->state.recent);
+	recent_free(s->state.troubles);
 	pulse_free(s->state.pulse);
 	cache_free(s->state.cache);
 	flights_free(s->state.flights);
