@@ -37,6 +37,9 @@ struct sim_answer {
 	struct buf comments;          /* lines of comments between the events */
 	char broken[96];              /* how the connection broke */
 	unsigned events, error_events;
+	bool message_begun;           /* Anthropic's: message_start was seen */
+	unsigned blocks;              /* Anthropic's: blocks begun */
+	bool block_open;              /* the last of them has not ended */
 	bool reused;                  /* on a connection that had carried an answer before */
 	mono_ms asked_at, head_at, text_at, ended_at;   /* MONO_NEVER: not yet */
 	char violation[200];          /* first broken rule; "" : none */

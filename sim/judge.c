@@ -57,6 +57,63 @@ static void see_error(struct sim_answer *a, struct slice error)
 		judge_violation(a, "a second error event");
 	copy_word(a->error_code, sizeof a->error_code, json_member(error, S("code")));
 	copy_word(a->error_type, sizeof a->error_type, json_member(error, S("type")));
+	if (!a->error_code[0] && a->message_begun)        /* Anthropic's have a type only */
+		copy_word(a->error_code, sizeof a->error_code, json_member(error, S("type")));
+}
+
+static void see_id(struct sim_answer *a, struct slice id);
+
+/* The index of a block's event must be that of the last one begun. */
+static void see_block(struct sim_answer *a, struct slice data, bool begins)
+{
+	int64_t index = -1;
+
+	if (!json_i64(json_member(data, S("index")), &index))
+		judge_violation(a, "event %u of a block has no index", a->events);
+	if (begins ? index != a->blocks || a->block_open : !a->block_open || index != a->blocks - 1)
+		judge_violation(a, "event %u is of block %d, with %u begun and %s open", a->events, (int)index,
+				a->blocks, a->block_open ? "one" : "none");
+}
+
+static void see_message_end(struct sim_answer *a, struct slice data)
+{
+	struct slice reason = json_path(data, S("delta.stop_reason"));
+
+	if (a->block_open)
+		judge_violation(a, "the message ends in the middle of a block");
+	if (!json_is_nothing(reason))
+		copy_word(a->finish_reason, sizeof a->finish_reason, reason);
+	json_i64(json_path(data, S("usage.input_tokens")), &a->input_tokens);
+	json_i64(json_path(data, S("usage.output_tokens")), &a->output_tokens);
+}
+
+/* Anthropic's: one message, its blocks one after another, each begun and ended. */
+static void judge_message_event(struct sim_answer *a, struct slice data, struct slice type, mono_ms now)
+{
+	bool begins = json_string_eq(type, S("content_block_start"));
+	bool ends = json_string_eq(type, S("content_block_stop"));
+	bool grows = json_string_eq(type, S("content_block_delta"));
+
+	if (json_string_eq(type, S("message_start"))) {
+		if (a->message_begun)
+			judge_violation(a, "event %u begins a second message", a->events);
+		a->message_begun = true;
+		see_id(a, json_path(data, S("message.id")));
+		json_i64(json_path(data, S("message.usage.input_tokens")), &a->input_tokens);
+	} else if (!a->message_begun && !json_string_eq(type, S("ping"))) {
+		judge_violation(a, "event %u comes before the message begins", a->events);
+	}
+	if (begins || ends || grows)
+		see_block(a, data, begins);
+	a->blocks += begins;
+	a->block_open = begins || (a->block_open && !ends);
+	if (grows)
+		add_text(a, json_path(data, S("delta.text")), now);
+	if (grows)
+		add_text(a, json_path(data, S("delta.partial_json")), now);
+	if (json_string_eq(type, S("message_delta")))
+		see_message_end(a, data);
+	a->done |= json_string_eq(type, S("message_stop"));
 }
 
 /* The events of /v1/responses name themselves. */
@@ -120,6 +177,7 @@ static void judge_chunk(struct sim_answer *a, struct slice data, mono_ms now)
 void judge_event(struct sim_answer *a, const struct sse_event *ev, mono_ms now)
 {
 	struct slice error, type;
+	bool messages;
 
 	if (ev->has_comment)
 		buf_put(&a->comments, ev->raw);
@@ -140,8 +198,14 @@ void judge_event(struct sim_answer *a, const struct sse_event *ev, mono_ms now)
 	}
 	error = json_member(ev->data, S("error"));
 	type = json_member(ev->data, S("type"));
-	if (!json_is_nothing(error) && json_is_nothing(type))
+	messages = slice_starts(type, S("\"message_")) || slice_starts(type, S("\"content_block_")) ||
+		   json_string_eq(type, S("ping"));
+	/* Of the typed errors those of /v1/responses are flat, and numbered. */
+	if (!json_is_nothing(error) &&
+	    (json_is_nothing(type) || json_is_nothing(json_member(ev->data, S("sequence_number")))))
 		see_error(a, error);
+	else if (messages)
+		judge_message_event(a, ev->data, type, now);
 	else if (!json_is_nothing(type))
 		judge_response_event(a, ev->data, type, now);
 	else
@@ -196,6 +260,9 @@ static void judge_whole(struct sim_answer *a, struct slice content_type, mono_ms
 	add_text(a, json_path(body, S("choices.0.message.tool_calls.0.function.arguments")), now);
 	add_text(a, json_path(body, S("choices.0.text")), now);
 	add_text(a, json_path(body, S("output.0.content.0.text")), now);
+	add_text(a, json_path(body, S("content.0.text")), now);
+	if (json_is_nothing(reason))
+		reason = json_member(body, S("stop_reason"));
 	add_raw(a, json_path(body, S("data.0.embedding")), now);
 	add_raw(a, json_member(body, S("results")), now);
 	if (!json_is_nothing(reason))

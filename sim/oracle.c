@@ -19,6 +19,7 @@ static struct slice ask_healthy(struct scenario *sc, const struct asked *asked, 
 	must(mock_listen(mock, socket, NULL));
 	sim_client_ask(client, &(struct sim_client_request){ .method = asked->method,
 							     .path = asked->path,
+							     .headers = S("anthropic-version: 2023-06-01\r\n"),
 							     .body = asked->body });
 	sim_run_for(sim, 60000);
 	text = arena_copy(sc->arena, buf_slice(&sim_client_answer(client)->text));

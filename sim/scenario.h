@@ -43,7 +43,7 @@
  *     drill NAME FAULT [percent N] [for T]     tries there fail by FAULT; `none` ends it
  *     client NAME [to BACKEND] [then] KIND "WORDS" [stream] [OPTION...]
  *     client NAME [to BACKEND] [then] METHOD PATH [OPTION...] [BODY]
- *         KIND: chat | completions | responses | embeddings | moderations
+ *         KIND: chat | completions | messages | responses | embeddings | moderations
  *         OPTION: model M | key K | header "H: V" | http10
  *         `then` sends it behind a request whose answer has not ended
  *     client NAME sends [N answers] BYTES [times N]   bytes as they are (N: 1)

@@ -256,6 +256,8 @@ static const struct { const char *word; struct slice path, before, after; } kind
 	{ "chat", S_INIT("/v1/chat/completions"),
 	  S_INIT(",\"messages\":[{\"role\":\"user\",\"content\":"), S_INIT("}]") },
 	{ "completions", S_INIT("/v1/completions"), S_INIT(",\"prompt\":"), S_INIT("") },
+	{ "messages", S_INIT("/v1/messages"),
+	  S_INIT(",\"max_tokens\":2000,\"messages\":[{\"role\":\"user\",\"content\":"), S_INIT("}]") },
 	{ "responses", S_INIT("/v1/responses"), S_INIT(",\"input\":"), S_INIT("") },
 	{ "embeddings", S_INIT("/v1/embeddings"),
 	  S_INIT(",\"encoding_format\":\"float\",\"dimensions\":8,\"input\":"), S_INIT("") },
@@ -297,6 +299,8 @@ static void read_kind(struct words *w, unsigned kind, struct asking *q)
 	words_next(w, &words);
 	read_options(w, q);
 	q->r.path = kinds[kind].path;
+	if (slice_eq(q->r.path, S("/v1/messages")))
+		buf_puts(&q->headers, "anthropic-version: 2023-06-01\r\n");
 	buf_puts(&q->body, "{\"model\":");
 	json_write_string(&q->body, q->model);
 	buf_put(&q->body, kinds[kind].before);

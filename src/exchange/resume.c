@@ -113,9 +113,8 @@ static struct slice blank_event(const struct exchange *x)
 }
 
 /* What the seam held back until the end. False: the attempt has ended. */
-static bool tell_held(struct attempt *a)
+static bool tell_held(struct attempt *a, struct arena *scratch)
 {
-	struct arena *scratch = exchanges_scratch(a->x->all);
 	struct canon_events none = canon_events_in(scratch);
 
 	if (!a->seam->text_count)
@@ -124,7 +123,9 @@ static bool tell_held(struct attempt *a)
 			      : tell(a, SLICE_NONE, blank_event(a->x), true);
 }
 
-bool resume_finish(struct attempt *a)
+/* `scratch` is the one that events under way lie in: another call for it might
+ * give it back under them. */
+static bool finish(struct attempt *a, struct arena *scratch)
 {
 	struct exchange *x = a->x;
 
@@ -133,7 +134,7 @@ bool resume_finish(struct attempt *a)
 		return false;
 	}
 	seam_end(a->seam, &x->ledger);
-	if (!tell_held(a))
+	if (!tell_held(a, scratch))
 		return false;
 	if (!seam_caught_up(&x->ledger)) {
 		attempt_fail(a, FAULT_DIVERGED, S("it ended before it had told what was sent already"));
@@ -144,6 +145,11 @@ bool resume_finish(struct attempt *a)
 		exchange_on_resumed(a, io_now(x->all->setup.io));
 	}
 	return true;
+}
+
+bool resume_finish(struct attempt *a)
+{
+	return finish(a, exchanges_scratch(a->x->all));
 }
 
 bool resume_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
@@ -203,5 +209,5 @@ bool resume_foreign(struct attempt *a, struct arena *scratch, const struct canon
 		}
 	if (!told || !done)
 		return told;
-	return resume_finish(a) && tell_foreign(a, exchanges_scratch(a->x->all), &last, false);
+	return finish(a, scratch) && tell_foreign(a, scratch, &last, false);
 }

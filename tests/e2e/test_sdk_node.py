@@ -15,14 +15,14 @@ CHECK = os.path.join(HERE, "node", "check.mjs")
 NODE_AT_LEAST = 18
 
 
-def why_not():
+def why_not(package="openai", name="OpenAI"):
     if not shutil.which("node"):
         return "node is not installed"
     version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
     if int((re.findall(r"\d+", version) or ["0"])[0]) < NODE_AT_LEAST:
         return "node is older than %d" % NODE_AT_LEAST
-    if not os.path.isdir(os.path.join(HOME, "node_modules", "openai")):
-        return "the OpenAI Node SDK is not installed"
+    if not os.path.isdir(os.path.join(HOME, "node_modules", *package.split("/"))):
+        return "the %s Node SDK is not installed" % name
     return None
 
 
