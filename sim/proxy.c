@@ -93,7 +93,7 @@ static struct io *home_of(struct sim_proxy *p)
 {
 	const struct cache_store_policy *c = &p->config->cache;
 
-	return c->disk_path.len ? sim_io_create(p->sim, "back") : NULL;
+	return c->disk_path.len || c->shared.address_count ? sim_io_create(p->sim, "back") : NULL;
 }
 
 struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct slice file,

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "cache/disk.h"
+#include "cache/shared.h"
 #include "resilience/breaker.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ static const struct breaker_policy breaker_policy = {
 	.open_max_ms = 15000, .lease_ms = 5000,
 };
 
-enum task_kind { TASK_ASK, TASK_PUT, TASK_PURGE };
+enum task_kind { TASK_ASK, TASK_PUT, TASK_PURGE, TASK_TELL };
 
 /* What workers ask for, on its way to the loop. */
 struct task {
@@ -24,6 +25,8 @@ struct task {
 	struct cache_entry *entry;
 	struct cache_purge purge;
 	char name[CACHE_NAME_MAX + 1];
+	char what[32];                /* TELL */
+	int64_t span_ms;
 };
 
 struct place {
@@ -36,16 +39,16 @@ struct place {
 };
 
 struct back {
+	struct back_setup setup;
 	struct io *io;
 	const struct log *log;
+	struct store *shared;         /* among the places; NULL: there is none */
 	struct lock lock;             /* over the tasks */
 	struct list tasks;
 	bool posted, closed;
 	struct io_message message;
 	struct place places[CACHE_STORES_MAX];
 	unsigned place_count;
-	void (*found)(void *owner, struct cache_entry *e, uint64_t stamp);
-	void *owner;
 	struct list trying;
 };
 
@@ -102,7 +105,7 @@ static void on_got(struct store_get *g, enum store_end end, struct cache_entry *
 		if (a)
 			report(t, end == STORE_FAILED ? BREAKER_BAD : BREAKER_GOOD);
 		if (e)
-			b->found(b->owner, e, t->stamp);
+			b->setup.found(b->setup.owner, e, t->stamp);
 	}
 	list_remove(&b->trying, &t->link);
 	free(t);
@@ -129,7 +132,7 @@ static void try_place(struct back *b, struct place *p, struct back_ask *a, struc
 	t->limit.fire = on_limit;
 	list_append(&b->trying, &t->link);
 	io_timer_set(b->io, &t->limit, mono_after(io_now(b->io), p->wait_ms));
-	p->store->ops->get(p->store, &t->get);
+	p->store->ops->get(p->store, &t->get);      /* which may have told already */
 }
 
 static void ask_next(struct back *b, struct back_ask *a)
@@ -165,6 +168,10 @@ static void do_task(struct back *b, struct task *t)
 	case TASK_PURGE:
 		for (unsigned i = 0; i < b->place_count && !b->closed; i++)
 			b->places[i].store->ops->purge(b->places[i].store, &t->purge);
+		break;
+	case TASK_TELL:
+		if (b->shared && !b->closed)
+			shared_tell(b->shared, slice_of(t->what), slice_of(t->name), t->span_ms);
 		break;
 	}
 	cache_entry_give(t->entry);
@@ -239,6 +246,19 @@ void back_purge(struct back *b, const struct cache_purge *p)
 	post(b, t);
 }
 
+void back_tell(struct back *b, struct slice what, struct slice about, int64_t span_ms)
+{
+	struct task *t;
+
+	if (!b->shared)
+		return;
+	t = task_new(TASK_TELL);
+	snprintf(t->what, sizeof t->what, "%.*s", SLICE_ARG(what));
+	snprintf(t->name, sizeof t->name, "%.*s", SLICE_ARG(about));
+	t->span_ms = span_ms;
+	post(b, t);
+}
+
 /* ---- life --------------------------------------------------------------------------------------- */
 
 static void add_place(struct back *b, struct store *store, const char *name, int64_t wait_ms)
@@ -251,25 +271,51 @@ static void add_place(struct back *b, struct store *store, const char *name, int
 	atomic_store(&p->works, true);
 }
 
-struct back *back_create(const struct cache_store_policy *policy, struct io *io, const struct log *log,
-			 void (*found)(void *owner, struct cache_entry *e, uint64_t stamp), void *owner)
+/* What other machines say: here it holds for everything that is not shared. */
+static void on_purge(void *owner, const struct cache_purge *p)
 {
+	struct back *b = owner;
+
+	for (unsigned i = 0; i < b->place_count && !b->closed; i++)
+		if (b->places[i].store != b->shared)
+			b->places[i].store->ops->purge(b->places[i].store, p);
+	b->setup.purged(b->setup.owner, p);
+}
+
+static void on_news(void *owner, struct slice what, struct slice about, int64_t span_ms)
+{
+	struct back *b = owner;
+
+	b->setup.news(b->setup.owner, what, about, span_ms);
+}
+
+struct back *back_create(const struct back_setup *setup)
+{
+	const struct cache_store_policy *p = setup->policy;
 	struct back *b;
 
-	if (!policy->disk_path.len)
+	if (!p->disk_path.len && !p->shared.address_count)
 		return NULL;
 	b = calloc(1, sizeof *b);
 	must(b != NULL);
-	b->io = io;
-	b->log = log;
-	b->found = found;
-	b->owner = owner;
+	b->setup = *setup;
+	b->io = setup->io;
+	b->log = setup->log;
 	b->message.deliver = deliver;
 	lock_init(&b->lock);
 	list_init(&b->tasks);
 	list_init(&b->trying);
-	if (policy->disk_path.len)
-		add_place(b, disk_create(io, policy, log), "disk", policy->disk_wait_ms);
+	if (p->disk_path.len)
+		add_place(b, disk_create(b->io, p, b->log), "disk", p->disk_wait_ms);
+	if (p->shared.address_count) {
+		const struct shared_setup shared = {
+			.io = b->io, .policy = &p->shared, .entry_max = p->entry_bytes, .log = b->log,
+			.on_purge = on_purge, .on_news = on_news, .owner = b,
+		};
+
+		b->shared = shared_create(&shared);
+		add_place(b, b->shared, "shared", p->shared.wait_ms);
+	}
 	return b;
 }
 

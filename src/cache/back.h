@@ -10,8 +10,19 @@ struct back;
 
 /* NULL where the policy names no such store. `found` is told of each answer found,
  * on that loop, with the stamp of its question (it takes no reference). */
-struct back *back_create(const struct cache_store_policy *policy, struct io *io, const struct log *log,
-			 void (*found)(void *owner, struct cache_entry *e, uint64_t stamp), void *owner);
+struct back_setup {
+	const struct cache_store_policy *policy;
+	struct io *io;
+	const struct log *log;
+	void (*found)(void *owner, struct cache_entry *e, uint64_t stamp);
+	/* Another machine has ordered answers to be dropped (on this one's disk they
+	 * are by then). */
+	void (*purged)(void *owner, const struct cache_purge *p);
+	/* Another machine tells something of a target. */
+	void (*news)(void *owner, struct slice what, struct slice about, int64_t span_ms);
+	void *owner;
+};
+struct back *back_create(const struct back_setup *setup);
 /* The loop is about to end. */
 void back_close(struct back *b);
 /* When it has. */
@@ -33,6 +44,8 @@ void back_ask(struct back *b, struct back_ask *a);
 /* Takes a reference of its own. */
 void back_put(struct back *b, struct cache_entry *e);
 void back_purge(struct back *b, const struct cache_purge *p);
+/* Tells the other machines something of a target; `span_ms`: how long it holds. */
+void back_tell(struct back *b, struct slice what, struct slice about, int64_t span_ms);
 /* Does any store work at present? */
 bool back_works(const struct back *b);
 /* The longest time that a question takes. */

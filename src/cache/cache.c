@@ -11,6 +11,8 @@ struct cache {
 	struct cache_memory *memory;  /* NULL: nothing is kept there */
 	struct back *back;            /* NULL: there are no other stores */
 	struct cache_desk *desks;
+	void (*on_news)(void *owner, struct slice what, struct slice about, int64_t span_ms);
+	void *news_owner;
 	_Atomic(uint64_t) purges, purged, kept_out;
 };
 
@@ -33,14 +35,61 @@ struct cache_desk {
 	bool posted;
 };
 
+static bool shared_eq(const struct shared_policy *a, const struct shared_policy *b)
+{
+	bool same = a->mode == b->mode && a->address_count == b->address_count && a->database == b->database &&
+		    a->wait_ms == b->wait_ms && a->connect_ms == b->connect_ms && a->lease_ms == b->lease_ms &&
+		    !a->tls == !b->tls && slice_eq(a->master, b->master) && slice_eq(a->user, b->user) &&
+		    slice_eq(a->password, b->password) && slice_eq(a->prefix, b->prefix) &&
+		    slice_eq(a->sentinel_user, b->sentinel_user) &&
+		    slice_eq(a->sentinel_password, b->sentinel_password);
+
+	for (size_t i = 0; same && i < a->address_count; i++)
+		same = slice_eq(a->addresses[i].host, b->addresses[i].host) &&
+		       a->addresses[i].port == b->addresses[i].port;
+	return same;
+}
+
 bool cache_store_policy_eq(const struct cache_store_policy *a, const struct cache_store_policy *b)
 {
 	return a->memory_bytes == b->memory_bytes && a->entry_bytes == b->entry_bytes &&
 	       slice_eq(a->disk_path, b->disk_path) && a->disk_bytes == b->disk_bytes &&
-	       a->disk_wait_ms == b->disk_wait_ms;
+	       a->disk_wait_ms == b->disk_wait_ms && shared_eq(&a->shared, &b->shared);
 }
 
 /* ---- life ----------------------------------------------------------------------------- */
+
+static bool is_meant(void *owner, const struct cache_entry *e)
+{
+	const struct cache_purge *p = owner;
+
+	switch (p->what) {
+	case CACHE_PURGE_KEY:
+		return cache_key_eq(&e->key, &p->key);
+	case CACHE_PURGE_TAG:
+		return cache_entry_has_tag(e, p->name);
+	case CACHE_PURGE_MODEL:
+		return slice_eq(e->facts.model, p->name);
+	case CACHE_PURGE_ALL:
+		break;
+	}
+	return true;
+}
+
+static size_t purge_memory(struct cache *c, const struct cache_purge *p)
+{
+	struct cache_purge copy = *p;
+	size_t count = 0;
+
+	/* It counts before it looks: whoever puts in behind its look sees it. */
+	atomic_fetch_add(&c->purges, 1);
+	if (c->memory && p->what == CACHE_PURGE_KEY)
+		count = cache_memory_remove(c->memory, &p->key) ? 1 : 0;
+	else if (c->memory)
+		count = cache_memory_purge(c->memory, is_meant, &copy);
+	atomic_fetch_add(&c->purged, count);
+	return count;
+}
 
 /* What another store had is in memory next time. */
 static void on_found(void *owner, struct cache_entry *e, uint64_t purges)
@@ -54,6 +103,32 @@ static void on_found(void *owner, struct cache_entry *e, uint64_t purges)
 		cache_memory_remove(c->memory, &e->key);
 }
 
+static void on_purged_elsewhere(void *owner, const struct cache_purge *p)
+{
+	purge_memory(owner, p);
+}
+
+static void on_told(void *owner, struct slice what, struct slice about, int64_t span_ms)
+{
+	struct cache *c = owner;
+
+	if (c->on_news)
+		c->on_news(c->news_owner, what, about, span_ms);
+}
+
+void cache_hear(struct cache *c, void (*on_news)(void *owner, struct slice what, struct slice about,
+						 int64_t span_ms), void *owner)
+{
+	c->on_news = on_news;
+	c->news_owner = owner;
+}
+
+void cache_tell(struct cache *c, struct slice what, struct slice about, int64_t span_ms)
+{
+	if (c->back)
+		back_tell(c->back, what, about, span_ms);
+}
+
 struct cache *cache_create(const struct cache_store_policy *policy, uint64_t seed, struct io *home,
 			   const struct log *log)
 {
@@ -63,8 +138,14 @@ struct cache *cache_create(const struct cache_store_policy *policy, uint64_t see
 	c->policy = *policy;
 	if (policy->memory_bytes)
 		c->memory = cache_memory_create(policy->memory_bytes, policy->entry_bytes, seed);
-	if (home)
-		c->back = back_create(policy, home, log, on_found, c);
+	if (home) {
+		const struct back_setup back = {
+			.policy = &c->policy, .io = home, .log = log, .found = on_found,
+			.purged = on_purged_elsewhere, .news = on_told, .owner = c,
+		};
+
+		c->back = back_create(&back);
+	}
 	return c;
 }
 
@@ -132,7 +213,6 @@ void cache_put(struct cache *c, struct cache_entry *e, uint64_t purges)
 		goto done;
 	if (c->memory)
 		cache_memory_put(c->memory, e);
-	/* A purge counts before it looks: whoever puts in behind its look sees it here. */
 	if (cache_purges(c) != purges) {
 		atomic_fetch_add(&c->kept_out, 1);
 		if (c->memory)
@@ -144,34 +224,10 @@ done:
 	cache_entry_give(e);
 }
 
-static bool is_meant(void *owner, const struct cache_entry *e)
-{
-	const struct cache_purge *p = owner;
-
-	switch (p->what) {
-	case CACHE_PURGE_KEY:
-		return cache_key_eq(&e->key, &p->key);
-	case CACHE_PURGE_TAG:
-		return cache_entry_has_tag(e, p->name);
-	case CACHE_PURGE_MODEL:
-		return slice_eq(e->facts.model, p->name);
-	case CACHE_PURGE_ALL:
-		break;
-	}
-	return true;
-}
-
 size_t cache_purge(struct cache *c, const struct cache_purge *p)
 {
-	struct cache_purge copy = *p;
-	size_t count = 0;
+	size_t count = purge_memory(c, p);
 
-	atomic_fetch_add(&c->purges, 1);
-	if (c->memory && p->what == CACHE_PURGE_KEY)
-		count = cache_memory_remove(c->memory, &p->key) ? 1 : 0;
-	else if (c->memory)
-		count = cache_memory_purge(c->memory, is_meant, &copy);
-	atomic_fetch_add(&c->purged, count);
 	if (c->back)
 		back_purge(c->back, p);
 	return count;

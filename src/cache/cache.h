@@ -49,6 +49,13 @@ enum cache_purge_what what;
 /* Drops the answers meant; gives how many. */
 size_t cache_purge(struct cache *c, const struct cache_purge *p);
 
+/* News of targets, between machines that share a store: cache_hear() says who is
+ * told (on the loop `home`; before any other thread runs), cache_tell() tells all
+ * others. `span_ms`: how long it holds. */
+void cache_hear(struct cache *c, void (*on_news)(void *owner, struct slice what, struct slice about,
+						 int64_t span_ms), void *owner);
+void cache_tell(struct cache *c, struct slice what, struct slice about, int64_t span_ms);
+
 struct cache_stats {
 	struct cache_memory_stats memory;
 	uint64_t purges, purged;      /* orders, answers */

@@ -46,6 +46,34 @@ struct last_resort_policy {
 	struct slice model;           /* a model of the config that is asked beyond all attempts */
 };
 
+struct io_tls;
+
+enum shared_mode {
+	SHARED_SINGLE,                /* one server; several addresses: whichever answers */
+	SHARED_SENTINEL,              /* the master that the sentinels at the addresses name */
+	SHARED_CLUSTER,               /* a cluster, which the addresses are some nodes of */
+};
+
+struct shared_address {
+	struct slice host;
+	uint16_t port;
+};
+
+/* A Redis or Valkey that several machines share. */
+struct shared_policy {
+	enum shared_mode mode;
+	const struct shared_address *addresses;
+	size_t address_count;         /* 0: there is none */
+	struct slice master;          /* the sentinels' name for it */
+	struct slice user, password, sentinel_user, sentinel_password;   /* secrets; may be empty */
+	struct io_tls *tls;           /* NULL: plain */
+	unsigned database;
+	struct slice prefix;          /* of all names of ours there */
+	int64_t wait_ms;              /* longest wait for an answer */
+	int64_t connect_ms;           /* for name, TCP and TLS together */
+	int64_t lease_ms;             /* how long one node may be alone with a question; 0: no leases */
+};
+
 /* Where answers are kept, for all models. */
 struct cache_store_policy {
 	size_t memory_bytes;          /* 0: nothing is kept in memory */
@@ -53,6 +81,7 @@ struct cache_store_policy {
 	struct slice disk_path;       /* empty: none are kept on disk; NUL behind it */
 	size_t disk_bytes;
 	int64_t disk_wait_ms;         /* longest wait for it */
+	struct shared_policy shared;
 };
 
 /* Do both mean the same stores? */

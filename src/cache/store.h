@@ -17,7 +17,7 @@ enum store_end {
 /* One question; its owner keeps it until done() has been told. */
 struct store_get {
 	struct cache_key key;
-	/* Told once, never before get() has returned, but maybe by close() or free().
+	/* Told once, maybe before get() has returned, maybe by close() or free().
 	 * The owner takes over the reference to `e`, which may be NULL. */
 	void (*done)(struct store_get *g, enum store_end end, struct cache_entry *e);
 	struct link link;             /* the store's */

@@ -45,6 +45,8 @@ void read_cache_store(struct reader *r, const struct raw_cache_store *raw, struc
 	out->entry_bytes = raw->entry_bytes;
 	if (raw->disk)
 		read_disk(r, raw->disk, out);
+	if (raw->shared)
+		read_cache_shared(r, raw->shared, &out->shared);
 }
 
 const struct last_resort_policy *read_last_resort(struct reader *r, struct node *n)

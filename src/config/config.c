@@ -115,6 +115,7 @@ void config_give(struct config *c)
 	if (!c || !refcount_give(&c->refs))
 		return;
 	io_tls_give(c->listen_tls);
+	io_tls_give(c->cache.shared.tls);
 	for (size_t i = 0; i < c->alerts.sink_count; i++)
 		io_tls_give(c->alerts.sinks[i].origin->tls_setup);
 	for (size_t i = 0; i < c->backend_count; i++) {

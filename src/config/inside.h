@@ -226,9 +226,16 @@ struct raw_cache_disk {
 	int64_t wait_ms;
 };
 
+struct raw_cache_shared {
+	int mode;                     /* enum shared_mode */
+	struct node *addresses, *master, *user, *password, *sentinel_user, *sentinel_password, *tls, *prefix;
+	unsigned database;
+	int64_t wait_ms, connect_ms, lease_ms;
+};
+
 struct raw_cache_store {
 	size_t memory_bytes, entry_bytes;
-	struct node *disk;
+	struct node *disk, *shared;
 };
 
 struct raw_defaults {
@@ -337,7 +344,7 @@ struct raw_mock {
 
 extern const struct section section_top, section_listen_tls, section_admin, section_limits,
 	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
-	section_hedge, section_cache, section_last_resort, section_cache_store, section_cache_disk,
+	section_hedge, section_cache, section_last_resort, section_cache_store, section_cache_disk, section_cache_shared,
 	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_probe, section_credential, section_model, section_target, section_timeouts,
 	section_mock, section_alerts, section_alert_sink;
@@ -380,6 +387,8 @@ int streams_resume(int target, int backend, const struct origin *o, struct slice
 const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *raw);
 /* Where answers are kept. Complains. */
 void read_cache_store(struct reader *r, const struct raw_cache_store *raw, struct cache_store_policy *out);
+/* shared.c: the store that several machines share. Complains. */
+void read_cache_shared(struct reader *r, struct node *n, struct shared_policy *out);
 /* What is said when nothing is left; `n` may be NULL. The model that it names is
  * checked by check_last_resorts(). Complains. */
 const struct last_resort_policy *read_last_resort(struct reader *r, struct node *n);

@@ -248,6 +248,49 @@ const struct section section_cache_disk = {
 	cache_disk_fields, COUNT_OF(cache_disk_fields), NULL,
 };
 
+static const struct choice shared_modes[] = {
+	{ "single", SHARED_SINGLE }, { "sentinel", SHARED_SENTINEL }, { "cluster", SHARED_CLUSTER }, { NULL, 0 },
+};
+static const struct field cache_shared_fields[] = {
+	{ "addresses", VALUE_NODE, AT(raw_cache_shared, addresses), .shape = "`host:port`, or a list",
+	  .required = true,
+	  .doc = "One server; or several: sentinels, or some nodes of a cluster; at most 16." },
+	{ "mode", VALUE_CHOICE, AT(raw_cache_shared, mode), .fallback = "single", .choices = shared_modes,
+	  .doc = "What is at the addresses: a server, sentinels, or a cluster." },
+	{ "master", VALUE_NODE, AT(raw_cache_shared, master), .shape = "name",
+	  .doc = "With `sentinel`: what the sentinels call the server." },
+	{ "user", VALUE_NODE, AT(raw_cache_shared, user), .shape = "name", .doc = "The ACL user; without it the default one." },
+	{ "password", VALUE_NODE, AT(raw_cache_shared, password), .shape = "secret",
+	  .doc = "Its password. Best written as `${NAME}` or `${file:PATH}`." },
+	{ "sentinel_user", VALUE_NODE, AT(raw_cache_shared, sentinel_user), .shape = "name",
+	  .doc = "The ACL user at the sentinels." },
+	{ "sentinel_password", VALUE_NODE, AT(raw_cache_shared, sentinel_password), .shape = "secret",
+	  .doc = "Its password." },
+	{ "tls", VALUE_NODE, AT(raw_cache_shared, tls), .section = &section_backend_tls, .fallback = "off",
+	  .shape = "`on`, `off` or mapping",
+	  .doc = "TLS, with the system's authorities, or own ones and a client certificate." },
+	{ "database", VALUE_COUNT, AT(raw_cache_shared, database), 0, 1000000, "0",
+	  .doc = "Number of the database there; not for clusters." },
+	{ "prefix", VALUE_NODE, AT(raw_cache_shared, prefix), .shape = "name", .fallback = "backstay",
+	  .doc = "All names of ours there begin with it. Machines that have the same one share answers: give "
+		 "them the same backends under the same names, too." },
+	{ "wait", VALUE_DURATION, AT(raw_cache_shared, wait_ms), 1, 10 * SECOND, "50ms",
+	  .doc = "Longest wait for an answer from it." },
+	{ "connect", VALUE_DURATION, AT(raw_cache_shared, connect_ms), 10, 1 * MINUTE, "1s",
+	  .doc = "For name lookup, TCP, TLS and the password together." },
+};
+const struct section section_cache_shared = {
+	"cache.shared", "shared",
+	"A Redis (6 or later, or 3 without TLS and users) or Valkey that several machines share: answers, "
+	"orders to drop them, and news of targets that fail. Without it each machine goes on alone, and says "
+	"so in its metrics and log.",
+	cache_shared_fields, COUNT_OF(cache_shared_fields),
+	(const struct stray[]){
+		{ "url", "write addresses: host:port, and user, password and tls as keys of their own" },
+		{ "address", "did you mean \"addresses\"?" },
+		{ NULL, NULL } },
+};
+
 static const struct field cache_store_fields[] = {
 	{ "memory", VALUE_SIZE, AT(raw_cache_store, memory_bytes), 0, 1024 * 1024 * MIB, "64MiB",
 	  .doc = "Memory for kept answers in the whole process. 0B: none are kept there." },
@@ -255,6 +298,8 @@ static const struct field cache_store_fields[] = {
 	  .doc = "Larger answers are not kept." },
 	{ "disk", VALUE_NODE, AT(raw_cache_store, disk), .section = &section_cache_disk, .shape = "mapping",
 	  .doc = "A file of this machine." },
+	{ "shared", VALUE_NODE, AT(raw_cache_store, shared), .section = &section_cache_shared, .shape = "mapping",
+	  .doc = "A Redis or Valkey that several machines share." },
 };
 const struct section section_cache_store = {
 	"cache", "cache",

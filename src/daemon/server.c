@@ -35,6 +35,7 @@ struct server {
 	struct client_counters clients;
 	struct target_registry *registry;
 	struct lobby *lobby;
+	struct config *cache_config;  /* whose stores are used */
 	struct cache *cache;
 	struct flights *flights;
 	struct admin_state state;
@@ -211,7 +212,7 @@ static void warn_of_restart(struct server *s, const struct config *c)
 		{ "workers", first->workers != c->workers },
 		{ "log.access", !slice_eq(first->access_log, c->access_log) },
 		{ "mocks", !same_mocks(first, c) },
-		{ "cache", !cache_store_policy_eq(&first->cache, &c->cache) },
+		{ "cache", !cache_store_policy_eq(&s->cache_config->cache, &c->cache) },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(settings); i++)
@@ -335,7 +336,8 @@ static void furnish(struct server *s, struct config *config)
 {
 	s->registry = target_registry_create();
 	s->lobby = lobby_create();
-	s->cache = cache_create(&s->setup->first_config->cache, io_random(s->io), s->io, &s->log);
+	s->cache_config = config_take(config);
+	s->cache = cache_create(&s->cache_config->cache, io_random(s->io), s->io, &s->log);
 	s->flights = flights_create(io_random(s->io));
 	target_registry_watch(s->registry, lobby_on_free, s->lobby);
 	s->state = (struct admin_state){
@@ -406,6 +408,7 @@ static void clear_away(struct server *s)
 	target_registry_free(s->registry);
 	lobby_free(s->lobby);
 	cache_free(s->cache);
+	config_give(s->cache_config);
 	flights_free(s->flights);
 	io_lines_close(s->access_lines, LINES_PATIENCE_MS);
 	io_lines_close(s->log_lines, LINES_PATIENCE_MS);

@@ -1,0 +1,27 @@
+/* shared.h: a store that several machines share: Redis or Valkey.
+ *
+ * An answer's age is carried along and goes on by the store's own clock (what is
+ * left of its time to live), so the clocks of the machines do not matter. */
+#ifndef BACKSTAY_CACHE_SHARED_H
+#define BACKSTAY_CACHE_SHARED_H
+
+#include "cache/store.h"
+
+struct shared_setup {
+	struct io *io;
+	const struct shared_policy *policy;
+	size_t entry_max;
+	const struct log *log;
+	/* Another node has ordered answers to be dropped. */
+	void (*on_purge)(void *owner, const struct cache_purge *p);
+	/* Another node tells something of a target. */
+	void (*on_news)(void *owner, struct slice what, struct slice about, int64_t span_ms);
+	void *owner;
+};
+
+/* Everything is borrowed. */
+struct store *shared_create(const struct shared_setup *setup);
+/* Tells all nodes of a target; `span_ms`: how long it holds. */
+void shared_tell(struct store *s, struct slice what, struct slice about, int64_t span_ms);
+
+#endif
