@@ -30,6 +30,7 @@ struct redis_net {
 	unsigned node_count;
 	uint8_t slots[SLOTS];         /* CLUSTER: index of a node, or NO_NODE */
 	bool up, closed, known;       /* known: where names are kept */
+	bool told_down;
 	struct redis *guide;          /* whoever is asked for the way: a sentinel, a node */
 	struct redis_call asked;
 	unsigned guide_at;            /* which address is next */
@@ -98,6 +99,7 @@ static void note_up(struct redis_net *net)
 	if (net->up || !net->known)
 		return;
 	net->up = true;
+	net->told_down = false;
 	net->trouble[0] = 0;
 	net->retry_ms = RETRY_MS;
 	net->setup.on_up(net->setup.owner);
@@ -114,9 +116,10 @@ static bool any_ready(const struct redis_net *net)
 static void note_down(struct redis_net *net, const char *why)
 {
 	snprintf(net->trouble, sizeof net->trouble, "%s", why);
-	if (!net->up || any_ready(net))
+	if (net->told_down || any_ready(net))
 		return;
 	net->up = false;
+	net->told_down = true;
 	net->setup.on_down(net->setup.owner, net->trouble);
 }
 

@@ -1,8 +1,7 @@
-/* What changes something: holds, drills, the cache. Each is a line of the log. */
+/* What changes something: holds, drills (admin_cache.c: the cache). Each is a line of the log. */
 #include "daemon/admin_inside.h"
 
 #include "base/check.h"
-#include "cache/cache.h"
 #include "daemon/doc.h"
 #include "daemon/drills.h"
 #include "route/target.h"
@@ -16,7 +15,7 @@
 /* ---- what is asked ---------------------------------------------------------------------- */
 
 /* The body as a JSON object. Simple forms of other pages cannot send such a type. */
-static bool body_is_object(struct admin *a, const struct admin_request *r)
+bool admin_body_is_object(struct admin *a, const struct admin_request *r)
 {
 	if (!slice_starts_nocase(h1_get(r->head, S("content-type")), S("application/json"))) {
 		admin_answer_error(a, r, 415, S("send JSON, with content-type: application/json"));
@@ -67,7 +66,7 @@ static const struct target_policy *read_target(struct admin *a, const struct adm
 	return NULL;
 }
 
-static void log_action(struct admin *a, const struct admin_request *r, const char *action,
+void admin_log_action(struct admin *a, const struct admin_request *r, const char *action,
 		       struct slice subject, int64_t for_ms)
 {
 	char peer[IO_ADDR_TEXT_MAX], quoted[256];
@@ -87,13 +86,13 @@ static void hold(struct admin *a, const struct admin_request *r, const char *act
 	mono_ms now = io_now(a->io);
 	struct doc d = DOC(&a->document);
 
-	if (!body_is_object(a, r) || !read_number(a, r, "for_ms", HOLD_MAX_MS, &for_ms))
+	if (!admin_body_is_object(a, r) || !read_number(a, r, "for_ms", HOLD_MAX_MS, &for_ms))
 		return;
 	t = read_target(a, r, &model);
 	if (!t)
 		return;
 	target_hold(t->state, hold, now, for_ms ? mono_after(now, for_ms) : MONO_NEVER);
-	log_action(a, r, action, t->name, for_ms);
+	admin_log_action(a, r, action, t->name, for_ms);
 	doc_open(&d, NULL);
 	doc_open_list(&d, "targets");
 	admin_put_target(a->state, model, t, now, &d);
@@ -157,7 +156,7 @@ void admin_drill_begin(struct admin *a, const struct admin_request *r)
 	const char *why = "";
 	unsigned number;
 
-	if (!body_is_object(a, r) || !read_number(a, r, "for_ms", DRILL_MS_MAX, &o.for_ms) ||
+	if (!admin_body_is_object(a, r) || !read_number(a, r, "for_ms", DRILL_MS_MAX, &o.for_ms) ||
 	    !read_number(a, r, "percent", 100, &percent) || !read_fault(a, r, &o.fault))
 		return;
 	t = read_target(a, r, &model);
@@ -170,7 +169,7 @@ void admin_drill_begin(struct admin *a, const struct admin_request *r)
 		admin_answer_error(a, r, 409, slice_of(why));
 		return;
 	}
-	log_action(a, r, "drill", t->name, o.for_ms);
+	admin_log_action(a, r, "drill", t->name, o.for_ms);
 	answer_number(a, r, number);
 }
 
@@ -178,48 +177,19 @@ void admin_drill_stop(struct admin *a, const struct admin_request *r)
 {
 	int64_t number = 0;
 
-	if (!body_is_object(a, r) || !read_number(a, r, "number", UINT32_MAX, &number))
+	if (!admin_body_is_object(a, r) || !read_number(a, r, "number", UINT32_MAX, &number))
 		return;
 	if (!drills_stop(a->state->drills, a->state->config, (unsigned)number)) {
 		admin_answer_error(a, r, 404, S("no drill of that \"number\" runs; GET /admin/drills lists them"));
 		return;
 	}
-	log_action(a, r, "drill_stop", SLICE_NONE, 0);
+	admin_log_action(a, r, "drill_stop", SLICE_NONE, 0);
 	answer_number(a, r, (unsigned)number);
 }
 
 /* ---- the rest --------------------------------------------------------------------------------- */
 
 /* {"all":true}, {"model":"..."} or {"tag":"..."}. */
-void admin_cache_purge(struct admin *a, const struct admin_request *r)
-{
-	struct arena *arena = arena_create(0);
-	struct cache_purge p = { .what = CACHE_PURGE_ALL };
-	struct doc d = DOC(&a->document);
-	struct slice model, tag;
-
-	if (!body_is_object(a, r))
-		goto done;
-	model = json_string(arena, json_member(r->body, S("model")));
-	tag = json_string(arena, json_member(r->body, S("tag")));
-	if (!model.len && !tag.len && !json_is_true(json_member(r->body, S("all")))) {
-		admin_answer_error(a, r, 400, S("say what to drop: {\"all\": true}, {\"model\": NAME} or "
-						"{\"tag\": NAME}"));
-		goto done;
-	}
-	if (model.len || tag.len) {
-		p.what = model.len ? CACHE_PURGE_MODEL : CACHE_PURGE_TAG;
-		p.name = model.len ? model : tag;
-	}
-	log_action(a, r, "cache_purge", p.name, 0);
-	doc_open(&d, NULL);
-	doc_number(&d, "purged", a->state->cache ? (int64_t)cache_purge(a->state->cache, &p) : 0);
-	doc_close(&d);
-	admin_answer_document(a, r, JSON_TYPE, doc_good(&d));
-done:
-	arena_free(arena);
-}
-
 void admin_alert_test(struct admin *a, const struct admin_request *r)
 {
 	const struct alert_event e = { .kind = ALERT_TEST, .subject = S("admin port"), .on = true,
@@ -228,7 +198,7 @@ void admin_alert_test(struct admin *a, const struct admin_request *r)
 	struct doc d = DOC(&a->document);
 
 	alerts_note(a->state->alerts, &e);
-	log_action(a, r, "alert_test", SLICE_NONE, 0);
+	admin_log_action(a, r, "alert_test", SLICE_NONE, 0);
 	doc_open(&d, NULL);
 	doc_number(&d, "sinks", (int64_t)a->state->config->alerts.sink_count);
 	doc_close(&d);

@@ -82,8 +82,20 @@ void admin_close(struct admin *a, const struct admin_request *r);
 void admin_release(struct admin *a, const struct admin_request *r);
 void admin_drill_begin(struct admin *a, const struct admin_request *r);
 void admin_drill_stop(struct admin *a, const struct admin_request *r);
-void admin_cache_purge(struct admin *a, const struct admin_request *r);
 void admin_alert_test(struct admin *a, const struct admin_request *r);
+
+/* For all of them: is the body a JSON object of the right type? False after an
+ * answer. And the line of the log. */
+bool admin_body_is_object(struct admin *a, const struct admin_request *r);
+void admin_log_action(struct admin *a, const struct admin_request *r, const char *action,
+		      struct slice subject, int64_t for_ms);
+
+/* ---- kept answers, admin_cache.c ---------------------------------------------------------- */
+
+/* Numbers of all stores; what is known of one answer in memory; and dropping some. */
+void admin_cache(struct admin *a, const struct admin_request *r);
+void admin_cache_entry(struct admin *a, const struct admin_request *r);
+void admin_cache_purge(struct admin *a, const struct admin_request *r);
 
 /* ---- the live stream, admin_events.c ------------------------------------------------------- */
 

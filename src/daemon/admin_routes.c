@@ -159,6 +159,8 @@ const struct admin_route admin_routes[] = {
 	{ "GET", "/admin/cluster", ADMIN_LOOK, cluster },
 	{ "GET", "/admin/alerts", ADMIN_LOOK, alerts },
 	{ "GET", "/admin/drills", ADMIN_LOOK, drills },
+	{ "GET", "/admin/cache", ADMIN_LOOK, admin_cache },
+	{ "GET", "/admin/cache/entry", ADMIN_ACT, admin_cache_entry },
 	{ "POST", "/admin/targets/drain", ADMIN_ACT, admin_drain },
 	{ "POST", "/admin/targets/open", ADMIN_ACT, admin_open },
 	{ "POST", "/admin/targets/close", ADMIN_ACT, admin_close },

@@ -69,6 +69,7 @@ static struct slice group_of(const struct client_key *who)
 static void report(struct exchange *x, mono_ms now)
 {
 	bool served = x->committed_at != MONO_NEVER;
+	char key_text[CACHE_KEY_TEXT];
 	struct exchange_record record = {
 		.request_id = x->id,
 		.client_key = x->who ? x->who->name : SLICE_NONE,
@@ -108,6 +109,7 @@ static void report(struct exchange *x, mono_ms now)
 		.cache = x->cache,
 		.cache_age_ms = x->cache_age_ms,
 		.kept = x->kept,
+		.cache_key = recall_key_text(x, key_text),
 	};
 
 	if (x->all->setup.on_record)

@@ -63,6 +63,14 @@ void recall_read(struct exchange *x, const struct h1_head *head, const struct mo
 	x->recall = r;
 }
 
+struct slice recall_key_text(const struct exchange *x, char text[static CACHE_KEY_TEXT])
+{
+	if (!x->recall)
+		return SLICE_NONE;
+	cache_key_text(&x->recall->key, text);
+	return slice_of(text);
+}
+
 /* ---- giving ---------------------------------------------------------------------------- */
 
 static void remember_original(struct exchange *x, const struct cache_entry *e)

@@ -60,6 +60,8 @@ void recall_keep(struct exchange *x);
 bool recall_goes_on(struct exchange *x);
 /* The client takes more. */
 void recall_drained(struct exchange *x, mono_ms now);
+/* The key in hex, in `text`; empty where there is none. */
+struct slice recall_key_text(const struct exchange *x, char text[static CACHE_KEY_TEXT]);
 /* The exchange ends. */
 void recall_end(struct exchange *x);
 

@@ -151,6 +151,8 @@ static void put_cache(struct buf *out, const struct exchange_record *r)
 	}
 	if (r->kept)
 		put_bool(out, S("kept"), true);
+	if (r->cache_key.len)
+		put_text(out, S("cache_key"), r->cache_key, FIELD_MAX);
 	if (cache_use_gives(r->cache))
 		put_number(out, S("cost"), 0);
 }

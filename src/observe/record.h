@@ -85,6 +85,7 @@ struct exchange_record {
 	int64_t cache_age_ms;         /* of the kept answer that was given */
 	double similarity;            /* NEAR only: 0 .. 1 */
 	bool kept;                    /* the answer was kept */
+	struct slice cache_key;       /* in hex, of requests that are ones to keep; empty: this is none */
 };
 
 /* "fallback", "resumed", "stale", "near", "last-resort", or "" for DEGRADED_NO.
