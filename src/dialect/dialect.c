@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct dialect *const dialect_all[] = {
-	&dialect_openai, &dialect_anthropic,
+	&dialect_openai, &dialect_anthropic, &dialect_gemini, &dialect_vertex,
 	&dialect_bedrock, &dialect_cohere,
 };
 
@@ -67,14 +67,20 @@ static bool may_stand_for_star(struct slice rest)
 	return !is_dots(rest);
 }
 
+/* The star stands for the rest of the path, or for what lies between two fixed
+ * pieces. */
 static bool path_fits(const struct endpoint *e, struct slice path)
 {
-	struct slice fixed = e->path;
+	size_t star = slice_find(e->path, '*');
+	struct slice before, behind;
 
-	if (!ends_in_star(fixed))
-		return slice_eq(fixed, path);
-	fixed.len--;
-	return slice_starts(path, fixed) && may_stand_for_star(slice_from(path, fixed.len));
+	if (star == SLICE_NOT_FOUND)
+		return slice_eq(e->path, path);
+	before = slice_sub(e->path, 0, star);
+	behind = slice_from(e->path, star + 1);
+	return path.len > before.len + behind.len && slice_starts(path, before) &&
+	       slice_ends(path, behind) &&
+	       may_stand_for_star(slice_sub(path, before.len, path.len - behind.len));
 }
 
 enum { ALLOW_GET = 1, ALLOW_POST = 2, ALLOW_DELETE = 4, ALLOW_COMBINATIONS = 8 };
@@ -187,7 +193,9 @@ static bool has(const struct vendor *vendor, enum endpoint_kind kind)
 const struct codec *dialect_codec(const struct dialect *from, const struct endpoint *endpoint,
 				  const struct dialect *to, const struct vendor *vendor, bool *pass)
 {
-	*pass = from == to && has(vendor, endpoint->kind);
+	/* Kin differ in everything but conversations. */
+	*pass = (from == to || (from == to->kin && endpoint->kind == ENDPOINT_CHAT)) &&
+		has(vendor, endpoint->kind);
 	if (*pass || !endpoint->codec || !to->codecs)
 		return NULL;
 	for (const struct codec *const *c = to->codecs; *c; c++)

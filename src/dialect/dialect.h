@@ -36,7 +36,8 @@ enum model_place { MODEL_IN_JSON, MODEL_IN_MULTIPART, MODEL_IN_PATH, MODEL_NOWHE
 
 struct endpoint {
 	const char *method;
-	struct slice path;           /* as the client calls it; "*" at the end: any rest */
+	struct slice path;           /* as the client calls it; a "*" is any rest, or anything up to
+				      * what stands behind it */
 	struct slice upstream_path;  /* behind the backend's base URL, e.g. "/chat/completions";
 				      * "*" at its end: the same rest (dialect_upstream_path) */
 	enum endpoint_kind kind;
@@ -230,6 +231,13 @@ enum auth_scheme {
 /* A dialect is a client's, a backend's, or both. A client's has endpoints and
  * all functions from read_request to write_error_event, but for those that say
  * that they may be NULL. A backend's has codecs, judge_answer and judge_event. */
+/* What the query of a client's request says. */
+struct client_query {
+	struct slice key;            /* a credential; empty: none */
+	struct slice rest;           /* what may be passed on */
+	bool as_array;               /* a stream is wanted as one JSON array, piece by piece, not as events */
+};
+
 struct dialect {
 	struct slice name;           /* "openai" */
 	const struct endpoint *endpoints;
@@ -254,6 +262,17 @@ struct dialect {
 	/* The path (and query) behind the backend's base URL, arena. NULL: that of
 	 * dialect_upstream_path(). */
 	struct slice (*upstream_path)(struct arena *arena, const struct dialect_ask *ask);
+
+	/* A dialect that speaks the same of conversations, at other paths: requests and
+	 * answers pass between the two as they are. NULL: none. */
+	const struct dialect *kin;
+	/* Its clients know no comments in streams; a line without anything keeps their
+	 * connections warm. */
+	bool no_comments;
+	/* What its clients' queries say; slices of `query` or the arena. NULL: nothing
+	 * that concerns us, and all is passed on. */
+	void (*read_query)(struct arena *arena, const struct endpoint *endpoint, struct slice query,
+			   struct client_query *out);
 
 	/* Reads what routing needs. The body must be what came, whole. On a fault
 	 * other than FAULT_NONE, *why is a sentence for the client (arena) and
@@ -327,7 +346,7 @@ struct dialect {
 				  struct buf *out);
 };
 
-extern const struct dialect dialect_openai, dialect_anthropic;
+extern const struct dialect dialect_gemini, dialect_vertex, dialect_openai, dialect_anthropic;
 extern const struct dialect dialect_bedrock, dialect_cohere;
 
 /* The codec in which a backend of `to` is spoken to for what a client asked at

@@ -51,12 +51,24 @@ enum fault gemini_read_answer(struct codec_reader *r, struct slice body, struct 
 bool gemini_write_event(struct codec_writer *w, const struct canon_event *e, struct buf *out);
 void gemini_resume_writer(struct codec_writer *w, const struct codec_so_far *so_far);
 bool gemini_write_answer(struct codec_writer *w, const struct canon_events *events, struct buf *out);
-
+uint64_t gemini_model_lacks(struct slice model);
+/* The same for counts of tokens. */
 enum fault gemini_count_read_request(struct arena *arena, struct slice body,
 				     const struct request_facts *facts,
 				     struct canon_request **out, struct slice *why);
 bool gemini_count_write_request(struct arena *arena, const struct canon_request *r,
 				const struct codec_target *target, struct buf *out);
+
+/* What the API can say. */
+#define GEMINI_CARRIES                                                                            \
+	(CANON_HAS(SYSTEM) | CANON_HAS(TOOLS) | CANON_HAS(TOOL_CHOICE) | CANON_HAS(STRICT_TOOLS) | \
+	 CANON_HAS(IMAGE_URL) | CANON_HAS(IMAGE_DATA) | CANON_HAS(AUDIO_IN) | CANON_HAS(AUDIO_OUT) | \
+	 CANON_HAS(IMAGE_OUT) | CANON_HAS(VIDEO) | CANON_HAS(DOCUMENT_URL) |                        \
+	 CANON_HAS(DOCUMENT_DATA) | CANON_HAS(RESULT_MEDIA) | CANON_HAS(JSON_MODE) |                \
+	 CANON_HAS(JSON_SCHEMA) | CANON_HAS(TEMPERATURE) | CANON_HAS(TOP_P) | CANON_HAS(TOP_K) |    \
+	 CANON_HAS(PENALTIES) | CANON_HAS(SEED) | CANON_HAS(STOP) | CANON_HAS(CHOICES) |            \
+	 CANON_HAS(LOGPROBS) | CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET) |                        \
+	 CANON_HAS(THINK_PARTS) | CANON_HAS(SUMMARY))
 
 /* Embeddings of one text and of several are endpoints of their own. */
 extern const struct codec codec_gemini_embed_one, codec_vertex_predict;

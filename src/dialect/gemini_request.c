@@ -86,6 +86,9 @@ static void read_facts(const struct json_want *wants, struct request_facts *out)
 			  slice_find_slice(contents->value, S("\"image/")) != SLICE_NOT_FOUND;
 	out->has_audio = contents->found &&
 			 slice_find_slice(contents->value, S("\"audio/")) != SLICE_NOT_FOUND;
+	/* Proofs of other vendors: "backstay." in base64. */
+	out->foreign = contents->found &&
+		       slice_find_slice(contents->value, S("\"YmFja3N0YXku")) != SLICE_NOT_FOUND;
 	schema = either(config, "responseSchema", "response_schema");
 	if (json_is_nothing(schema))
 		schema = either(config, "responseJsonSchema", "response_json_schema");

@@ -37,17 +37,18 @@ static struct gemini_telling *telling(struct codec_writer *w)
 static void put_usage(struct json_make *m, const struct codec_writer *w)
 {
 	const struct usage *u = &w->usage;
-	int64_t input = u->input_tokens + w->add_input;
-	int64_t said = u->output_tokens - u->reasoning_tokens + w->add_output;
+	/* Some count thinking beside the answer. */
+	int64_t thought = u->reasoning_tokens < u->output_tokens ? u->reasoning_tokens : u->output_tokens;
+	int64_t input = u->input_tokens + w->add_input, output = u->output_tokens + w->add_output;
 
 	make_object(m, "usageMetadata");
 	make_i64(m, "promptTokenCount", input);
-	make_i64(m, "candidatesTokenCount", said > 0 ? said : 0);
-	make_i64(m, "totalTokenCount", input + (said > 0 ? said : 0) + u->reasoning_tokens);
+	make_i64(m, "candidatesTokenCount", output - thought);
+	make_i64(m, "totalTokenCount", input + output);
 	if (u->cached_tokens > 0)
 		make_i64(m, "cachedContentTokenCount", u->cached_tokens);
-	if (u->reasoning_tokens > 0)
-		make_i64(m, "thoughtsTokenCount", u->reasoning_tokens);
+	if (thought > 0)
+		make_i64(m, "thoughtsTokenCount", thought);
 	make_object_end(m);
 }
 

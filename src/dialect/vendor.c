@@ -6,6 +6,9 @@
 static const struct vendor vendors[] = {
 	{ .name = S_INIT("openai"), .dialect = S_INIT("openai") },
 	{ .name = S_INIT("anthropic"), .dialect = S_INIT("anthropic") },
+	{ .name = S_INIT("gemini"), .dialect = S_INIT("gemini") },
+	/* Its own way of asking for embeddings (:predict) is another. */
+	{ .name = S_INIT("vertex"), .dialect = S_INIT("vertex") },
 	{ .name = S_INIT("bedrock"), .dialect = S_INIT("bedrock") },
 	{ .name = S_INIT("cohere"), .dialect = S_INIT("cohere") },
 };

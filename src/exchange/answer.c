@@ -102,12 +102,11 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 /* Answers told anew have another content type than the upstream's. */
 static void fix_content_type(const struct attempt *a, struct h1_header *headers, size_t count)
 {
-	if (!a->answer_retold && !a->translation)
+	if (!a->answer_retold && !a->translation && !(a->x->array && a->is_sse))
 		return;
 	for (size_t i = 0; i < count; i++)
 		if (slice_eq_nocase(headers[i].name, S("content-type")))
-			headers[i].value = a->x->facts.stream ? S("text/event-stream; charset=utf-8")
-							      : S("application/json");
+			headers[i].value = framing_type(a->x);
 }
 
 void answer_head(struct exchange *x, const struct attempt *a)

@@ -46,6 +46,7 @@ static void bury(struct io_grave *grave)
 	ledger_free(&x->ledger);
 	explain_free(x);
 	translate_free(x);
+	framing_free(x);
 	config_give(x->config);
 	arena_free(x->arena);
 }
@@ -407,8 +408,10 @@ void exchange_on_resumed(struct attempt *a, mono_ms now)
 	x->served_target = target;
 	x->served_model = a->pick.model->name;
 	x->served_fallback = a->pick.is_fallback;
-	buf_putf(&comment, ": backstay resumed on %.*s\n\n", SLICE_ARG(target));
-	relay_bytes(a, buf_slice(&comment));
+	if (!x->dialect->no_comments) {
+		buf_putf(&comment, ": backstay resumed on %.*s\n\n", SLICE_ARG(target));
+		relay_bytes(a, buf_slice(&comment));
+	}
 	buf_free(&comment);
 	log_line(x->all->setup.log, LOG_INFO, "stream_resumed",
 		 "id=%.*s target=%.*s way=%s after_ms=%lld break=%u", SLICE_ARG(x->id),

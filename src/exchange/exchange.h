@@ -217,6 +217,7 @@ struct exchange {
 	struct ledger ledger;
 	bool may_resume;
 	struct event_identity identity;       /* arena */
+	struct array_framing *array;  /* the client wants its stream as a JSON array; NULL: as events */
 	bool identity_known, client_sse;
 	unsigned resumes;
 	enum fault broke;             /* the last break */
@@ -271,6 +272,21 @@ void exchange_on_failed(struct attempt *a, mono_ms now);               /* FAILED
 void exchange_on_broken(struct attempt *a, mono_ms now);               /* BROKEN */
 /* Is there anything else to try? Silence is not punished where there is not. */
 bool exchange_has_other(struct attempt *a, mono_ms now);
+
+/* ---- framing.c --------------------------------------------------------------------- */
+
+/* At the beginning: how the client wants a stream. */
+void framing_init(struct exchange *x, bool as_array);
+void framing_free(struct exchange *x);
+/* The Content-Type of a good answer. */
+struct slice framing_type(const struct exchange *x);
+/* Bytes of the answer, events of a stream, to the client, which is there; how many
+ * it takes is its affair. */
+void framing_give(struct exchange *x, struct slice bytes);
+/* Something that means nothing, to a client that waits. */
+void framing_keep_alive(struct exchange *x);
+/* The answer is complete. The client is not to be named afterwards. */
+void framing_end(struct exchange *x);
 
 /* ---- relay.c ------------------------------------------------------------------------ */
 
@@ -382,6 +398,9 @@ void request_fixed_headers(struct buf *out, const struct backend_policy *backend
 /* Fills in a->request for its pick and way, but for the credential. False: it
  * cannot be asked that way. */
 MUST_USE bool request_build(struct attempt *a);
+/* The key a client presents, in whichever header (or, of Google's APIs, in the
+ * query) its library puts it; of `head`, or the arena. Empty: none. */
+struct slice request_presented_key(struct arena *arena, const struct h1_head *head);
 /* Adds the credential, last of all. False: it is not there yet. */
 MUST_USE bool request_authorize(struct attempt *a);
 /* Is the whole answer the client wants better asked for as a stream here? */

@@ -126,12 +126,11 @@ static struct slice request_id(struct exchanges *all, struct arena *arena, const
 
 /* ---- at the head: refuse before the body is read ------------------------------------- */
 
-static const struct client_key *who_is_it(const struct exchanges *all, const struct h1_head *head,
+static const struct client_key *who_is_it(struct exchanges *all, const struct h1_head *head,
 					  enum admit_verdict *verdict)
 {
 	const struct client_key *who = NULL;
-	struct slice key = admit_presented_key(h1_get(head, S("authorization")),
-					       h1_get(head, S("x-api-key")));
+	struct slice key = request_presented_key(exchanges_scratch(all), head);
 
 	*verdict = admit_check(&all->config->admit, key, &who);
 	return who;
@@ -230,6 +229,17 @@ static bool on_head(void *owner, struct client_conn *c, const struct h1_head *he
 
 /* ---- a whole request -------------------------------------------------------------------- */
 
+/* What the query says to us is not passed on. */
+static void keep_query(struct exchange *x, struct slice query)
+{
+	struct client_query q = { .rest = query };
+
+	if (x->dialect->read_query)
+		x->dialect->read_query(x->arena, x->endpoint, query, &q);
+	x->query = arena_copy(x->arena, q.rest);
+	framing_init(x, q.as_array);
+}
+
 static void keep_request(struct exchange *x, const struct h1_head *head, struct buf *body)
 {
 	char text[IO_ADDR_TEXT_MAX];
@@ -243,7 +253,7 @@ static void keep_request(struct exchange *x, const struct h1_head *head, struct 
 	x->id = request_id(x->all, x->arena, head);
 	x->method = arena_copy(x->arena, head->method);
 	x->path = arena_copy(x->arena, path);
-	x->query = arena_copy(x->arena, query);
+	keep_query(x, query);
 	x->content_type = arena_copy(x->arena, h1_get(head, S("content-type")));
 	x->peer = arena_copy(x->arena, slice_of(io_addr_text(client_peer(x->client), text)));
 	request_keep_headers(x, head);

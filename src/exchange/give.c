@@ -33,8 +33,7 @@ void give_head(struct exchange *x, uint64_t length)
 	x->client_sse = x->facts.stream;
 	if (x->warmed)
 		return;
-	headers[n++] = (struct h1_header){ S("content-type"), x->facts.stream
-		? S("text/event-stream; charset=utf-8") : S("application/json") };
+	headers[n++] = (struct h1_header){ S("content-type"), framing_type(x) };
 	if (x->facts.stream)
 		headers[n++] = (struct h1_header){ S("cache-control"), S("no-cache") };
 	n += answer_own_headers(x, headers + n);
@@ -43,7 +42,7 @@ void give_head(struct exchange *x, uint64_t length)
 
 static void end(struct exchange *x)
 {
-	client_respond_end(x->client);
+	framing_end(x);
 	x->client = NULL;
 	exchange_end(x, FAULT_NONE);
 }
@@ -52,7 +51,7 @@ static void give_bytes(struct exchange *x, struct slice bytes, mono_ms now)
 {
 	x->bytes_out += bytes.len;
 	x->sent_at = now;
-	client_respond_data(x->client, bytes);
+	framing_give(x, bytes);
 }
 
 /* A client of a warmed connection has had no headers that could tell it. */
@@ -60,7 +59,7 @@ static void tell_in_comment(struct exchange *x, mono_ms now)
 {
 	struct buf comment = BUF_INIT(1024);
 
-	if (!x->warmed)
+	if (!x->warmed || x->dialect->no_comments)
 		return;
 	buf_putf(&comment, ": backstay %s %s age=%lld\n\n", cache_use_name(x->cache),
 		 degraded_name(x->degraded_by), (long long)(x->cache_age_ms / 1000));

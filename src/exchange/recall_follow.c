@@ -137,7 +137,7 @@ static void end_stream(struct exchange *x)
 {
 	take_facts(x);
 	flight_leave(&x->recall->guest);
-	client_respond_end(x->client);
+	framing_end(x);
 	x->client = NULL;
 	exchange_end(x, FAULT_NONE);
 }
@@ -159,7 +159,7 @@ static void give_stream(struct exchange *x, mono_ms now)
 		if (more) {
 			x->bytes_out += buf_len(&piece);
 			x->sent_at = now;
-			client_respond_data(x->client, buf_slice(&piece));
+			framing_give(x, buf_slice(&piece));
 		}
 	} while (more && client_pending(x->client) < CLIENT_PENDING_MAX);
 	buf_free(&piece);

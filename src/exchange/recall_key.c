@@ -110,8 +110,7 @@ static void put_scope(const struct exchange *x, const struct cache_policy *p,
 	} else {
 		/* Nobody's key is known here; those who present different ones may well be
 		 * different people. */
-		digest_sha256(admit_presented_key(h1_get(head, S("authorization")),
-						  h1_get(head, S("x-api-key"))), digest);
+		digest_sha256(request_presented_key(x->arena, head), digest);
 		digest_to_hex(digest, hex);
 		buf_putf(out, "presents %s\n", hex);
 	}

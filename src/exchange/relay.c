@@ -20,7 +20,7 @@ static void give(struct exchange *x, struct slice bytes)
 		return;                 /* it goes on for others */
 	x->bytes_out += bytes.len;
 	x->sent_at = io_now(io_of(x));
-	client_respond_data(x->client, bytes);
+	framing_give(x, bytes);
 }
 
 void relay_last(struct exchange *x, struct slice bytes)
@@ -119,7 +119,7 @@ void relay_end(struct exchange *x)
 {
 	recall_keep(x);
 	if (x->client)
-		client_respond_end(x->client);
+		framing_end(x);
 	x->client = NULL;
 	x->lead = NULL;
 	exchange_end(x, FAULT_NONE);
@@ -133,7 +133,7 @@ void relay_end_error(struct exchange *x, const struct error_answer *e)
 		return;
 	x->dialect->write_error_event(x->endpoint, e, &event);
 	give(x, buf_slice(&event));
-	client_respond_end(x->client);
+	framing_end(x);
 	x->client = NULL;
 	buf_free(&event);
 }
@@ -159,7 +159,7 @@ void relay_end_broken(struct exchange *x, enum fault why)
 static void send_early_head(struct exchange *x)
 {
 	struct h1_header headers[] = {
-		{ S("content-type"), S("text/event-stream; charset=utf-8") },
+		{ S("content-type"), framing_type(x) },
 		{ S("cache-control"), S("no-cache") },
 		{ S("x-request-id"), x->id },
 	};
@@ -181,8 +181,10 @@ static void on_warm(struct io_timer *timer, mono_ms now)
 		if (!x->warmed && !exchange_committed(x))
 			send_early_head(x);
 		/* A client that does not read gets no more to read. */
-		if (x->client_sse && client_pending(x->client) == 0)
-			give(x, S(": keep-alive\n\n"));
+		if (x->client_sse && client_pending(x->client) == 0) {
+			x->sent_at = now;
+			framing_keep_alive(x);
+		}
 		due = mono_after(now, x->model->comments_ms);
 	}
 	io_timer_set(io_of(x), &x->warm, due);

