@@ -27,16 +27,17 @@ static bool may_say(const struct writing *w, uint64_t feature)
 static unsigned generation_of(struct slice model)
 {
 	size_t at = slice_find_slice(model, S("gemini-"));
+	const char *digits;
 	unsigned n;
 
-	if (at == SLICE_NOT_FOUND || at + 7 >= model.len)
+	if (!model.at || at == SLICE_NOT_FOUND || at + 7 >= model.len)
 		return 30;
-	model = slice_from(model, at + 7);
-	if (model.at[0] < '1' || model.at[0] > '9')
+	digits = model.at + at + 7;
+	if (*digits < '1' || *digits > '9')
 		return 30;
-	n = (unsigned)(model.at[0] - '0') * 10;
-	if (model.len > 2 && model.at[1] == '.' && model.at[2] >= '0' && model.at[2] <= '9')
-		n += (unsigned)(model.at[2] - '0');
+	n = (unsigned)(*digits - '0') * 10;
+	if (at + 9 < model.len && digits[1] == '.' && digits[2] >= '0' && digits[2] <= '9')
+		n += (unsigned)(digits[2] - '0');
 	return n;
 }
 
