@@ -118,13 +118,18 @@ static bool crosses_dialects(struct slice name)
 	return false;
 }
 
+static bool is_foreign(const struct attempt *a)
+{
+	return a->translation && a->translation->foreign;
+}
+
 static bool client_sends(const struct attempt *a, struct slice name)
 {
 	const struct exchange *x = a->x;
 
 	for (size_t i = 0; i < x->client_header_count; i++)
 		if (slice_eq_nocase(x->client_headers[i].name, name))
-			return !a->translation || crosses_dialects(name);
+			return !is_foreign(a) || crosses_dialects(name);
 	return false;
 }
 
@@ -149,7 +154,7 @@ void request_fixed_headers(struct buf *out, const struct backend_policy *backend
 static void write_fixed_headers(struct attempt *a)
 {
 	fixed_headers(&a->headers, a->pick.target->backend, a);
-	if (a->translation)
+	if (is_foreign(a))
 		h1_write_header(&a->headers, S("content-type"), S("application/json"));
 }
 
@@ -174,13 +179,13 @@ static void write_headers(struct attempt *a)
 	const struct exchange *x = a->x;
 	const struct backend_policy *backend = a->pick.target->backend;
 
-	bool unchanged = !backend->header_count && !a->translation;
+	bool unchanged = !backend->header_count && !is_foreign(a);
 
 	if (unchanged)
 		buf_put(&a->headers, x->client_lines);
 	for (size_t i = 0; !unchanged && i < x->client_header_count; i++)
 		if (!backend_sets(backend, x->client_headers[i].name) &&
-		    (!a->translation || crosses_dialects(x->client_headers[i].name)))
+		    (!is_foreign(a) || crosses_dialects(x->client_headers[i].name)))
 			h1_write_header(&a->headers, x->client_headers[i].name,
 					x->client_headers[i].value);
 	write_fixed_headers(a);
@@ -213,7 +218,7 @@ static struct slice target_text(const struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	struct slice path = path_of(a), own = a->pick.target->backend->query;
-	struct slice query = a->translation ? SLICE_NONE : x->query;
+	struct slice query = is_foreign(a) ? SLICE_NONE : x->query;
 	bool asked = slice_find(path, '?') != SLICE_NOT_FOUND;
 	const struct slice parts[] = {
 		a->pick.target->origin->base_path, path,
@@ -258,7 +263,7 @@ static size_t write_body(struct attempt *a)
 		.tokens_sent = x->ledger.tokens,
 	};
 
-	if (a->translation) {
+	if (a->translation && !a->translation->as_it_is) {
 		if (!translate_request(a))
 			return 0;
 		a->parts[0] = buf_slice(&a->room);

@@ -193,6 +193,16 @@ static void resume_writer(struct attempt *a, struct translation *t)
 		t->down->resume_writer(w, &so_far);
 }
 
+/* Can a backend of the client's own dialect go on, with one codec on both sides?
+ * Asked again, it gets the request's bytes: only what the answer may hold counts. */
+static bool may_go_on(const struct attempt *a, const struct codec *up)
+{
+	uint64_t lost = not_carried(a->x->canon, up, a->pick.target->backend, a->pick.upstream_model) &
+			~canon_hints();
+
+	return (a->way == RESUME_REPLAY ? lost & CANON_HAS(HOSTED_TOOLS) : lost) == 0;
+}
+
 bool translate_begin(struct attempt *a)
 {
 	struct exchange *x = a->x;
@@ -206,13 +216,15 @@ bool translate_begin(struct attempt *a)
 		return true;
 	if (pass)
 		up = x->endpoint->codec;
-	if (!up || !canon_of(x))
+	if (!up || !canon_of(x) || (pass && !may_go_on(a, up)))
 		return false;
 	t = arena_new(x->arena, struct translation);
 	t->up = up;
 	t->down = x->endpoint->codec;
 	t->spoken = (struct endpoint){ .method = "POST", .kind = up->endpoint, .may_retry = true,
 				       .may_stream = up->read_event != NULL, .codec = up };
+	t->foreign = backend->dialect != x->dialect;
+	t->as_it_is = pass && a->way == RESUME_REPLAY;
 	t->dropped = pass ? 0 : not_carried(x->canon, up, backend, a->pick.upstream_model);
 	begin_writer(a, t);
 	if (a->way != RESUME_NONE)

@@ -18,6 +18,9 @@ struct translation {
 	struct endpoint spoken;               /* the upstream's endpoint, for its dialect's judge */
 	struct codec_reader reader;
 	struct codec_writer writer;
+	bool foreign;                         /* the backend's dialect is not the client's */
+	bool as_it_is;                        /* the request passes as its bytes; only the answer is
+					       * told anew */
 	uint64_t dropped;                     /* features of the request that its target was not told */
 };
 
