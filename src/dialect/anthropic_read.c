@@ -77,7 +77,8 @@ static void read_source(struct request_reading *r, struct canon_part *part, cons
 
 	if (is_word(type, S("base64")) && data.len) {
 		part->media.data = canon_inside(data);
-		part->media.mime = json_string(r->arena, string_of(json_get(source, S("media_type"))));
+		part->media.mime = canon_mime(json_string(r->arena, string_of(json_get(source,
+			S("media_type")))));
 		r->out->features |= image ? CANON_HAS(IMAGE_DATA) : CANON_HAS(DOCUMENT_DATA);
 	} else if (is_word(type, S("url")) && string_of(json_get(source, S("url"))).len) {
 		part->media.url = json_get(source, S("url"))->raw;

@@ -138,6 +138,20 @@ bool canon_data_url(struct arena *arena, struct slice raw, struct canon_media *o
 	return true;
 }
 
+struct slice canon_mime(struct slice text)
+{
+	static const char others[] = "/+.-_";
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      (c && strchr(others, c))))
+			return SLICE_NONE;
+	}
+	return text;
+}
+
 /* ---- events ------------------------------------------------------------------------ */
 
 #define EVENTS_FIRST 8

@@ -252,6 +252,9 @@ struct canon_text *canon_add_text(struct arena *arena, struct canon_text **list,
  * fills mime and data of *out. False, with *out untouched, if it is none or not
  * base64. Mime and data may lie in the arena. */
 bool canon_data_url(struct arena *arena, struct slice raw, struct canon_media *out);
+/* A media type that was decoded, if it may stand in a URL and in a raw string as it
+ * is ("image/svg+xml"); SLICE_NONE if it is none such. */
+struct slice canon_mime(struct slice text);
 
 /* ---- answers -------------------------------------------------------------------- */
 

@@ -44,8 +44,8 @@ static void read_audio(struct request_reading *r, struct canon_part *part, const
 		return;
 	}
 	part->media.data = canon_inside(data->raw);
-	part->media.mime = arena_printf(r->arena, "audio/%.*s",
-		SLICE_ARG(format ? json_string(r->arena, format->raw) : S("wav")));
+	part->media.mime = canon_mime(arena_printf(r->arena, "audio/%.*s",
+		SLICE_ARG(format ? json_string(r->arena, format->raw) : S("wav"))));
 }
 
 static void read_file(struct request_reading *r, struct canon_part *part, const struct json *j)

@@ -95,8 +95,8 @@ static void read_audio(struct request_reading *r, struct canon_part *p, const st
 
 	r->out->features |= CANON_HAS(AUDIO_IN);
 	p->media.data = canon_inside(text_of(audio, S("data")));
-	p->media.mime = arena_printf(r->arena, "audio/%.*s",
-		SLICE_ARG(format.len ? json_string(r->arena, format) : S("wav")));
+	p->media.mime = canon_mime(arena_printf(r->arena, "audio/%.*s",
+		SLICE_ARG(format.len ? json_string(r->arena, format) : S("wav"))));
 }
 
 static void read_text(struct request_reading *r, struct canon_part *p, const struct json *j)
