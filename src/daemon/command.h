@@ -33,6 +33,7 @@ int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_mock(int argc, char **argv);
 int command_alert(int argc, char **argv);
+int command_top(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 
@@ -42,6 +43,7 @@ void help_run(FILE *out);
 void help_check(FILE *out);
 void help_mock(FILE *out);
 void help_alert(FILE *out);
+void help_top(FILE *out);
 void help_version(FILE *out);
 void help_help(FILE *out);
 

@@ -63,7 +63,7 @@ void help_run(FILE *out)
 	    "Output: one line an exchange to stdout (`log.access` of the config: JSON, or a\n"
 	    "short readable form where stdout is a terminal), the operator's log to stderr.\n"
 	    "\n"
-	    "On the admin port (127.0.0.1:9090 by default): / status page, /status as JSON,\n"
+	    "On the admin port (127.0.0.1:9090 by default): / dashboard, /status as JSON,\n"
 	    "/metrics for Prometheus, /healthz, /readyz (503 while draining).\n"
 	    "\n"
 	    "Exit codes: 0 stopped as asked; 1 it could not start or go on (port in use,\n"
@@ -106,6 +106,21 @@ void help_alert(FILE *out)
 	    "how long it took, or what is wrong and what to do. No running proxy is needed.\n"
 	    "\n"
 	    "Exit codes: 0 all have taken it; 1 one has not; 2 wrong options, or no such sink.\n");
+}
+
+void help_top(FILE *out)
+{
+	put(out,
+	    "backstay top [-a ADDRESS] [--once]: models, targets and trouble, live.\n"
+	    "\n"
+	    "  -a, --admin ADDRESS the admin port of a running proxy; $BACKSTAY_ADMIN, or\n"
+	    "                      127.0.0.1:9090, without it\n"
+	    "  --once              print one page and end, for scripts\n"
+	    "\n"
+	    "Where looking needs the admin key, it is read from $BACKSTAY_ADMIN_KEY. 'q' ends\n"
+	    "it. NO_COLOR is heeded by --once.\n"
+	    "\n"
+	    "Exit codes: 0 well; 1 the port does not answer; 2 wrong options.\n");
 }
 
 void help_version(FILE *out)

@@ -13,6 +13,7 @@ const struct command commands[] = {
 	{ "mock", "a simulated model server that fails in every way you ask for", command_mock,
 	  help_mock },
 	{ "alert", "send a test message to those who are told of trouble", command_alert, help_alert },
+	{ "top", "models, targets and trouble, live in the terminal", command_top, help_top },
 	{ "version", "the version, and what it was built with", command_version, help_version },
 	{ "help", "more about a command: backstay help run", command_help, help_help },
 	{ NULL, NULL, NULL, NULL },

@@ -88,6 +88,58 @@ static void it_stops_where_the_document_is_full(void **state)
 	recent_free(r);
 }
 
+static void put(void *owner, struct slice line)
+{
+	buf_putf(owner, "%.*s;", SLICE_ARG(line));
+}
+
+static void assert_since(struct recent *r, uint64_t *seen, size_t most, const char *expected)
+{
+	struct buf out = BUF_INIT(4096);
+
+	recent_since(r, seen, most, put, &out);
+	if (!slice_eq(buf_slice(&out), slice_of(expected)))
+		fail_msg("\"%.*s\" is not \"%s\"", SLICE_ARG(buf_slice(&out)), expected);
+	buf_free(&out);
+}
+
+static void who_asks_again_hears_only_what_is_new(void **state)
+{
+	struct recent *r = recent_create();
+	uint64_t seen = 0, late = 0;
+
+	(void)state;
+	assert_since(r, &seen, 10, "");
+	recent_add(r, S("a\n"));
+	recent_add(r, S("b\n"));
+	assert_since(r, &seen, 10, "a;b;");
+	assert_since(r, &seen, 10, "");
+	recent_add(r, S("c\n"));
+	recent_add(r, S("d\n"));
+	recent_add(r, S("e\n"));
+	assert_since(r, &seen, 2, "d;e;");
+	assert_since(r, &seen, 2, "");
+	assert_since(r, &late, 10, "a;b;c;d;e;");
+	for (int i = 0; i < 2 * RECENT_COUNT; i++)
+		recent_add(r, S("x\n"));
+	assert_since(r, &seen, 1, "x;");
+	recent_free(r);
+}
+
+static void all_of_them_newest_first(void **state)
+{
+	struct recent *r = recent_create();
+	struct buf out = BUF_INIT(4096);
+
+	(void)state;
+	recent_add(r, S("a\n"));
+	recent_add(r, S("b\n"));
+	recent_each(r, put, &out);
+	assert_true(slice_eq(buf_slice(&out), S("b;a;")));
+	buf_free(&out);
+	recent_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +148,8 @@ int main(void)
 		cmocka_unit_test(a_slot_takes_longer_and_shorter_lines),
 		cmocka_unit_test(what_is_too_long_is_not_kept),
 		cmocka_unit_test(it_stops_where_the_document_is_full),
+		cmocka_unit_test(who_asks_again_hears_only_what_is_new),
+		cmocka_unit_test(all_of_them_newest_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
