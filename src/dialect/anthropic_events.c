@@ -144,6 +144,30 @@ static void tell_citations(struct slice citations, struct canon_events *out)
 			tell_citation(one, out);
 }
 
+/* What a block says as it begins, or whole; of a call not its arguments. */
+static void tell_block(struct codec_reader *r, struct arena *scratch, struct slice block,
+		       enum anthropic_block kind, struct canon_events *out)
+{
+	switch (kind) {
+	case ANTHROPIC_TEXT:
+		tell_answer_text(r, scratch, text_member(block, "text"), out);
+		tell_citations(member(block, "citations"), out);
+		break;
+	case ANTHROPIC_THINKING:
+		tell_text(r, CANON_EVENT_REASONING, text_member(block, "thinking"), out);
+		tell_text(r, CANON_EVENT_SIGNATURE, text_member(block, "signature"), out);
+		break;
+	case ANTHROPIC_REDACTED:
+		tell_text(r, CANON_EVENT_ENCRYPTED, text_member(block, "data"), out);
+		break;
+	case ANTHROPIC_TOOL_USE:
+		tell_call(r, block, out);
+		break;
+	case ANTHROPIC_OTHER: case ANTHROPIC_NO_BLOCK:
+		break;
+	}
+}
+
 static void tell_usage(struct codec_reader *r, struct slice raw, struct canon_events *out)
 {
 	struct anthropic_reading *own = reading(r);
@@ -219,26 +243,9 @@ static void on_block_start(struct codec_reader *r, struct arena *scratch, struct
 	own->open = anthropic_block_of(member(block, "type"));
 	own->input = SLICE_NONE;
 	own->told_input = false;
-	switch (own->open) {
-	case ANTHROPIC_TEXT:
-		tell_answer_text(r, scratch, text_member(block, "text"), out);
-		tell_citations(member(block, "citations"), out);
-		break;
-	case ANTHROPIC_THINKING:
-		tell_text(r, CANON_EVENT_REASONING, text_member(block, "thinking"), out);
-		tell_text(r, CANON_EVENT_SIGNATURE, text_member(block, "signature"), out);
-		break;
-	case ANTHROPIC_REDACTED:
-		tell_text(r, CANON_EVENT_ENCRYPTED, text_member(block, "data"), out);
-		break;
-	case ANTHROPIC_TOOL_USE:
-		tell_call(r, block, out);
-		if (input.len && json_type_of(input) == JSON_OBJECT)
-			own->input = arena_copy(r->arena, input);
-		break;
-	case ANTHROPIC_OTHER: case ANTHROPIC_NO_BLOCK:
-		break;
-	}
+	tell_block(r, scratch, block, own->open, out);
+	if (own->open == ANTHROPIC_TOOL_USE && input.len && json_type_of(input) == JSON_OBJECT)
+		own->input = arena_copy(r->arena, input);
 }
 
 static void on_block_delta(struct codec_reader *r, struct arena *scratch, struct slice data,
@@ -357,25 +364,11 @@ enum fault anthropic_read_end(struct codec_reader *r, struct arena *scratch, str
 
 static void read_block(struct codec_reader *r, struct slice block, struct canon_events *out)
 {
-	switch (anthropic_block_of(member(block, "type"))) {
-	case ANTHROPIC_TEXT:
-		tell_answer_text(r, r->arena, text_member(block, "text"), out);
-		tell_citations(member(block, "citations"), out);
-		break;
-	case ANTHROPIC_THINKING:
-		tell_text(r, CANON_EVENT_REASONING, text_member(block, "thinking"), out);
-		tell_text(r, CANON_EVENT_SIGNATURE, text_member(block, "signature"), out);
-		break;
-	case ANTHROPIC_REDACTED:
-		tell_text(r, CANON_EVENT_ENCRYPTED, text_member(block, "data"), out);
-		break;
-	case ANTHROPIC_TOOL_USE:
-		tell_call(r, block, out);
+	enum anthropic_block kind = anthropic_block_of(member(block, "type"));
+
+	tell_block(r, r->arena, block, kind, out);
+	if (kind == ANTHROPIC_TOOL_USE)
 		tell_arguments(r, canon_arguments_text(r->arena, member(block, "input"), false), out);
-		break;
-	case ANTHROPIC_OTHER: case ANTHROPIC_NO_BLOCK:
-		break;
-	}
 }
 
 enum fault anthropic_read_answer(struct codec_reader *r, struct slice body, struct canon_events *out)

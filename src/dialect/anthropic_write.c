@@ -355,10 +355,6 @@ static bool put_system(struct writing *w)
 	return true;
 }
 
-#define INSTRUCTION "Your last message was interrupted. Go on from its exact last character, in the " \
-	"middle of the word where it stopped there. Write only what is missing: repeat nothing, add no " \
-	"introduction."
-
 static void open_message(struct writing *w, struct slice role)
 {
 	make_object(&w->m, NULL);
@@ -372,11 +368,11 @@ static void close_message(struct writing *w)
 	make_object_end(&w->m);
 }
 
-static void put_plain(struct writing *w, struct slice text)
+static void put_plain(struct writing *w, struct slice raw)
 {
 	make_object(&w->m, NULL);
 	make_text(&w->m, "type", S("text"));
-	make_text(&w->m, "text", text);
+	make_raw(&w->m, "text", raw);
 	make_object_end(&w->m);
 }
 
@@ -435,12 +431,12 @@ static void put_messages(struct writing *w, bool talk)
 		open = 1;
 	}
 	if (rest)
-		put_plain(w, anthropic_sent(r));
+		put_plain(w, canon_quote(w->arena, anthropic_sent(r)));
 	if (open >= 0)
 		close_message(w);
 	if (r->resume == RESUME_INSTRUCT) {
 		open_message(w, S("user"));
-		put_plain(w, S(INSTRUCTION));
+		put_plain(w, S(CANON_GO_ON));
 		close_message(w);
 	}
 	make_array_end(&w->m);

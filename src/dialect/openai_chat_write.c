@@ -268,10 +268,6 @@ static void put_message(struct writing *w, const struct canon_message *message)
 
 /* ---- going on with what broke off ------------------------------------------------------ */
 
-#define INSTRUCTION "Your last message was interrupted. Go on from its exact last character, in the " \
-	"middle of the word where it stopped there. Write only what is missing: repeat nothing, add no " \
-	"introduction."
-
 static void put_sent(struct writing *w)
 {
 	struct json_make *m = &w->m;
@@ -286,7 +282,7 @@ static void put_sent(struct writing *w)
 		return;
 	make_object(m, NULL);
 	make_text(m, "role", S("user"));
-	make_text(m, "content", S(INSTRUCTION));
+	make_raw(m, "content", S(CANON_GO_ON));
 	make_object_end(m);
 }
 
