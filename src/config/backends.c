@@ -161,7 +161,7 @@ static const char *header_refused(struct backend_reading *b, struct slice name)
 			return "is set by Backstay itself; remove it";
 	if (b->raw.key && slice_eq_nocase(name, slice_of(auth_header(b->out->auth))))
 		return "is already made from \"key\"; keep one of them";
-	if (b->raw.credential && slice_eq_nocase(name, S("authorization")))
+	if (b->out->credential && slice_eq_nocase(name, S("authorization")))
 		return "is already made from \"credential\"; keep one of them";
 	return NULL;
 }
@@ -503,6 +503,68 @@ static void note_idle_tls(struct backend_reading *b)
 		     SLICE_ARG(b->out->name));
 }
 
+static struct slice region_of(struct backend_reading *b)
+{
+	static const char *const names[] = { "AWS_REGION", "AWS_DEFAULT_REGION" };
+
+	if (b->raw.region.len)
+		return b->raw.region;
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		const char *text = b->r->source->env(b->r->source->owner, names[i]);
+
+		if (text && *text)
+			return slice_of(text);
+	}
+	return SLICE_NONE;
+}
+
+/* As if it stood in the file; secrets are not repeated in messages. */
+static struct node *text_node(struct reader *r, const struct node *at, struct slice text, struct slice written)
+{
+	struct node *n = arena_new(r->arena, struct node);
+
+	*n = (struct node){ .kind = NODE_SCALAR, .line = at->line, .column = at->column, .text = text,
+			    .written = written };
+	return n;
+}
+
+/* What is where on AWS follows from the region; without a key requests are signed
+ * with what AWS's own tools would find. */
+static void read_aws(struct backend_reading *b, struct node *at)
+{
+	bool bedrock = b->out->dialect && slice_eq(b->out->dialect->name, S("bedrock"));
+	const char *bearer = b->r->source->env(b->r->source->owner, "AWS_BEARER_TOKEN_BEDROCK");
+	struct slice region = region_of(b), suffix;
+	struct dialect_place *place;
+	struct reader *r = b->r;
+
+	if (!bedrock) {
+		if (b->raw.region.len)
+			complain_at(r, at, "\"region\" is for the dialect bedrock; remove it, or add dialect: bedrock");
+		return;
+	}
+	if (!value_is_name(region, "-", 32) || region.len == 0) {
+		complain_at(r, at, "a backend of dialect bedrock needs its \"region\", as in region: us-east-1");
+		return;
+	}
+	place = arena_new(r->arena, struct dialect_place);
+	place->location = arena_copy(r->arena, region);
+	b->out->place = place;
+	suffix = slice_starts(region, S("cn-")) ? S(".cn") : S("");
+	if (!b->raw.url && !b->raw.urls) {
+		struct slice url = arena_printf(r->arena, "https://bedrock-runtime.%.*s.amazonaws.com%.*s",
+						SLICE_ARG(region), SLICE_ARG(suffix));
+
+		b->raw.url = text_node(r, at, url, url);
+	}
+	if (b->raw.key || b->raw.credential || b->raw.auth)
+		return;
+	if (bearer && *bearer)
+		b->raw.key = text_node(r, at, arena_copy(r->arena, slice_of(bearer)), S("AWS_BEARER_TOKEN_BEDROCK"));
+	else
+		b->out->credential = credential_read_aws(r, at, b->raw.proxy, b->raw.connect_ms);
+}
+
 static void read_backend(struct reader *r, const struct raw_top *top, const struct member *m,
 			 struct backend_policy *out)
 {
@@ -527,6 +589,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	if (b.raw.credential)
 		out->credential = credential_read(r, b.raw.credential, b.raw.proxy, b.raw.connect_ms);
 	read_dialect(&b);
+	read_aws(&b, m->value);
 	read_probe(&b);
 	read_key(&b);
 	read_headers(&b);

@@ -123,7 +123,7 @@ void config_give(struct config *c)
 
 		for (size_t j = 0; j < c->backends[i].origin_count; j++)
 			io_tls_give(c->backends[i].origins[j].tls_setup);
-		if (credential)
+		if (credential && credential->origin)
 			io_tls_give(credential->origin->tls_setup);
 	}
 	arena_free(c->arena);

@@ -3,6 +3,7 @@
 
 #include "base/sign.h"
 #include "exchange/policy.h"
+#include "wire/ini.h"
 #include "wire/json.h"
 #include "wire/url.h"
 
@@ -14,13 +15,17 @@
 #define ENTRA "https://login.microsoftonline.com"
 #define ENTRA_SCOPE "https://cognitiveservices.azure.com/.default"
 #define AZURE_METADATA "http://169.254.169.254"
+#define AWS_METADATA "http://169.254.169.254"
+#define AWS_CONTAINERS "http://169.254.170.2"
 
 /* The `kind` of a config: a Google credential has several of ours. */
-enum credential_word { WORD_GOOGLE, WORD_GOOGLE_METADATA, WORD_ENTRA, WORD_AZURE_METADATA };
+enum credential_word { WORD_GOOGLE, WORD_GOOGLE_METADATA, WORD_ENTRA, WORD_AZURE_METADATA, WORD_AWS,
+		       WORD_AWS_METADATA };
 
 const struct choice credential_words[] = {
 	{ "google", WORD_GOOGLE }, { "google_metadata", WORD_GOOGLE_METADATA },
-	{ "entra", WORD_ENTRA }, { "azure_metadata", WORD_AZURE_METADATA }, { NULL, 0 },
+	{ "entra", WORD_ENTRA }, { "azure_metadata", WORD_AZURE_METADATA }, { "aws", WORD_AWS },
+	{ "aws_metadata", WORD_AWS_METADATA }, { NULL, 0 },
 };
 
 struct credential_reading {
@@ -277,6 +282,154 @@ static bool read_azure_metadata(struct credential_reading *c)
 	return true;
 }
 
+/* ---- Amazon ------------------------------------------------------------------------------ */
+
+static struct slice env_of(struct credential_reading *c, const char *name)
+{
+	const char *text = c->r->source->env(c->r->source->owner, name);
+
+	return text ? slice_trim(slice_of(text)) : SLICE_NONE;
+}
+
+/* Becomes part of a header. */
+static bool is_key(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] <= 0x20 || text.at[i] >= 0x7f)
+			return false;
+	return text.len > 0;
+}
+
+static bool set_keys(struct credential_reading *c, struct slice account, struct slice secret,
+		     struct slice session)
+{
+	struct arena *arena = c->r->arena;
+
+	if (!is_key(account) || !is_key(secret) || (session.len && !is_key(session))) {
+		complain_at(c->r, c->at, "AWS keys lack one of their parts, or hold a space; \"client\" is the "
+			    "access key id, \"secret\" the secret access key, \"token\" the session token");
+		return false;
+	}
+	c->out->kind = CREDENTIAL_AWS_KEYS;
+	c->out->account = arena_copy(arena, account);
+	c->out->secret = arena_copy(arena, secret);
+	c->out->session = arena_copy(arena, session);
+	return true;
+}
+
+static bool read_written_keys(struct credential_reading *c)
+{
+	struct slice secret = SLICE_NONE, token = SLICE_NONE;
+
+	if (c->raw.secret && !scalar_of(c->r, "secret", c->raw.secret, &secret))
+		return false;
+	if (c->raw.token && !scalar_of(c->r, "token", c->raw.token, &token))
+		return false;
+	return set_keys(c, c->raw.client, secret, token);
+}
+
+/* The file that AWS's tools share. `must_be`: else one that is not there, or that
+ * has no such profile, is none. */
+static bool read_shared_file(struct credential_reading *c, bool must_be, bool *found)
+{
+	struct buf content = BUF_INIT(KEY_FILE_MAX), why = BUF_INIT(1024);
+	struct slice profile = c->raw.profile.len ? c->raw.profile : env_of(c, "AWS_PROFILE");
+	struct slice path = env_of(c, "AWS_SHARED_CREDENTIALS_FILE"), home = env_of(c, "HOME"), given;
+	struct reader *r = c->r;
+
+	*found = false;
+	if (c->raw.file && !scalar_of(r, "file", c->raw.file, &given))
+		return false;
+	if (c->raw.file)
+		path = config_path_of(r, given);
+	else if (!path.len)
+		path = arena_printf(r->arena, "%.*s/.aws/credentials", SLICE_ARG(home));
+	path = arena_copy(r->arena, path);
+	profile = arena_copy(r->arena, profile.len ? profile : S("default"));
+	if (!r->source->read_file(r->source->owner, path.at, &content, &why)) {
+		if (must_be)
+			complain_at(r, c->at, "the file %s cannot be read (%.*s); check path and permissions",
+				    quote(r, path), SLICE_ARG(buf_slice(&why)));
+	} else if (ini_value(buf_slice(&content), profile, S("aws_access_key_id")).len) {
+		*found = true;
+	} else if (must_be) {
+		complain_at(r, c->at, "the file %s has no aws_access_key_id in [%.*s]; profiles that log in or "
+			    "take on roles are not read: write the keys there", quote(r, path), SLICE_ARG(profile));
+	}
+	c->out->kind = CREDENTIAL_AWS_FILE;
+	c->out->path = path;
+	c->out->scope = profile;
+	if (content.bytes)
+		explicit_bzero(content.bytes, content.size);
+	buf_free(&content);
+	buf_free(&why);
+	return *found;
+}
+
+/* Tokens must not go over the network unencrypted (AWS's own rule). */
+static bool is_near(const struct origin *o)
+{
+	return o->tls || host_is_loopback(o->host) || slice_eq(o->host, S("169.254.170.2")) ||
+	       slice_eq(o->host, S("169.254.170.23")) || slice_eq(o->host, S("fd00:ec2::23"));
+}
+
+static bool read_container(struct credential_reading *c, struct slice relative, struct slice full)
+{
+	struct slice token = env_of(c, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
+	struct slice file = env_of(c, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+	struct reader *r = c->r;
+	struct url url;
+
+	c->out->kind = CREDENTIAL_AWS_CONTAINER;
+	if (relative.len)
+		full = arena_printf(r->arena, AWS_CONTAINERS "%.*s", SLICE_ARG(relative));
+	if (!set_origin(c, c->at, arena_copy(r->arena, full), &url))
+		return false;
+	if (!is_near(c->out->origin)) {
+		complain_at(r, c->at, "AWS_CONTAINER_CREDENTIALS_FULL_URI must be https, or an address of the "
+			    "container's own host");
+		return false;
+	}
+	c->out->path = arena_printf(r->arena, "%.*s%s%.*s", SLICE_ARG(url.path.len ? url.path : S("/")),
+				    url.query.len ? "?" : "", SLICE_ARG(url.query));
+	c->out->secret = arena_copy(r->arena, token);
+	c->out->token_file = arena_copy(r->arena, file);
+	return true;
+}
+
+static bool read_aws_metadata(struct credential_reading *c)
+{
+	struct slice named = env_of(c, "AWS_EC2_METADATA_SERVICE_ENDPOINT");
+	struct url url;
+
+	c->out->kind = CREDENTIAL_AWS_INSTANCE;
+	c->out->account = c->raw.client;
+	return set_base(c, named.len ? arena_copy(c->r->arena, named) : S(AWS_METADATA), &url);
+}
+
+/* In the order of AWS's own tools: what is written here, variables, the shared
+ * file, the container's endpoint, the machine's metadata server. */
+static bool read_aws(struct credential_reading *c)
+{
+	struct slice relative = env_of(c, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+	struct slice full = env_of(c, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+	struct slice account = env_of(c, "AWS_ACCESS_KEY_ID"), secret = env_of(c, "AWS_SECRET_ACCESS_KEY");
+	bool found;
+
+	if (c->raw.client.len || c->raw.secret)
+		return read_written_keys(c);
+	if (c->raw.file || c->raw.profile.len)
+		return read_shared_file(c, true, &found);
+	if (account.len && secret.len)
+		return set_keys(c, account, secret, env_of(c, "AWS_SESSION_TOKEN"));
+	if (read_shared_file(c, false, &found))
+		return true;
+	c->out->scope = c->out->path = SLICE_NONE;
+	if (relative.len || full.len)
+		return read_container(c, relative, full);
+	return read_aws_metadata(c);
+}
+
 /* What goes into a path must not change its meaning. */
 static bool is_plain(struct credential_reading *c, const char *key, struct slice text)
 {
@@ -300,6 +453,12 @@ static bool read_kind(struct credential_reading *c)
 	case WORD_GOOGLE_METADATA: return read_google_metadata(c);
 	case WORD_ENTRA:           return read_entra(c);
 	case WORD_AZURE_METADATA:  return read_azure_metadata(c);
+	case WORD_AWS:
+		c->out->signs = true;
+		return read_aws(c);
+	case WORD_AWS_METADATA:
+		c->out->signs = true;
+		return read_aws_metadata(c);
 	}
 	return false;
 }
@@ -311,8 +470,9 @@ static void set_key(struct credential_reading *c)
 	struct buf all = BUF_INIT(CONFIG_BYTES_MAX);
 	uint8_t digest[DIGEST_SHA256_BYTES];
 	char hex[2 * DIGEST_SHA256_BYTES + 1];
+	struct slice where = out->origin ? out->origin->key : SLICE_NONE;
 	const struct slice parts[] = { out->account, out->secret, out->key_id, out->scope,
-				       out->path, out->origin->key };
+				       out->path, out->session, out->token_file, where };
 
 	buf_putf(&all, "%d", (int)out->kind);
 	for (size_t i = 0; i < COUNT_OF(parts); i++)
@@ -320,9 +480,23 @@ static void set_key(struct credential_reading *c)
 	digest_sha256(buf_slice(&all), digest);
 	digest_to_hex(digest, hex);
 	out->key = arena_printf(c->r->arena, "%s", hex);
-	out->name = out->account.len ? out->account : out->origin->host;
+	out->name = out->account.len ? out->account : out->origin ? out->origin->host : out->path;
 	explicit_bzero(all.bytes, all.size);
 	buf_free(&all);
+}
+
+static const struct credential_policy *read_all(struct credential_reading *c)
+{
+	c->out = arena_new(c->r->arena, struct credential_policy);
+	if (!is_plain(c, "scope", c->raw.scope) || !is_plain(c, "client", c->raw.client))
+		return NULL;
+	if (!read_kind(c)) {
+		if (c->out->origin)
+			io_tls_give(c->out->origin->tls_setup);
+		return NULL;
+	}
+	set_key(c);
+	return c->out;
 }
 
 const struct credential_policy *credential_read(struct reader *r, struct node *n, struct node *proxy,
@@ -331,16 +505,15 @@ const struct credential_policy *credential_read(struct reader *r, struct node *n
 	struct credential_reading c = { .r = r, .at = n, .proxy = proxy, .connect_ms = connect_ms };
 
 	section_defaults(&section_credential, &c.raw);
-	if (!section_read(r, &section_credential, n, &c.raw))
-		return NULL;
-	c.out = arena_new(r->arena, struct credential_policy);
-	if (!is_plain(&c, "scope", c.raw.scope) || !is_plain(&c, "client", c.raw.client))
-		return NULL;
-	if (!read_kind(&c)) {
-		if (c.out->origin)
-			io_tls_give(c.out->origin->tls_setup);
-		return NULL;
-	}
-	set_key(&c);
-	return c.out;
+	return section_read(r, &section_credential, n, &c.raw) ? read_all(&c) : NULL;
+}
+
+const struct credential_policy *credential_read_aws(struct reader *r, struct node *at, struct node *proxy,
+						    int64_t connect_ms)
+{
+	struct credential_reading c = { .r = r, .at = at, .proxy = proxy, .connect_ms = connect_ms };
+
+	section_defaults(&section_credential, &c.raw);
+	c.raw.kind = WORD_AWS;
+	return read_all(&c);
 }

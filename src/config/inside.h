@@ -270,6 +270,7 @@ struct raw_top {
 struct raw_backend {
 	int resume;                   /* enum resume_way */
 	int rate_scope;               /* enum rate_scope, or RATE_SCOPE_AUTO */
+	struct slice region;
 	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe, *credential;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
@@ -279,8 +280,8 @@ struct raw_backend {
 
 struct raw_credential {
 	int kind;                     /* enum credential_word */
-	struct node *file, *json, *secret, *url;
-	struct slice scope, tenant, client;
+	struct node *file, *json, *secret, *token, *url;
+	struct slice scope, tenant, client, profile;
 };
 
 struct raw_probe {
@@ -372,6 +373,9 @@ extern const struct choice credential_words[];
 /* A backend's `credential`. NULL after a complaint. */
 const struct credential_policy *credential_read(struct reader *r, struct node *n, struct node *proxy,
 						int64_t connect_ms);
+/* The same where none is written and AWS's own tools would find one. */
+const struct credential_policy *credential_read_aws(struct reader *r, struct node *at, struct node *proxy,
+						    int64_t connect_ms);
 /* After the backends: targets point to them. */
 void build_models(struct reader *r, const struct raw_top *top);
 /* streams.c: names of enum resume_way for choices. */

@@ -464,18 +464,28 @@ static const struct field credential_fields[] = {
 		 "`file` and `json` the file that `GOOGLE_APPLICATION_CREDENTIALS` names, gcloud's, or "
 		 "else the metadata server. `google_metadata`: the metadata server of a machine in "
 		 "Google's cloud. `entra`: an app of Microsoft Entra with its secret. `azure_metadata`: "
-		 "the managed identity of a machine in Azure." },
+		 "the managed identity of a machine in Azure. `aws`: keys that sign requests: `client` and "
+		 "`secret`; else those of `AWS_ACCESS_KEY_ID`, of the shared credentials file, of a "
+		 "container's endpoint, or of the metadata server. `aws_metadata`: only the latter "
+		 "(IMDSv2)." },
 	{ "file", VALUE_NODE, AT(raw_credential, file), .shape = "path",
-	  .doc = "For `google`: the key file." },
+	  .doc = "For `google`: the key file. For `aws`: the credentials file (else that of "
+		 "`AWS_SHARED_CREDENTIALS_FILE`, or `~/.aws/credentials`), read again every 15 minutes and "
+		 "when its keys are refused." },
+	{ "profile", VALUE_TEXT, AT(raw_credential, profile), .shape = "name",
+	  .doc = "For `aws`: the profile in the credentials file (else that of `AWS_PROFILE`, or "
+		 "`default`)." },
 	{ "json", VALUE_NODE, AT(raw_credential, json), .shape = "secret",
 	  .doc = "For `google`: what stands in the key file, as in `${GOOGLE_KEY}`." },
 	{ "tenant", VALUE_TEXT, AT(raw_credential, tenant), .shape = "id or domain",
 	  .doc = "For `entra`: the directory." },
 	{ "client", VALUE_TEXT, AT(raw_credential, client), .shape = "id",
-	  .doc = "For `entra`: the app's id. For the metadata servers: which account, where there are "
-		 "several." },
+	  .doc = "For `entra`: the app's id. For the metadata servers: which account or role, where there "
+		 "are several. For `aws`: the access key id." },
 	{ "secret", VALUE_NODE, AT(raw_credential, secret), .shape = "secret",
-	  .doc = "For `entra`: the app's secret." },
+	  .doc = "For `entra`: the app's secret. For `aws`: the secret access key." },
+	{ "token", VALUE_NODE, AT(raw_credential, token), .shape = "secret",
+	  .doc = "For `aws`: the session token of keys that end." },
 	{ "scope", VALUE_TEXT, AT(raw_credential, scope), .shape = "URL",
 	  .doc = "What the token is to open. Without it: Google's cloud platform, Azure's cognitive "
 		 "services." },
@@ -497,6 +507,10 @@ static const struct field backend_fields[] = {
 	  .doc = "Base URL, up to and without `/chat/completions`. Either this or `urls`." },
 	{ "urls", VALUE_NODE, AT(raw_backend, urls), .shape = "list of URLs",
 	  .doc = "Several equal servers (at most 64). Each gives targets of its own." },
+	{ "region", VALUE_TEXT, AT(raw_backend, region), .shape = "AWS region",
+	  .fallback = "`AWS_REGION`",
+	  .doc = "For `bedrock`: where it is asked. Without a `url` that region's endpoint is used; without "
+		 "a `key` requests are signed, as with `credential: {kind: aws}`." },
 	{ "key", VALUE_NODE, AT(raw_backend, key), .shape = "secret",
 	  .doc = "The credential. Best written as `${NAME}` or `${file:PATH}`." },
 	{ "credential", VALUE_NODE, AT(raw_backend, credential), .section = &section_credential,

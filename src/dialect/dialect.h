@@ -402,6 +402,9 @@ bool dialect_json_is_due(const struct h1_head *head);
  * words "try again in 1.5s" in the error's sentence. -1: none. Clamped to
  * 0 .. one hour. `wall_ms` is Unix time now, for dates. `head` may be NULL. */
 int64_t dialect_retry_hint_ms(const struct h1_head *head, struct slice body, int64_t wall_ms);
+/* A date as HTTP's headers have it (three forms) or as RFC 3339 does, in Unix
+ * milliseconds. False: it is none. `wall_ms` tells the century of short years. */
+bool dialect_read_date(struct slice text, int64_t wall_ms, int64_t *unix_ms);
 /* How much more an upstream will take, as the x-ratelimit-*, ratelimit-* and
  * anthropic-ratelimit-* headers of any answer say; -1 where they say nothing.
  * `full_in_ms`: until all of `limit` is there again, 0 .. one hour. */

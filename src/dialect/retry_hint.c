@@ -255,6 +255,17 @@ static int64_t from_retry_after_ms(const struct h1_head *head)
 	return clamp_ms(milli / 1000);
 }
 
+bool dialect_read_date(struct slice text, int64_t wall_ms, int64_t *unix_ms)
+{
+	int64_t unix_s;
+
+	if (!read_comma_date(text, wall_ms, &unix_s) && !read_asctime(text, &unix_s) &&
+	    !read_rfc3339(text, &unix_s))
+		return false;
+	*unix_ms = unix_s * 1000;
+	return true;
+}
+
 static int64_t from_retry_after(const struct h1_head *head, int64_t wall_ms)
 {
 	struct slice value = h1_get(head, S("retry-after"));

@@ -50,6 +50,8 @@ static void let_go(struct attempt *a)
 	credentials_forget(a->x->all->credentials, &a->waiting);
 	io_timer_clear(io_of(a), &a->limit);
 	sse_free(&a->sse);
+	if (a->frames)
+		eventstream_free(a->frames);
 	buf_free(&a->body);
 }
 
@@ -63,8 +65,9 @@ void attempt_fail(struct attempt *a, enum fault why, struct slice text)
 	a->call = NULL;
 	/* Age may be what is wrong with a token: then the next try has a new one. */
 	if (why == FAULT_CREDENTIAL && a->credential_number &&
-	    credentials_refused(a->x->all->credentials, a->pick.target->backend->credential,
-				a->credential_number))
+	    (request_clock_was_wrong(a) ||
+	     credentials_refused(a->x->all->credentials, a->pick.target->backend->credential,
+				 a->credential_number)))
 		why = FAULT_OLD_TOKEN;
 	a->fault = why;
 	a->fault_text = arena_copy(a->x->arena, text);

@@ -76,6 +76,10 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 	explain_upstream_head(a, head);
 	a->is_raw = good && is_passed_on(a, head);
 	a->is_sse = good && !a->is_raw && is_event_stream(a, head);
+	if (a->is_sse && a->translation && a->translation->up->framing == FRAMING_EVENTSTREAM) {
+		a->frames = arena_new(a->x->arena, struct eventstream);
+		eventstream_init(a->frames, EVENT_BYTES_MAX);
+	}
 	if (a->is_sse && (a->x->facts.stream || a->as_stream)) {
 		if (a->as_stream)
 			a->judged_head = keep_head(a, head);
@@ -310,10 +314,39 @@ static bool on_event(struct attempt *a, const struct sse_event *event)
 	return true;
 }
 
+/* AWS's binary events. */
+static void on_frame_bytes(struct attempt *a, struct slice bytes)
+{
+	struct eventstream_event frame;
+	struct sse_event event = { .has_data = true };
+
+	for (;;) {
+		switch (eventstream_feed(a->frames, &bytes, &frame)) {
+		case EVENTSTREAM_MORE:
+			return;
+		case EVENTSTREAM_TOO_LONG:
+			attempt_fail(a, FAULT_BAD_ANSWER, S("an event is larger than the limit"));
+			return;
+		case EVENTSTREAM_BROKEN:
+			attempt_fail(a, FAULT_CUT, S("an event of the binary stream is damaged"));
+			return;
+		case EVENTSTREAM_EVENT:
+			event.type = frame.type;
+			event.data = frame.data;
+			if (!on_event(a, &event))
+				return;
+		}
+	}
+}
+
 static void on_stream_bytes(struct attempt *a, struct slice bytes)
 {
 	struct sse_event event;
 
+	if (a->frames) {
+		on_frame_bytes(a, bytes);
+		return;
+	}
 	for (;;) {
 		switch (sse_feed(&a->sse, &bytes, &event)) {
 		case SSE_MORE:

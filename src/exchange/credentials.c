@@ -19,6 +19,8 @@
 #define SKEW_MS 5000
 /* One that was fetched just now and is refused is not too old. */
 #define FRESH_MS 10000
+/* A smaller difference of clocks is no reason to refuse a signature. */
+#define CLOCK_DIFFERS_MS 60000
 #define HEADERS_MAX ((size_t)64 * 1024)
 
 static const struct credential_provider *const providers[CREDENTIAL_KIND_COUNT] = {
@@ -27,6 +29,19 @@ static const struct credential_provider *const providers[CREDENTIAL_KIND_COUNT] 
 	[CREDENTIAL_GOOGLE_METADATA] = &credential_google_metadata,
 	[CREDENTIAL_ENTRA] = &credential_entra,
 	[CREDENTIAL_AZURE_METADATA] = &credential_azure_metadata,
+	[CREDENTIAL_AWS_KEYS] = &credential_aws_keys,
+	[CREDENTIAL_AWS_FILE] = &credential_aws_file,
+	[CREDENTIAL_AWS_CONTAINER] = &credential_aws_container,
+	[CREDENTIAL_AWS_INSTANCE] = &credential_aws_instance,
+};
+
+/* A file that is read away from the loop. It outlives a fetch that was stopped. */
+struct reading {
+	struct io_job job;
+	struct entry *entry;          /* NULL: nobody waits for it any more */
+	char *path;
+	struct buf text;
+	bool good;
 };
 
 /* What is held of one credential. */
@@ -41,6 +56,7 @@ struct entry {
 	struct credential held;
 	mono_ms fetched_at, until;    /* MONO_NEVER: it does not end */
 	bool doubted;                 /* refused by a backend: not to be used */
+	int64_t ahead_ms;             /* of the clock that signatures are judged by, before ours */
 
 	struct list waiting;          /* of struct credential_wait */
 	struct io_timer next;         /* the next fetch */
@@ -52,6 +68,7 @@ struct entry {
 	bool fetching;
 	struct credential_fetch fetch;
 	struct upstream_call *call;
+	struct reading *reading;      /* instead of a call */
 	struct upstream_request request;
 	struct slice body_part;
 	int status;
@@ -98,6 +115,9 @@ static void stop_fetch(struct entry *e)
 	if (e->call)
 		upstream_cancel(e->call);
 	e->call = NULL;
+	if (e->reading)
+		e->reading->entry = NULL;
+	e->reading = NULL;
 	e->fetching = false;
 	io_timer_clear(io_of(e), &e->limit);
 }
@@ -217,6 +237,7 @@ static void keep_result(struct entry *e)
 		.token = arena_copy(e->arena, f->result.token),
 		.account = arena_copy(e->arena, f->result.account),
 		.secret = arena_copy(e->arena, f->result.secret),
+		.ahead_ms = e->ahead_ms,
 		.number = ++e->all->numbers,
 	};
 	e->fetched_at = now;
@@ -242,15 +263,60 @@ static void keep_result(struct entry *e)
 }
 
 static const struct upstream_events call_events;
+static void go_on(struct entry *e, enum credential_step step);
+
+/* On a background thread: nothing of the entry may be touched. */
+static void read_file(struct io_job *job)
+{
+	struct reading *r = CONTAINER_OF(job, struct reading, job);
+	FILE *file = fopen(r->path, "rb");
+	char *room;
+	size_t n;
+
+	if (!file)
+		return;
+	while ((room = buf_room(&r->text, 4096)) && (n = fread(room, 1, 4096, file)) > 0)
+		buf_added(&r->text, n);
+	r->good = room && !ferror(file);
+	fclose(file);
+}
+
+static void on_file(struct io_job *job)
+{
+	struct reading *r = CONTAINER_OF(job, struct reading, job);
+	struct entry *e = r->entry;
+
+	if (e) {
+		e->reading = NULL;
+		e->status = r->good ? 200 : 404;
+		go_on(e, providers[e->policy->kind]->answer(&e->fetch, e->status, buf_slice(&r->text)));
+	}
+	if (r->text.bytes)
+		explicit_bzero(r->text.bytes, r->text.size);
+	buf_free(&r->text);
+	free(r->path);
+	free(r);
+}
+
+static void ask_file(struct entry *e)
+{
+	struct reading *r = calloc(1, sizeof *r);
+
+	must(r != NULL);
+	*r = (struct reading){
+		.job = { .work = read_file, .done = on_file },
+		.entry = e,
+		.path = slice_to_cstring(e->fetch.path),
+		.text = BUF_INIT(ANSWER_MAX),
+	};
+	e->reading = r;
+	io_background(io_of(e), &r->job);
+}
 
 static void ask(struct entry *e)
 {
 	struct credential_fetch *f = &e->fetch;
 
-	if (f->asked++ >= CREDENTIAL_ASKS_MAX) {
-		fail(e, FAULT_CONNECT, S("its server asks for more and more questions"));
-		return;
-	}
 	e->status = 0;
 	buf_clear(&e->body);
 	e->body_part = f->body;
@@ -268,9 +334,18 @@ static void ask(struct entry *e)
 
 static void go_on(struct entry *e, enum credential_step step)
 {
+	bool asks = step == CREDENTIAL_ASK || step == CREDENTIAL_FILE;
+
+	if (asks && e->fetch.asked++ >= CREDENTIAL_ASKS_MAX) {
+		fail(e, FAULT_CONNECT, S("its server asks for more and more questions"));
+		return;
+	}
 	switch (step) {
 	case CREDENTIAL_ASK:
 		ask(e);
+		return;
+	case CREDENTIAL_FILE:
+		ask_file(e);
 		return;
 	case CREDENTIAL_HAVE:
 		keep_result(e);
@@ -553,5 +628,23 @@ bool credentials_refused(struct credentials *all, const struct credential_policy
 		 SLICE_ARG(policy->name), (long long)(now - e->fetched_at));
 	if (!e->fetching)
 		begin_fetch(e);
+	return true;
+}
+
+bool credentials_clock(struct credentials *all, const struct credential_policy *policy, int64_t ahead_ms)
+{
+	struct entry *e = find(all, policy->key);
+	int64_t change;
+
+	if (!e || !e->arena)
+		return false;
+	change = ahead_ms - e->ahead_ms;
+	if (change > -CLOCK_DIFFERS_MS && change < CLOCK_DIFFERS_MS)
+		return false;
+	log_line(all->log, LOG_WARN, "credential_clock", "credential=%.*s server_ahead_ms=%lld "
+		 "text=\"this machine's clock is wrong, or the server's: check its time service\"",
+		 SLICE_ARG(policy->name), (long long)ahead_ms);
+	e->ahead_ms = ahead_ms;
+	e->held.ahead_ms = ahead_ms;
 	return true;
 }

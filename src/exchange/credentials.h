@@ -30,6 +30,7 @@ struct credentials;
 struct credential {
 	struct slice token;           /* a bearer token; of AWS the session token, may be empty */
 	struct slice account, secret; /* of AWS: access key id and secret access key; else empty */
+	int64_t ahead_ms;             /* of AWS: how far the server's clock is before ours */
 	uint64_t number;              /* of this one among all that the store has had; never 0 */
 };
 
@@ -77,10 +78,17 @@ void credentials_forget(struct credentials *all, struct credential_wait *w);
 bool credentials_refused(struct credentials *all, const struct credential_policy *policy,
 			 uint64_t number);
 
+/* The clock of the server that signatures are shown to is `ahead_ms` before ours
+ * (negative: behind). Heeded where it is not what was known: then true, and the
+ * same question may be asked again with a new signature. */
+bool credentials_clock(struct credentials *all, const struct credential_policy *policy, int64_t ahead_ms);
+
 /* ---- kinds ------------------------------------------------------------------------ */
 
 enum credential_step {
 	CREDENTIAL_ASK,               /* method, path, headers and body of the fetch are to be sent */
+	CREDENTIAL_FILE,              /* the file at `path` is to be read: the answer is its text, with
+				       * status 200, or 404 where it cannot be read */
 	CREDENTIAL_HAVE,              /* the result is there */
 	CREDENTIAL_REFUSED,           /* the other side said no: asking again soon is of no use */
 	CREDENTIAL_BROKEN,            /* it is in trouble, or answered nonsense */
@@ -113,7 +121,8 @@ struct credential_provider {
 #define CREDENTIAL_ASKS_MAX 4
 
 extern const struct credential_provider credential_google_key, credential_google_user,
-	credential_google_metadata, credential_entra, credential_azure_metadata;
+	credential_google_metadata, credential_entra, credential_azure_metadata,
+	credential_aws_keys, credential_aws_file, credential_aws_container, credential_aws_instance;
 
 /* Reads what all token endpoints of OAuth answer (RFC 6749, 5.1 and 5.2) into the
  * fetch: HAVE, REFUSED or BROKEN. `who` begins the sentence of a refusal, "Google",

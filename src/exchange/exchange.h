@@ -24,6 +24,7 @@
 #include "exchange/lobby.h"
 #include "observe/record.h"
 #include "route/plan.h"
+#include "wire/eventstream.h"
 #include "wire/sse.h"
 
 #define REQUEST_ID_MAX 64
@@ -101,6 +102,7 @@ struct attempt {
 	bool answer_retold;           /* the client gets it in the other form (stream, whole) */
 	struct h1_head *judged_head;  /* kept for judge_answer() while COLLECTING; arena */
 	struct sse sse;
+	struct eventstream *frames;   /* arena; NULL: events are server-sent */
 	struct buf body;              /* COLLECTING: the answer; HOLDING: events held back */
 	struct stream_facts facts;
 	bool paused, was_paused;
@@ -388,12 +390,26 @@ void prober_free(struct prober *p);
 /* Copies of the client's headers that may go to a backend: no hop-by-hop ones,
  * no credentials, nothing that tells of the client's network or of ours. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head);
-/* Appends the header line that carries the backend's key, if it has one. False,
- * with nothing appended: it is to be fetched and not there. `backend` is of
- * `config`. */
+/* Appends the header lines that carry the backend's key or prove that one has it,
+ * if it has one. False, with nothing appended: it is to be fetched and not there.
+ * `backend` is of `config`; `request` is what is to be sent to `origin`, with what
+ * `b` holds as its headers so far. */
 MUST_USE bool request_credential(struct exchanges *all, struct config *config,
-				 const struct backend_policy *backend, struct buf *b);
-/* What the backend's dialect always wants to be told. */
+				 const struct backend_policy *backend, const struct origin *origin,
+				 const struct upstream_request *request, struct buf *b);
+struct request_signer {
+	const struct credential *credential;
+	struct slice region, authority;       /* of the service; "host:port" as the Host header has it */
+	int64_t wall_ms;
+};
+/* Appends the lines of AWS's Signature Version 4. False, with nothing appended: the
+ * request is too large to be signed. */
+MUST_USE bool request_sign(const struct upstream_request *r, const struct request_signer *signer,
+			   struct buf *headers);
+/* Was the attempt refused for the date of its signature, and is the server's clock
+ * now known, so that another try can have the right one? (P10) */
+bool request_clock_was_wrong(struct attempt *a);
+/* What the backend\'s dialect always wants to be told. */
 void request_fixed_headers(struct buf *out, const struct backend_policy *backend);
 /* Fills in a->request for its pick and way, but for the credential. False: it
  * cannot be asked that way. */

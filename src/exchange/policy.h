@@ -13,6 +13,10 @@ enum credential_kind {
 	CREDENTIAL_GOOGLE_METADATA,   /* the metadata server of a machine in Google's cloud */
 	CREDENTIAL_ENTRA,             /* Microsoft Entra, client credentials */
 	CREDENTIAL_AZURE_METADATA,    /* the managed identity of a machine in Azure */
+	CREDENTIAL_AWS_KEYS,          /* of AWS: keys that are written down */
+	CREDENTIAL_AWS_FILE,          /* a profile of the file that AWS's tools share */
+	CREDENTIAL_AWS_CONTAINER,     /* the endpoint of a container (ECS, EKS) */
+	CREDENTIAL_AWS_INSTANCE,      /* the metadata server of a machine (IMDSv2) */
 	CREDENTIAL_KIND_COUNT
 };
 
@@ -25,9 +29,12 @@ struct credential_policy {
 	struct slice secret;          /* PEM, client secret, refresh token; empty: none */
 	struct slice key_id;          /* of a service account's key; may be empty */
 	struct slice audience;        /* whom a claim is for: the token endpoint's URL as it was given */
-	struct slice scope;
-	const struct origin *origin;  /* where it is asked for */
-	struct slice path;            /* there, from the root, with query */
+	struct slice scope;           /* of AWS's file: the profile */
+	struct slice session;         /* of AWS's keys: the session token; empty: none */
+	const struct origin *origin;  /* where it is asked for; NULL: nobody is asked */
+	struct slice path;            /* there, from the root, with query; of AWS's file: its path */
+	struct slice token_file;      /* of a container: what is in it is shown; empty: none */
+	bool signs;                   /* what it gives signs requests (AWS), and is not shown */
 };
 
 #endif

@@ -236,9 +236,6 @@ static void write_request(struct look *l, enum probe_kind kind)
 	request_fixed_headers(&l->headers, b);
 	for (size_t i = 0; i < b->header_count; i++)
 		h1_write_header(&l->headers, b->headers[i].name, b->headers[i].value);
-	/* A token that is not there yet is no reason not to look. */
-	if (!request_credential(l->prober->all, l->config, b, &l->headers))
-		l->unsaid = true;
 	if (codec)
 		write_question(l, codec);
 	l->body_part = buf_slice(&l->body);
@@ -251,6 +248,10 @@ static void write_request(struct look *l, enum probe_kind kind)
 		.has_body = kind == PROBE_COMPLETION,
 		.body_max = LOOK_BODY_MAX,
 	};
+	/* A token that is not there yet is no reason not to look. */
+	if (!request_credential(l->prober->all, l->config, b, l->target->origin, &l->request, &l->headers))
+		l->unsaid = true;
+	l->request.headers = buf_slice(&l->headers);
 }
 
 /* A pattern has no model of its own to ask. */

@@ -159,7 +159,8 @@ static void write_fixed_headers(struct attempt *a)
 }
 
 bool request_credential(struct exchanges *all, struct config *config,
-			const struct backend_policy *backend, struct buf *b)
+			const struct backend_policy *backend, const struct origin *origin,
+			const struct upstream_request *request, struct buf *b)
 {
 	struct credential fetched;
 
@@ -170,6 +171,15 @@ bool request_credential(struct exchanges *all, struct config *config,
 	}
 	if (!credentials_now(all->credentials, config, backend->credential, &fetched))
 		return false;
+	if (backend->credential->signs) {
+		struct request_signer signer = {
+			.credential = &fetched, .authority = origin->authority,
+			.region = backend->place ? backend->place->location : SLICE_NONE,
+			.wall_ms = io_wall_ms(all->setup.io),
+		};
+
+		return request_sign(request, &signer, b);
+	}
 	write_key(b, AUTH_BEARER, fetched.token);
 	return true;
 }
@@ -305,7 +315,7 @@ bool request_authorize(struct attempt *a)
 	const struct backend_policy *backend = a->pick.target->backend;
 	struct credential fetched;
 
-	if (!request_credential(x->all, x->config, backend, &a->headers))
+	if (!request_credential(x->all, x->config, backend, a->pick.target->origin, &a->request, &a->headers))
 		return false;
 	if (backend->credential && credentials_now(x->all->credentials, x->config, backend->credential, &fetched))
 		a->credential_number = fetched.number;
