@@ -23,7 +23,7 @@ enum mock_instead {
 	INSTEAD_HANG_UP, INSTEAD_STALE,
 };
 enum mock_point_kind {
-	POINT_STALL, POINT_CUT, POINT_END, POINT_RESET, POINT_MID_EVENT, POINT_ERROR, POINT_BAD_JSON,
+	POINT_STALL, POINT_CUT, POINT_END, POINT_RESET, POINT_MID_EVENT, POINT_ERROR, POINT_BAD_JSON, POINT_BAD_SUM,
 	POINT_BAD_CHUNK, POINT_BIG_EVENT, POINT_NEW_ID, POINT_UNKNOWN, POINT_FILTER,
 };
 enum mock_shape {
@@ -69,6 +69,7 @@ struct mock_behaviour {
 
 	int64_t delay_ms;             /* before the head */
 	int64_t lives_ms;             /* of a token it gives; 0: an hour */
+	int64_t clock_ahead_ms;       /* how far its clock is before ours */
 	int64_t ttft_ms, gap_ms;      /* -1: the mock's own */
 	uint32_t tokens;              /* 0: the mock's own */
 	uint64_t drip_bytes;          /* 0: not */

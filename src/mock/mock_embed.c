@@ -61,22 +61,29 @@ static void write_packed(struct buf *out, const float *v, size_t count)
 	buf_puts(out, "\"");
 }
 
-static void write_one(struct mock *mock, struct buf *out, struct slice input, size_t dimensions,
-		      bool packed, unsigned index)
+void mock_write_vector(struct mock *mock, struct buf *out, struct slice input, size_t dimensions, bool packed)
 {
 	float v[DIMENSIONS_MAX];
 
+	must(dimensions >= 1);
+	must(dimensions <= DIMENSIONS_MAX);
 	make_vector(v, dimensions, slice_hash(input, mock->options.seed));
+	if (packed) {
+		write_packed(out, v, dimensions);
+		return;
+	}
+	for (size_t i = 0; i < dimensions; i++)
+		buf_putf(out, i ? ",%.8g" : "[%.8g", (double)v[i]);
+	buf_puts(out, "]");
+}
+
+static void write_one(struct mock *mock, struct buf *out, struct slice input, size_t dimensions,
+		      bool packed, unsigned index)
+{
 	if (index)
 		buf_puts(out, ",");
 	buf_putf(out, "{\"object\":\"embedding\",\"index\":%u,\"embedding\":", index);
-	if (packed) {
-		write_packed(out, v, dimensions);
-	} else {
-		for (size_t i = 0; i < dimensions; i++)
-			buf_putf(out, i ? ",%.8g" : "[%.8g", (double)v[i]);
-		buf_puts(out, "]");
-	}
+	mock_write_vector(mock, out, input, dimensions, packed);
 	buf_puts(out, "}");
 }
 

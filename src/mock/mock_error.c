@@ -1,6 +1,6 @@
 /* mock_error.c: what is said when something is wrong, in the shapes that are
  * seen in the field. */
-#include "mock/mock_internal.h"
+#include "mock/mock_bedrock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -123,19 +123,63 @@ void mock_write_error(struct buf *out, const struct mock_behaviour *b, enum mock
 	}
 }
 
+struct slice mock_error_text(const struct mock_behaviour *b)
+{
+	return slice_of(words_for(b).message);
+}
+
+const char *mock_bedrock_error_name(int status)
+{
+	static const struct { int status; const char *name; } rows[] = {
+		{ 400, "ValidationException" }, { 403, "AccessDeniedException" },
+		{ 404, "ResourceNotFoundException" }, { 408, "ModelTimeoutException" },
+		{ 424, "ModelErrorException" }, { 429, "ThrottlingException" },
+		{ 503, "ServiceUnavailableException" }, { 529, "ServiceUnavailableException" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (rows[i].status == status)
+			return rows[i].name;
+	return status >= 500 ? "InternalServerException" : "ValidationException";
+}
+
+/* The error in the words of AWS and Cohere. */
+static void answer_foreign_error(struct mock *mock, const struct mock_behaviour *b, struct mock_answer *a)
+{
+	const char *name = b->type[0] ? b->type : mock_bedrock_error_name((int)b->status);
+	char id[64];
+
+	mock_script_begin(&mock->body);
+	buf_puts(&mock->body.bytes, "{");
+	if (mock->speaks == SPEAKS_COHERE)
+		buf_putf(&mock->body.bytes, "\"id\":\"%s\",", mock_id(mock, "", id));
+	buf_puts(&mock->body.bytes, "\"message\":");
+	json_write_string(&mock->body.bytes, mock_error_text(b));
+	buf_puts(&mock->body.bytes, "}");
+	mock_script_end(&mock->body);
+	if (mock->speaks == SPEAKS_BEDROCK)
+		snprintf(a->extra, sizeof a->extra, "x-amzn-errortype: %s:http://internal.amazon.com/coral/com.amazon.bedrock/\r\n",
+			 name);
+}
+
 void mock_answer_error(struct mock *mock, const struct mock_behaviour *b, struct mock_answer *a)
 {
 	struct mock_behaviour told = *b;
 	enum mock_shape shape = (enum mock_shape)b->error_shape;
+	bool plain = shape == SHAPE_OPENAI;
 
-	if (mock->speaks == SPEAKS_ANTHROPIC && shape == SHAPE_OPENAI) {
+	if (mock->speaks == SPEAKS_ANTHROPIC && plain) {
 		mock_anthropic_error(&told);
 		shape = SHAPE_ANTHROPIC;
 	}
 	mock_script_clear(&mock->body);
-	mock_script_begin(&mock->body);
-	mock_write_error(&mock->body.bytes, &told, shape);
-	mock_script_end(&mock->body);
+	if (plain && (mock->speaks == SPEAKS_BEDROCK || mock->speaks == SPEAKS_COHERE)) {
+		answer_foreign_error(mock, b, a);
+	} else {
+		mock_script_begin(&mock->body);
+		mock_write_error(&mock->body.bytes, &told, shape);
+		mock_script_end(&mock->body);
+	}
 	a->status = told.status ? (int)told.status : 200;
 	a->content_type = b->error_shape == SHAPE_PLAIN ? "text/plain; charset=utf-8" : "application/json";
 	a->stream = false;

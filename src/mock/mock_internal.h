@@ -18,7 +18,7 @@
 #define MOCK_TOKENS_MAX 100000u
 
 /* Whose API the request under way is in: errors and headers are in its words. */
-enum mock_dialect { SPEAKS_OPENAI, SPEAKS_ANTHROPIC };
+enum mock_dialect { SPEAKS_OPENAI, SPEAKS_ANTHROPIC, SPEAKS_BEDROCK, SPEAKS_COHERE };
 
 struct mock {
 	struct io *io;
@@ -83,6 +83,12 @@ const struct mock_behaviour *mock_pick_on_accept(struct mock *mock);
 unsigned mock_conns_close(struct mock *mock, bool idle_only, bool reset);
 
 /* mock_route.c */
+/* Is the model served, does it take an answer begun? False: refused. */
+bool mock_serves(struct mock *mock, const struct mock_request *r, struct mock_answer *a);
+bool mock_takes_prefill(struct mock *mock, const struct mock_request *r, const struct mock_behaviour *b,
+			struct mock_answer *a);
+/* Does the request carry the mock's key as a token? */
+bool mock_has_key(const struct mock *mock, const struct h1_head *head);
 enum mock_endpoint mock_find_endpoint(struct slice path);
 /* Composes the answer to a whole request into `wire`, which is empty; `nth`
  * counts the requests of this connection, from 0. */
@@ -112,7 +118,10 @@ void mock_answer_html(struct mock *mock, const struct mock_behaviour *b, struct 
 
 /* ---- streams of events (mock_sse.c) ----------------------------------------- */
 
-enum mock_protocol { PROTOCOL_CHAT, PROTOCOL_COMPLETIONS, PROTOCOL_RESPONSES, PROTOCOL_MESSAGES };
+enum mock_protocol {
+	PROTOCOL_CHAT, PROTOCOL_COMPLETIONS, PROTOCOL_RESPONSES, PROTOCOL_MESSAGES, PROTOCOL_BEDROCK,
+	PROTOCOL_COHERE
+};
 
 struct mock_sse {
 	struct mock *mock;
@@ -128,6 +137,8 @@ struct mock_sse {
 	bool bad_this;                        /* this event's JSON is broken */
 	bool new_id, filter;                  /* points that the endpoint acts on */
 	uint64_t big_bytes;                   /* the next token is that long; 0: not */
+	const char *type;                     /* of the event being written; PROTOCOL_BEDROCK */
+	bool bad_sum;                         /* this event's frame has a wrong sum */
 	struct slice chunk_head;              /* start of a chunk of this stream, for shape openrouter */
 };
 
@@ -166,6 +177,12 @@ bool mock_check_messages(struct mock *mock, const struct mock_request *r, struct
 void mock_anthropic_error(struct mock_behaviour *b);
 /* Rate limits and ids as Anthropic's headers tell them. */
 void mock_anthropic_headers(const struct mock *mock, const struct mock_behaviour *b, struct buf *out);
+/* AWS's (mock_bedrock.c) and Cohere's (mock_cohere.c): read their requests by
+ * themselves. */
+void mock_answer_converse(struct mock *mock, struct mock_request *r, const struct mock_behaviour *b,
+			  struct mock_answer *a);
+void mock_answer_cohere(struct mock *mock, struct mock_request *r, const struct mock_behaviour *b,
+			struct mock_answer *a);
 void mock_answer_embeddings(struct mock *mock, const struct mock_request *r,
 			    const struct mock_behaviour *b, struct mock_answer *a);
 void mock_answer_misc(struct mock *mock, const struct mock_request *r,
@@ -174,6 +191,9 @@ void mock_answer_misc(struct mock *mock, const struct mock_request *r,
 bool mock_is_token_path(struct slice path);
 void mock_answer_token(struct mock *mock, const struct mock_request *r,
 		       const struct mock_behaviour *b, struct mock_answer *a);
+/* A vector for an input (raw), as an array or (packed) base64 of floats; `dimensions`
+ * 1 to 4096. */
+void mock_write_vector(struct mock *mock, struct buf *out, struct slice input, size_t dimensions, bool packed);
 /* The same for GET /v1/models and for /mock/..., which no behaviour spoils. */
 void mock_answer_models(struct mock *mock, const struct mock_request *r, struct mock_answer *a);
 void mock_answer_control(struct mock *mock, const struct mock_request *r, struct mock_answer *a);

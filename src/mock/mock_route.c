@@ -1,5 +1,5 @@
 /* mock_route.c: from a whole request to a whole answer. */
-#include "mock/mock_internal.h"
+#include "mock/mock_bedrock.h"
 
 #include <string.h>
 
@@ -12,6 +12,11 @@ static const struct { enum mock_endpoint endpoint; const char *name; struct slic
 	{ MOCK_COUNT_TOKENS, "count_tokens", S_INIT("/v1/messages/count_tokens") },
 	{ MOCK_MESSAGES, "messages", S_INIT("/v1/messages") },
 	{ MOCK_EMBEDDINGS, "embeddings", S_INIT("/v1/embeddings") },
+	{ MOCK_CONVERSE, "converse", S_INIT("/model") },
+	{ MOCK_COHERE_CHAT, "cohere_chat", S_INIT("/v2/chat") },
+	{ MOCK_COHERE_EMBED, "cohere_embed", S_INIT("/v2/embed") },
+	{ MOCK_AWS, "aws", S_INIT("/latest") },
+	{ MOCK_AWS, "aws", S_INIT("/aws-container") },
 	{ MOCK_MODELS, "models", S_INIT("/v1/models") },
 	{ MOCK_MODERATIONS, "moderations", S_INIT("/v1/moderations") },
 	{ MOCK_RERANK, "rerank", S_INIT("/v1/rerank") },
@@ -131,7 +136,7 @@ static bool read_json(struct mock *mock, struct mock_request *r, struct mock_ans
 	return false;
 }
 
-static bool has_key(const struct mock *mock, const struct h1_head *head)
+bool mock_has_key(const struct mock *mock, const struct h1_head *head)
 {
 	struct slice given = h1_get(head, S("authorization"));
 
@@ -144,15 +149,37 @@ static bool has_key(const struct mock *mock, const struct h1_head *head)
 	return slice_eq_constant_time(given, slice_of(mock->key));
 }
 
+bool mock_serves(struct mock *mock, const struct mock_request *r, struct mock_answer *a)
+{
+	bool listed = !mock->options.model_count || !r->model.len;
+
+	for (unsigned i = 0; i < mock->options.model_count; i++)
+		listed |= slice_eq(mock->options.models[i], r->model);
+	if (!listed)
+		mock_refuse(mock, a, 404, NULL, "model_not_found",
+			    "The model does not exist or you do not have access to it.");
+	return listed;
+}
+
+bool mock_takes_prefill(struct mock *mock, const struct mock_request *r, const struct mock_behaviour *b,
+			struct mock_answer *a)
+{
+	if (!b->no_prefill || slice_find_slice(r->conversation, S("\"assistant\"")) == SLICE_NOT_FOUND)
+		return true;
+	mock_refuse(mock, a, 400, NULL, NULL,
+		    "This model does not support assistant message prefill. The conversation must end "
+		    "with a user message.");
+	return false;
+}
+
 /* May this request be served at all? False: refused. */
 static bool check_request(struct mock *mock, struct mock_request *r, const struct mock_behaviour *b,
 			  struct mock_answer *a)
 {
 	bool json = slice_eq(r->method, S("POST")) && r->endpoint != MOCK_TRANSCRIPTIONS &&
 		r->endpoint != MOCK_FILES;
-	bool listed;
 
-	if (mock->key && r->endpoint != MOCK_HEALTH && !has_key(mock, r->head)) {
+	if (mock->key && r->endpoint != MOCK_HEALTH && !mock_has_key(mock, r->head)) {
 		mock_refuse(mock, a, 401, NULL, "invalid_api_key", "Incorrect API key provided.");
 		return false;
 	}
@@ -166,29 +193,38 @@ static bool check_request(struct mock *mock, struct mock_request *r, const struc
 		return false;
 	if (mock->speaks == SPEAKS_ANTHROPIC && json && !mock_check_messages(mock, r, a))
 		return false;
-	listed = !mock->options.model_count || !r->model.len;
-	for (unsigned i = 0; i < mock->options.model_count; i++)
-		listed |= slice_eq(mock->options.models[i], r->model);
-	if (!listed) {
-		mock_refuse(mock, a, 404, NULL, "model_not_found",
-			    "The model does not exist or you do not have access to it.");
-		return false;
-	}
-	if (b->no_prefill && slice_find_slice(r->conversation, S("\"assistant\"")) != SLICE_NOT_FOUND) {
-		mock_refuse(mock, a, 400, NULL, NULL,
-			    "This model does not support assistant message prefill. The conversation must end "
-			    "with a user message.");
-		return false;
-	}
-	return true;
+	return mock_serves(mock, r, a) && mock_takes_prefill(mock, r, b, a);
 }
 
 /* ---- answering -------------------------------------------------------------------- */
 
+/* Other vendors' endpoints. False: it is none. */
+static bool answer_foreign(struct mock *mock, struct mock_request *r, const struct mock_behaviour *b,
+			   struct mock_answer *a)
+{
+	switch (r->endpoint) {
+	case MOCK_CONVERSE:
+		mock_answer_converse(mock, r, b, a);
+		break;
+	case MOCK_COHERE_CHAT:
+	case MOCK_COHERE_EMBED:
+		mock_answer_cohere(mock, r, b, a);
+		break;
+	case MOCK_AWS:
+		mock_answer_aws(mock, r, b, a);
+		return true;
+	default:
+		return false;
+	}
+	if (b->status && b->status < 300 && a->status == 200)
+		a->status = (int)b->status;
+	return true;
+}
+
 static void answer_endpoint(struct mock *mock, struct mock_request *r, const struct mock_behaviour *b,
 			    struct mock_answer *a)
 {
-	bool only_post = r->endpoint <= MOCK_EMBEDDINGS;
+	bool only_post = r->endpoint <= MOCK_COHERE_EMBED;
 
 	if (r->endpoint == MOCK_UNKNOWN) {
 		mock_refuse(mock, a, 404, NULL, "unknown_url", "Unknown request URL.");
@@ -198,6 +234,8 @@ static void answer_endpoint(struct mock *mock, struct mock_request *r, const str
 		mock_refuse(mock, a, 405, NULL, "method_not_supported", "Not allowed to use this method here.");
 		return;
 	}
+	if (answer_foreign(mock, r, b, a))
+		return;
 	if (r->endpoint == MOCK_TOKEN) {
 		mock_answer_token(mock, r, b, a);
 		return;
@@ -304,6 +342,10 @@ static enum mock_dialect speaks_of(const struct mock_request *r)
 {
 	if (r->endpoint == MOCK_MESSAGES || r->endpoint == MOCK_COUNT_TOKENS)
 		return SPEAKS_ANTHROPIC;
+	if (r->endpoint == MOCK_CONVERSE)
+		return SPEAKS_BEDROCK;
+	if (r->endpoint == MOCK_COHERE_CHAT || r->endpoint == MOCK_COHERE_EMBED)
+		return SPEAKS_COHERE;
 	return r->endpoint == MOCK_MODELS && h1_get(r->head, S("anthropic-version")).at
 		? SPEAKS_ANTHROPIC : SPEAKS_OPENAI;
 }

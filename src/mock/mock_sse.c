@@ -1,8 +1,11 @@
 /* mock_sse.c: streams of server-sent events, and what can befall them. */
-#include "mock/mock_internal.h"
+#include "mock/mock_bedrock.h"
+#include "wire/eventstream.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#define EXCEPTION ":exception"
 #define STREAM_BYTES_MAX (64u << 20)      /* more than that is cut */
 
 void mock_sse_start(struct mock_sse *s, struct mock *mock, const struct mock_behaviour *b,
@@ -14,12 +17,20 @@ void mock_sse_start(struct mock_sse *s, struct mock *mock, const struct mock_beh
 		.gap_ms = b->gap_ms >= 0 ? b->gap_ms : mock->options.gap_ms,
 	};
 	s->plain = !b->crlf && !b->cr && !b->multi_data && !b->no_space && !b->blank_lines;
-	if (b->bom)
+	if (b->bom && protocol != PROTOCOL_BEDROCK)
 		mock_script_send(s->out, S("\xef\xbb\xbf"));
 }
 
+static void end_event(struct mock_sse *s);
+
+/* A binary stream has no comments: an event that means nothing stands for them. */
 static void send_comment(struct mock_sse *s)
 {
+	if (s->protocol == PROTOCOL_BEDROCK) {
+		buf_puts(mock_sse_begin(s, "ping"), "{}");
+		end_event(s);
+		return;
+	}
 	mock_script_send(s->out, s->b->crlf ? S(": keep-alive\r\n\r\n") : S(": keep-alive\n\n"));
 }
 
@@ -47,7 +58,20 @@ static void wait_first(struct mock_sse *s)
 	mock_script_wait(s->out, left);
 }
 
-static void end_event(struct mock_sse *s);
+/* AWS's exception; Cohere's end of a message. */
+static void send_foreign_error(struct mock_sse *s)
+{
+	bool cohere = s->protocol == PROTOCOL_COHERE;
+	struct buf *out = mock_sse_begin(s, cohere ? "message-end" : EXCEPTION);
+
+	if (cohere)
+		buf_puts(out, "{\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":");
+	else
+		buf_puts(out, "{\"message\":");
+	json_write_string(out, mock_error_text(s->b));
+	buf_put(out, cohere ? S("}}") : S("}"));
+	end_event(s);
+}
 
 /* An in-band error in the shape asked for, and the ending that goes with it. */
 static void send_error(struct mock_sse *s)
@@ -55,7 +79,13 @@ static void send_error(struct mock_sse *s)
 	enum mock_shape shape = (enum mock_shape)s->b->shape;
 	struct buf *out;
 
-	s->cut_this = s->bad_this = false;
+	s->cut_this = s->bad_this = s->bad_sum = false;
+	if (s->protocol == PROTOCOL_BEDROCK || s->protocol == PROTOCOL_COHERE) {
+		send_foreign_error(s);
+		mock_script_step(s->out, STEP_END);
+		s->over = true;
+		return;
+	}
 	if (shape == SHAPE_RAW) {
 		mock_script_begin(s->out);
 		mock_write_error(&s->out->bytes, s->b, SHAPE_OPENAI);
@@ -114,6 +144,10 @@ static void strike(struct mock_sse *s, const struct mock_point *p)
 		return;
 	case POINT_BAD_JSON:
 		s->bad_this = true;
+		return;
+	case POINT_BAD_SUM:
+		s->bad_sum = s->protocol == PROTOCOL_BEDROCK;
+		s->bad_this = !s->bad_sum;
 		return;
 	case POINT_BIG_EVENT:
 		s->big_bytes = p->size;
@@ -190,6 +224,9 @@ struct buf *mock_sse_begin(struct mock_sse *s, const char *type)
 	struct buf *out = &s->out->bytes;
 
 	mock_script_begin(s->out);
+	s->type = type;
+	if (s->protocol == PROTOCOL_BEDROCK)
+		return out;
 	if (type) {
 		buf_puts(out, "event: ");
 		buf_put(out, slice_of(type));
@@ -237,6 +274,35 @@ static void restyle(struct mock_sse *s)
 		buf_free(copy);
 }
 
+/* Puts what was written into a frame of AWS's binary stream. */
+static void frame(struct mock_sse *s)
+{
+	struct buf *bytes = &s->out->bytes, *copy = &s->mock->styled;
+	struct slice type = slice_of(s->type ? s->type : "unknown");
+	bool exception = s->type && strcmp(s->type, EXCEPTION) == 0;
+	struct eventstream_header headers[] = {
+		{ S(":event-type"), type }, { S(":content-type"), S("application/json") },
+		{ S(":message-type"), S("event") },
+	};
+	char name[64];
+
+	if (exception) {
+		snprintf(name, sizeof name, "%s", mock_bedrock_error_name((int)s->b->status));
+		name[0] = (char)(name[0] | 0x20);
+		headers[0] = (struct eventstream_header){ S(":exception-type"), slice_of(name) };
+		headers[2].value = S("exception");
+	}
+	buf_clear(copy);
+	buf_put(copy, slice_from(buf_slice(bytes), s->out->open));
+	bytes->end = bytes->start + s->out->open;
+	must(eventstream_write(bytes, headers, COUNT_OF(headers), buf_slice(copy)));
+	if (s->bad_sum)
+		bytes->bytes[bytes->end - 1] = (char)(bytes->bytes[bytes->end - 1] ^ 1);
+	s->bad_sum = false;
+	if (buf_len(copy) > 64 * 1024)
+		buf_free(copy);
+}
+
 static void end_event(struct mock_sse *s)
 {
 	struct buf *bytes = &s->out->bytes;
@@ -246,9 +312,13 @@ static void end_event(struct mock_sse *s)
 		bytes->end -= (buf_len(bytes) - s->out->open) / 3;
 		s->bad_this = false;
 	}
-	buf_puts(bytes, "\n\n");
-	if (!s->plain)
-		restyle(s);
+	if (s->protocol == PROTOCOL_BEDROCK) {
+		frame(s);
+	} else {
+		buf_puts(bytes, "\n\n");
+		if (!s->plain)
+			restyle(s);
+	}
 	if (s->cut_this)
 		bytes->end -= (buf_len(bytes) - s->out->open) / 2;
 	mock_script_end(s->out);
