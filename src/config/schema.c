@@ -508,8 +508,7 @@ static const struct field backend_fields[] = {
 	{ "urls", VALUE_NODE, AT(raw_backend, urls), .shape = "list of URLs",
 	  .doc = "Several equal servers (at most 64). Each gives targets of its own." },
 	{ "region", VALUE_TEXT, AT(raw_backend, region), .shape = "AWS region",
-	  .fallback = "`AWS_REGION`",
-	  .doc = "For `bedrock`: where it is asked. Without a `url` that region's endpoint is used; without "
+	  .doc = "For `bedrock`: where it is asked; without it that of `AWS_REGION`. Without a `url` that region's endpoint is used; without "
 		 "a `key` requests are signed, as with `credential: {kind: aws}`." },
 	{ "key", VALUE_NODE, AT(raw_backend, key), .shape = "secret",
 	  .doc = "The credential. Best written as `${NAME}` or `${file:PATH}`." },
