@@ -65,9 +65,8 @@ void attempt_fail(struct attempt *a, enum fault why, struct slice text)
 	a->call = NULL;
 	/* Age may be what is wrong with a token: then the next try has a new one. */
 	if (why == FAULT_CREDENTIAL && a->credential_number &&
-	    (request_clock_was_wrong(a) ||
-	     credentials_refused(a->x->all->credentials, a->pick.target->backend->credential,
-				 a->credential_number)))
+	    credentials_refused(a->x->all->credentials, a->pick.target->backend->credential,
+				a->credential_number))
 		why = FAULT_OLD_TOKEN;
 	a->fault = why;
 	a->fault_text = arena_copy(a->x->arena, text);

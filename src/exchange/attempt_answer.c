@@ -521,6 +521,8 @@ static bool read_foreign_answer(struct attempt *a, struct canon_events *events)
 						       a->judged_head, buf_slice(&a->body),
 						       io_wall_ms(io_of(a)), &facts);
 	keep_answer(a, &facts);
+	if (facts.fault == FAULT_CREDENTIAL && request_clock_was_wrong(a, &facts))
+		facts.fault = FAULT_OLD_TOKEN;
 	if (facts.fault != FAULT_NONE) {
 		attempt_fail(a, facts.fault, S("judged by its answer"));
 		return false;

@@ -406,9 +406,9 @@ struct request_signer {
  * request is too large to be signed. */
 MUST_USE bool request_sign(const struct upstream_request *r, const struct request_signer *signer,
 			   struct buf *headers);
-/* Was the attempt refused for the date of its signature, and is the server's clock
- * now known, so that another try can have the right one? (P10) */
-bool request_clock_was_wrong(struct attempt *a);
+/* Was the attempt refused for the date of its signature, as this answer says, and is
+ * the server's clock now known, so that another try can have the right one? (P10) */
+bool request_clock_was_wrong(const struct attempt *a, const struct answer_facts *answer);
 /* What the backend\'s dialect always wants to be told. */
 void request_fixed_headers(struct buf *out, const struct backend_policy *backend);
 /* Fills in a->request for its pick and way, but for the credential. False: it

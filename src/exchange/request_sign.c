@@ -77,14 +77,14 @@ static bool was_late(const struct answer_facts *answer)
 		slice_starts(answer->message, S("Signature not yet current")));
 }
 
-bool request_clock_was_wrong(struct attempt *a)
+bool request_clock_was_wrong(const struct attempt *a, const struct answer_facts *answer)
 {
 	const struct backend_policy *backend = a->pick.target->backend;
 	struct exchanges *all = a->x->all;
 	int64_t wall_ms = io_wall_ms(all->setup.io), server_ms;
 
 	if (!a->judged_head || !backend->credential || !backend->credential->signs ||
-	    !was_late(&a->answer) ||
+	    !was_late(answer) ||
 	    !dialect_read_date(h1_get(a->judged_head, S("date")), wall_ms, &server_ms))
 		return false;
 	return credentials_clock(all->credentials, backend->credential, server_ms - wall_ms);

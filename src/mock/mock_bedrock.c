@@ -304,7 +304,7 @@ static void write_whole(struct converse *c)
 
 /* ---- streams ------------------------------------------------------------------------------ */
 
-static void send(struct converse *c, const char *type, struct slice json)
+static void send_event(struct converse *c, const char *type, struct slice json)
 {
 	if (c->sse.over)
 		return;
@@ -318,7 +318,7 @@ static bool next_content(struct converse *c)
 	if (!mock_sse_content(&c->sse))
 		return false;
 	if (c->sse.content_events == 1 && !c->b->role_early)
-		send(c, "messageStart", S("{\"role\":\"assistant\",\"p\":\"abcdefgh\"}"));
+		send_event(c, "messageStart", S("{\"role\":\"assistant\",\"p\":\"abcdefgh\"}"));
 	return !c->sse.over;
 }
 
@@ -447,7 +447,7 @@ static void send_end(struct converse *c)
 	buf_puts(out, ",\"p\":\"abcdef\"}");
 	mock_sse_end(&c->sse);
 	if (ending == ENDING_AFTER_DONE)
-		send(c, "contentBlockDelta", S("{\"contentBlockIndex\":0,\"delta\":{\"text\":\"late\"}}"));
+		send_event(c, "contentBlockDelta", S("{\"contentBlockIndex\":0,\"delta\":{\"text\":\"late\"}}"));
 }
 
 static void write_stream(struct converse *c)
@@ -456,13 +456,13 @@ static void write_stream(struct converse *c)
 	if (c->b->body == BODY_EMPTY)
 		return;
 	if (c->b->ending == ENDING_DONE_ONLY) {
-		send(c, "metadata", S("{\"metrics\":{\"latencyMs\":12}}"));
+		send_event(c, "metadata", S("{\"metrics\":{\"latencyMs\":12}}"));
 		return;
 	}
 	if (c->b->unknown_events)
-		send(c, "fromTheFuture", S("{\"sails\":3}"));
+		send_event(c, "fromTheFuture", S("{\"sails\":3}"));
 	if (c->b->role_early)
-		send(c, "messageStart", S("{\"role\":\"assistant\"}"));
+		send_event(c, "messageStart", S("{\"role\":\"assistant\"}"));
 	send_reasoning(c);
 	if (c->says.is_tool_call)
 		send_call(c);
