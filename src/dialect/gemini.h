@@ -110,6 +110,12 @@ struct slice gemini_proof(struct arena *arena, struct slice vendor, struct slice
 /* The reverse: whose proof a signature (raw) is; "gemini" for Google's own. */
 struct slice gemini_proof_read(struct arena *arena, struct slice raw, struct slice *vendor);
 
+/* A raw array as it is; of anything else nothing: what json_next() can walk. */
+static inline struct slice gemini_list(struct slice raw)
+{
+	return json_type_of(raw) == JSON_ARRAY ? raw : SLICE_NONE;
+}
+
 /* ---- streams ---------------------------------------------------------------------------- */
 
 #define GEMINI_CHOICES_MAX 8

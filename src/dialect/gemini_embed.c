@@ -214,10 +214,10 @@ static enum fault read_answer(struct codec_reader *r, struct slice body, struct 
 
 	if (fault != FAULT_NONE)
 		return fault;
-	list = json_member(body, S("embeddings"));
+	list = gemini_list(json_member(body, S("embeddings")));
 	if (one.len)
 		any = good = tell_vector(out, one);
-	while (json_type_of(list) == JSON_ARRAY && json_next(&list, NULL, &one)) {
+	while (json_next(&list, NULL, &one)) {
 		any = true;
 		good &= tell_vector(out, json_member(one, S("values")));
 	}
@@ -238,8 +238,8 @@ static enum fault read_predictions(struct codec_reader *r, struct slice body, st
 
 	if (fault != FAULT_NONE)
 		return fault;
-	list = json_member(body, S("predictions"));
-	while (json_type_of(list) == JSON_ARRAY && json_next(&list, NULL, &one)) {
+	list = gemini_list(json_member(body, S("predictions")));
+	while (json_next(&list, NULL, &one)) {
 		any = true;
 		good &= tell_vector(out, json_path(one, S("embeddings.values")));
 		if (json_i64(json_path(one, S("embeddings.statistics.token_count")), &n) && n > 0) {

@@ -169,16 +169,16 @@ static void tell_logprobs(struct slice candidate, unsigned choice, struct canon_
 	struct json_make m = json_make_start(&text);
 
 	chosen = member(result, "chosenCandidates");
-	tops = member(result, "topCandidates");
+	tops = gemini_list(member(result, "topCandidates"));
 	if (json_type_of(chosen) != JSON_ARRAY)
 		return;
 	make_array(&m, NULL);
 	while (json_next(&chosen, NULL, &one)) {
 		make_token(&m, one);
 		make_array(&m, "top_logprobs");
-		if (json_type_of(tops) == JSON_ARRAY && json_next(&tops, NULL, &top)) {
-			top = member(top, "candidates");
-			while (json_type_of(top) == JSON_ARRAY && json_next(&top, NULL, &other)) {
+		if (json_next(&tops, NULL, &top)) {
+			top = gemini_list(member(top, "candidates"));
+			while (json_next(&top, NULL, &other)) {
 				make_token(&m, other);
 				make_object_end(&m);
 			}

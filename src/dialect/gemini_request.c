@@ -213,7 +213,8 @@ static bool rename_inside(struct slice body, struct slice model, struct buf *roo
 	if (raw.len && json_type_of(raw) == JSON_STRING && !requests.len &&
 	    !put_renamed(room, body, &done, raw, model))
 		return false;
-	while (json_type_of(requests) == JSON_ARRAY && json_next(&requests, NULL, &one)) {
+	requests = gemini_list(requests);
+	while (json_next(&requests, NULL, &one)) {
 		raw = json_type_of(one) == JSON_OBJECT ? json_member(one, S("model")) : SLICE_NONE;
 		if (raw.len && json_type_of(raw) == JSON_STRING &&
 		    !put_renamed(room, body, &done, raw, model))

@@ -161,8 +161,8 @@ static void put_tops(struct json_make *m, struct slice tokens)
 	while (json_next(&tokens, NULL, &one)) {
 		make_object(m, NULL);
 		make_array(m, "candidates");
-		list = json_member(one, S("top_logprobs"));
-		while (json_type_of(list) == JSON_ARRAY && json_next(&list, NULL, &other)) {
+		list = gemini_list(json_member(one, S("top_logprobs")));
+		while (json_next(&list, NULL, &other)) {
 			make_object(m, NULL);
 			put_token(m, other);
 			make_object_end(m);

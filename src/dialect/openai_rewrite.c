@@ -210,7 +210,9 @@ static struct slice finish_of(struct slice data, unsigned choice, const struct e
 
 	if (choice < 64 && (how->mute_finished >> choice & 1))
 		return SLICE_NONE;
-	while (json_type_of(choices) == JSON_ARRAY && json_next(&choices, NULL, &one)) {
+	if (json_type_of(choices) != JSON_ARRAY)
+		return SLICE_NONE;
+	while (json_next(&choices, NULL, &one)) {
 		if (!json_i64(json_member(one, S("index")), &index))
 			index = position;
 		position++;

@@ -109,12 +109,14 @@ static bool check_pairs(struct mock *mock, struct slice before, struct slice mes
 	struct slice content = json_member(message, S("content")), block;
 	struct slice calls = before.len ? json_member(before, S("content")) : SLICE_NONE;
 
-	while (json_type_of(content) == JSON_ARRAY && json_next(&content, NULL, &block))
+	content = json_type_of(content) == JSON_ARRAY ? content : SLICE_NONE;
+	calls = json_type_of(calls) == JSON_ARRAY ? calls : SLICE_NONE;
+	while (json_next(&content, NULL, &block))
 		if (json_type_of(block) == JSON_OBJECT &&
 		    json_string_eq(json_member(block, S("type")), S("tool_result")) &&
 		    !(before.len && holds(before, S("tool_use"), S("id"), json_member(block, S("tool_use_id")))))
 			return refuse(mock, a, "messages: unexpected `tool_use_id` found in `tool_result` blocks");
-	while (json_type_of(calls) == JSON_ARRAY && json_next(&calls, NULL, &block))
+	while (json_next(&calls, NULL, &block))
 		if (json_type_of(block) == JSON_OBJECT &&
 		    json_string_eq(json_member(block, S("type")), S("tool_use")) &&
 		    !holds(message, S("tool_result"), S("tool_use_id"), json_member(block, S("id"))))
