@@ -143,7 +143,11 @@ void give_answer(struct exchange *x, struct slice bytes, int64_t pace_ms, mono_m
 	g->rest = BUF_INIT(ANSWER_BYTES_MAX);
 	x->giving = g;
 	exchange_enter(x, EXCHANGE_STREAMING);
-	if (!buf_append(&g->rest, bytes)) {
+	if (pace_ms && !give_cut(x, bytes, &g->rest)) {
+		buf_clear(&g->rest);    /* then in its own events */
+		pace_ms = g->pace_ms = 0;
+	}
+	if (!buf_len(&g->rest) && !buf_append(&g->rest, bytes)) {
 		relay_end_broken(x, FAULT_LOCAL);
 		return;
 	}

@@ -88,6 +88,8 @@ void recall_refresh(struct exchange *x);
  * once or as the client takes it. x->cache, x->degraded_by and x->served_* say what it is.
  * `bytes` is copied where need be. */
 void give_answer(struct exchange *x, struct slice bytes, int64_t pace_ms, mono_ms now);
+/* give_pace.c: the stream's long texts in small pieces. False: it cannot be. */
+MUST_USE bool give_cut(struct exchange *x, struct slice stream, struct buf *out);
 /* Room for more. */
 void give_more(struct exchange *x, mono_ms now);
 /* The exchange ends. */

@@ -150,6 +150,8 @@ static void give_stream(struct exchange *x, mono_ms now)
 	enum flight_state state;
 	bool more;
 
+	if (client_pending(x->client) >= CLIENT_PENDING_MAX)
+		return;
 	do {
 		buf_clear(&piece);
 		state = flight_read(&r->guest, PIECE_MAX, &piece);

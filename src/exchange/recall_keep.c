@@ -102,8 +102,26 @@ static bool response_is_good(struct slice answer)
 	return true;
 }
 
+/* Other APIs have other forms, but all say why an answer ends. */
+static bool reason_is_good(struct slice reason)
+{
+	static const struct slice good[] = {
+		S_INIT("stop"), S_INIT("tool_calls"), S_INIT("end_turn"), S_INIT("stop_sequence"),
+		S_INIT("tool_use"), S_INIT("STOP"), S_INIT("COMPLETE"), S_INIT("TOOL_CALL"),
+	};
+
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		if (slice_eq(reason, good[i]))
+			return true;
+	return false;
+}
+
 static bool is_good(const struct exchange *x, struct slice answer)
 {
+	if (x->dialect != &dialect_openai && x->endpoint->kind != ENDPOINT_EMBEDDINGS)
+		return reason_is_good(x->finish_reason) && json_validate(answer, NULL) == JSON_OK;
+	if (x->dialect != &dialect_openai)
+		return json_validate(answer, NULL) == JSON_OK;
 	switch (x->endpoint->kind) {
 	case ENDPOINT_CHAT: case ENDPOINT_COMPLETIONS:
 		return choices_are_good(answer);

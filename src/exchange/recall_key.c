@@ -34,10 +34,20 @@ static const struct canonical_default openai_defaults[] = {
 	{ S_INIT("text"), S_INIT("{\"format\":{\"type\":\"text\"}}") },
 };
 
+static const struct canonical_default other_defaults[] = {
+	{ S_INIT("temperature"), S_INIT("1") }, { S_INIT("tools"), S_INIT("[]") },
+};
+
 static struct canonical_rules rules_for(const struct exchange *x)
 {
 	bool chat = x->endpoint->kind == ENDPOINT_CHAT;
 
+	/* Of other APIs only what all their documents agree on. */
+	if (x->dialect != &dialect_openai)
+		return (struct canonical_rules){
+			.ignored = openai_ignored, .ignored_count = COUNT_OF(openai_ignored),
+			.defaults = other_defaults, .default_count = COUNT_OF(other_defaults),
+		};
 	return (struct canonical_rules){
 		.ignored = chat ? chat_ignored : openai_ignored,
 		.ignored_count = chat ? COUNT_OF(chat_ignored) : COUNT_OF(openai_ignored),
@@ -50,8 +60,11 @@ static struct canonical_rules rules_for(const struct exchange *x)
 
 static bool too_warm(const struct exchange *x, const struct cache_policy *p)
 {
-	struct slice said = json_member(buf_slice(&x->body), S("temperature"));
+	struct slice body = buf_slice(&x->body), said = json_member(body, S("temperature"));
 	int64_t milli = 1000;
+
+	if (json_is_nothing(said))      /* Gemini's place for it */
+		said = json_path(body, S("generationConfig.temperature"));
 
 	/* An embedding has no temperature. */
 	if (x->endpoint->kind == ENDPOINT_EMBEDDINGS)
