@@ -258,6 +258,11 @@ struct target *sim_proxy_target(const struct sim_proxy *p, struct slice name)
 	return NULL;
 }
 
+struct cache *sim_proxy_cache(const struct sim_proxy *p)
+{
+	return p->cache;
+}
+
 void sim_proxy_free(struct sim_proxy *p)
 {
 	if (!p)

@@ -343,6 +343,10 @@ static void read_statement(struct reader *r, struct words *w)
 		read_backend(r, w);
 	else if (words_take(w, "forward"))
 		read_forward(sc, w);
+	else if (words_take(w, "store"))
+		scenario_read_store(sc, w);
+	else if (words_take(w, "nodes") && words_number(w, &n) && n <= NODES_MAX)
+		sc->node_count = (unsigned)n;
 	else if (words_take(w, "config"))
 		read_config(r, w);
 	else if (words_take(w, "link"))
@@ -570,7 +574,9 @@ static void take_down(struct scenario *sc)
 		sim_proxy_drain(sc->proxy);
 		sim_run_for(sc->sim, 5000);
 		sim_proxy_free(sc->proxy);
+		scenario_end_nodes(sc);
 	}
+	scenario_end_store(sc);
 	for (unsigned i = 0; i < sc->backend_count; i++)
 		mock_free(sc->backends[i].mock);
 	for (unsigned i = 0; i < sc->forward_count; i++)
@@ -621,7 +627,9 @@ static void run_seed(struct scenario *sc, struct slice text, struct scenario_res
 			start_backend(sc, &sc->backends[i]);
 		for (unsigned i = 0; i < sc->forward_count; i++)
 			start_forward(sc, &sc->forwards[i]);
+		scenario_start_store(sc);
 		start_proxy(sc);
+		scenario_start_nodes(sc, keep_record);
 		if (!sc->failures)
 			play(sc);
 		take_down(sc);

@@ -16,6 +16,10 @@
  *   backend NAME at HOST:PORT    a mock; HOST gets an address if it has none.
  *       tokens N | ttft T | gap T | key K | model M | echo | seed N
  *       behaviour SPEC           (indented lines) the mock's words, docs/mock.md
+ *   store at ADDR:PORT...        a Redis (sim/fake_redis.h) with all these addresses
+ *   nodes N                      so many proxies with the same config; the Nth has
+ *                                127.0.0.1:(8079+N) for 127.0.0.1:8080 in it, and
+ *                                10.9.0.N: for 10.9.0.1:, its own way to the store
  *   forward NAME at HOST:PORT [wants AUTHORIZATION]     an HTTP proxy with CONNECT
  *   config [workers see above]   followed by the indented YAML of the proxy's
  *                                config; `config default` is one model "chat"
@@ -41,7 +45,9 @@
  *     proxy drains | shuts down
  *     target NAME drained | open | closed | free [for T]     the operator's word
  *     drill NAME FAULT [percent N] [for T]     tries there fail by FAULT; `none` ends it
- *     client NAME [to BACKEND] [then] KIND "WORDS" [stream] [OPTION...]
+ *     store slow T | mute | works | full | empties
+ *     node N purges all | tag NAME | model NAME
+ *     client NAME [node N] [to BACKEND] [then] KIND "WORDS" [stream] [OPTION...]
  *     client NAME [to BACKEND] [then] METHOD PATH [OPTION...] [BODY]
  *         KIND: chat | completions | messages | responses | embeddings | moderations
  *         OPTION: model M | key K | header "H: V" | http10

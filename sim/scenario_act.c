@@ -385,8 +385,14 @@ static bool client_to(struct scenario *sc, struct words *w, struct actor *a)
 {
 	struct slice word;
 	struct backend *b = NULL;
+	struct sim_proxy *node = sc->proxy;
 	struct io_addr to;
 
+	if (words_take(w, "node")) {
+		node = scenario_node(sc, w);
+		if (!node)
+			return false;
+	}
 	if (words_take(w, "to")) {
 		if (words_next(w, &word))
 			b = scenario_backend(sc, word);
@@ -398,7 +404,7 @@ static bool client_to(struct scenario *sc, struct words *w, struct actor *a)
 		scenario_fail(sc, w->line, "without a config, clients say `to BACKEND`");
 		return false;
 	}
-	to = b ? b->addr : sim_proxy_addr(sc->proxy);
+	to = b ? b->addr : sim_proxy_addr(node);
 	a->client = sim_client_create(a->io, &to);
 	return true;
 }
@@ -498,6 +504,10 @@ void scenario_act(struct scenario *sc, struct statement *s)
 		act_forward(sc, &w);
 	else if (words_take(&w, "dns"))
 		act_dns(sc, &w);
+	else if (words_take(&w, "store"))
+		scenario_act_store(sc, &w);
+	else if (words_take(&w, "node"))
+		scenario_act_node(sc, &w);
 	else if (words_take(&w, "wall"))
 		act_wall(sc, &w);
 	else if (words_take(&w, "reload"))

@@ -15,6 +15,7 @@
 #define CLIENTS_MAX 500
 #define STATEMENTS_MAX 4000
 #define RECORDS_MAX 5000
+#define NODES_MAX 8
 
 /* ---- text.c: one line in words ------------------------------------------------- */
 
@@ -120,7 +121,12 @@ struct scenario {
 	unsigned actor_count;
 	struct statement *statements;
 	unsigned statement_count, statements_left;
-	struct sim_proxy *proxy;
+	struct sim_proxy *proxy;              /* the first node */
+	struct sim_proxy *nodes[NODES_MAX + 1];       /* by number; [1] is the first */
+	unsigned node_count;
+	struct fake_redis *store;
+	struct io_addr store_addrs[NODES_MAX];
+	size_t store_addr_count;
 	struct log log;
 	struct buf log_text;
 	struct kept_record *records;
@@ -146,6 +152,17 @@ int64_t scenario_now(const struct scenario *sc);
 void scenario_act(struct scenario *sc, struct statement *s);
 /* network settings; `strikes`: blows are allowed too. */
 void scenario_network(struct scenario *sc, struct words *w, bool strikes);
+/* nodes.c: several proxies and the store that they share. */
+struct fake_redis;
+void scenario_read_store(struct scenario *sc, struct words *w);
+void scenario_start_store(struct scenario *sc);
+void scenario_start_nodes(struct scenario *sc, void (*on_record)(void *owner, const struct exchange_record *r));
+void scenario_act_store(struct scenario *sc, struct words *w);
+void scenario_act_node(struct scenario *sc, struct words *w);
+/* The node whose number is the next word; NULL after a complaint. */
+struct sim_proxy *scenario_node(struct scenario *sc, struct words *w);
+void scenario_end_nodes(struct scenario *sc);
+void scenario_end_store(struct scenario *sc);
 /* expect.c */
 void scenario_expect(struct scenario *sc, struct words *w);
 /* judge.c: what always holds: at the end, and after every step. */
