@@ -202,6 +202,13 @@ struct cache_entry *cache_get(struct cache *c, const struct cache_key *key)
 	return c->memory ? cache_memory_get(c->memory, key) : NULL;
 }
 
+struct cache_entry *cache_near(struct cache *c, uint64_t context, const uint32_t sketch[static CACHE_SKETCH],
+			       double least, mono_ms now, int64_t younger_ms, double *similarity)
+{
+	return c->memory ? cache_memory_near(c->memory, context, sketch, least, now, younger_ms, similarity)
+			 : NULL;
+}
+
 uint64_t cache_purges(const struct cache *c)
 {
 	return atomic_load(&c->purges);

@@ -25,6 +25,9 @@ void cache_free(struct cache *c);            /* likewise */
 
 /* The answer with that key, from memory; the caller owns a reference. NULL: none. */
 struct cache_entry *cache_get(struct cache *c, const struct cache_key *key);
+/* See cache_memory_near(). */
+struct cache_entry *cache_near(struct cache *c, uint64_t context, const uint32_t sketch[static CACHE_SKETCH],
+			       double least, mono_ms now, int64_t younger_ms, double *similarity);
 /* How many purges there have been: an answer that was begun before one must not
  * be kept after it. */
 uint64_t cache_purges(const struct cache *c);

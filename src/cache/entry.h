@@ -11,7 +11,7 @@
 
 #define CACHE_TAGS_MAX  8
 #define CACHE_TAG_BYTES 64
-#define CACHE_SKETCH    32            /* numbers in a sketch; see near.h */
+#define CACHE_SKETCH    64            /* numbers in a sketch; see near.h */
 
 /* What an answer is made of. Slices are borrowed until cache_entry_create() has
  * copied them. */

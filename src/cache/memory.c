@@ -1,6 +1,7 @@
 #include "cache/memory.h"
 
 #include "base/check.h"
+#include "cache/near.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,17 @@ struct shard {
 	uint64_t puts, evictions, too_large;
 };
 
+#define NEAR_BUCKETS 1024
+#define NEAR_LOOKED_AT 512            /* answers compared with a question, the newest first */
+
+/* Answers by context. Its lock is taken inside a shard's, never around it. */
+struct near_index {
+	struct lock lock;
+	struct list buckets[NEAR_BUCKETS];
+};
+
 struct cache_memory {
+	struct near_index near;
 	uint64_t seed;
 	size_t entry_max;
 	unsigned shard_count;         /* a power of two */
@@ -65,6 +76,9 @@ struct cache_memory *cache_memory_create(size_t bytes, size_t entry_max, uint64_
 	must(m != NULL);
 	while (shards < SHARDS_MAX && bytes / (shards * 2) >= SHARD_BYTES_MIN)
 		shards *= 2;
+	lock_init(&m->near.lock);
+	for (size_t i = 0; i < NEAR_BUCKETS; i++)
+		list_init(&m->near.buckets[i]);
 	m->seed = seed;
 	m->shard_count = (unsigned)shards;
 	m->entry_max = entry_max < bytes / shards / 4 ? entry_max : bytes / shards / 4;
@@ -89,6 +103,7 @@ void cache_memory_free(struct cache_memory *m)
 		free(s->ghosts);
 		lock_destroy(&s->lock);
 	}
+	lock_destroy(&m->near.lock);
 	free(m);
 }
 
@@ -146,10 +161,34 @@ static void bury(struct victims *v)
 	}
 }
 
-static void take_out(struct shard *s, struct cache_entry **at, struct victims *v)
+static struct list *near_bucket(struct cache_memory *m, uint64_t context)
+{
+	return &m->near.buckets[context % NEAR_BUCKETS];
+}
+
+static void near_add(struct cache_memory *m, struct cache_entry *e)
+{
+	if (!e->facts.context)
+		return;
+	lock_take(&m->near.lock);
+	list_prepend(near_bucket(m, e->facts.context), &e->near);
+	lock_give(&m->near.lock);
+}
+
+static void near_remove(struct cache_memory *m, struct cache_entry *e)
+{
+	if (!e->facts.context)
+		return;
+	lock_take(&m->near.lock);
+	list_remove(near_bucket(m, e->facts.context), &e->near);
+	lock_give(&m->near.lock);
+}
+
+static void take_out(struct cache_memory *m, struct shard *s, struct cache_entry **at, struct victims *v)
 {
 	struct cache_entry *e = *at;
 
+	near_remove(m, e);
 	*at = e->chain;
 	list_remove(e->in_main ? &s->main : &s->small, &e->queue);
 	*(e->in_main ? &s->main_bytes : &s->small_bytes) -= e->size;
@@ -218,8 +257,37 @@ static void evict_one(struct cache_memory *m, struct shard *s, struct victims *v
 	}
 	if (from_small)
 		remember(s, hash);
-	take_out(s, place_of(s, hash, &e->key), v);
+	take_out(m, s, place_of(s, hash, &e->key), v);
 	s->evictions++;
+}
+
+struct cache_entry *cache_memory_near(struct cache_memory *m, uint64_t context,
+				      const uint32_t sketch[static CACHE_SKETCH], double least,
+				      mono_ms now, int64_t younger_ms, double *similarity)
+{
+	struct cache_entry *best = NULL;
+	unsigned looked_at = 0;
+
+	*similarity = 0;
+	lock_take(&m->near.lock);
+	LIST_EACH(near_bucket(m, context), l, after) {
+		struct cache_entry *e = CONTAINER_OF(l, struct cache_entry, near);
+		double s;
+
+		if (e->facts.context != context || cache_entry_age_ms(e, now) >= younger_ms)
+			continue;
+		if (++looked_at > NEAR_LOOKED_AT)
+			break;
+		s = near_similarity(sketch, e->facts.sketch);
+		if (s >= least && s > *similarity) {
+			*similarity = s;
+			best = e;
+		}
+	}
+	if (best)
+		cache_entry_take(best);
+	lock_give(&m->near.lock);
+	return best;
 }
 
 /* ---- coming ------------------------------------------------------------------------ */
@@ -240,7 +308,7 @@ bool cache_memory_put(struct cache_memory *m, struct cache_entry *e)
 		goto done;
 	if (fits && *at) {
 		asked = (*at)->in_main;
-		take_out(s, at, &v);
+		take_out(m, s, at, &v);
 	}
 	if (!fits)
 		goto done;
@@ -252,6 +320,7 @@ bool cache_memory_put(struct cache_memory *m, struct cache_entry *e)
 	e->hits = 0;
 	s->count++;
 	enqueue(s, e, asked || left_lately(s, hash));
+	near_add(m, e);
 done:
 	lock_give(&s->lock);
 	bury(&v);
@@ -268,13 +337,13 @@ bool cache_memory_remove(struct cache_memory *m, const struct cache_key *key)
 	lock_take(&s->lock);
 	at = place_of(s, hash, key);
 	if (*at)
-		take_out(s, at, &v);
+		take_out(m, s, at, &v);
 	lock_give(&s->lock);
 	bury(&v);
 	return v.first != NULL;
 }
 
-static size_t purge_some(struct shard *s, size_t from, size_t to,
+static size_t purge_some(struct cache_memory *m, struct shard *s, size_t from, size_t to,
 			 bool (*match)(void *owner, const struct cache_entry *e), void *owner)
 {
 	struct victims v = { NULL };
@@ -286,7 +355,7 @@ static size_t purge_some(struct shard *s, size_t from, size_t to,
 
 		while (*at) {
 			if (match(owner, *at)) {
-				take_out(s, at, &v);
+				take_out(m, s, at, &v);
 				count++;
 			} else {
 				at = &(*at)->chain;
@@ -307,7 +376,7 @@ size_t cache_memory_purge(struct cache_memory *m,
 		struct shard *s = &m->shards[i];
 
 		for (size_t b = 0; b < s->bucket_count; b += PURGE_BUCKETS)
-			count += purge_some(s, b, b + PURGE_BUCKETS < s->bucket_count
+			count += purge_some(m, s, b, b + PURGE_BUCKETS < s->bucket_count
 					    ? b + PURGE_BUCKETS : s->bucket_count, match, owner);
 	}
 	return count;

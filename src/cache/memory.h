@@ -24,6 +24,12 @@ void cache_memory_free(struct cache_memory *m);     /* NULL is fine */
 bool cache_memory_put(struct cache_memory *m, struct cache_entry *e);
 /* The answer with that key, of which the caller owns a reference; NULL: none. */
 struct cache_entry *cache_memory_get(struct cache_memory *m, const struct cache_key *key);
+/* The answer with that context whose sketch is most like `sketch`, at least
+ * `least` (0 .. 1), and younger than `younger_ms` at `now`; the caller owns a
+ * reference. NULL: none is. */
+struct cache_entry *cache_memory_near(struct cache_memory *m, uint64_t context,
+				      const uint32_t sketch[static CACHE_SKETCH], double least,
+				      mono_ms now, int64_t younger_ms, double *similarity);
 /* Drops it; false: it was not there. */
 bool cache_memory_remove(struct cache_memory *m, const struct cache_key *key);
 /* Drops those that match(owner, e) holds for; gives how many. Locks are held for

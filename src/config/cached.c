@@ -13,6 +13,7 @@ const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *
 		.fresh_ms = raw->fresh_ms, .stale_ms = raw->stale_ms, .refresh_ms = raw->refresh_ms,
 		.temperature_milli = 1000, .scope = raw->scope, .tools = raw->tools != 0,
 		.resumed = raw->resumed != 0, .coalesce = raw->coalesce != 0, .pace_ms = raw->pace_ms,
+		.near_milli = raw->near_milli,
 	};
 	if (raw->temperature && scalar_of(r, "temperature", raw->temperature, &text)) {
 		if (!slice_to_milli(text, &p->temperature_milli))

@@ -210,7 +210,7 @@ struct raw_streams {
 
 /* What a model says of kept answers. */
 struct raw_cache {
-	int64_t fresh_ms, stale_ms, refresh_ms, pace_ms;
+	int64_t fresh_ms, stale_ms, refresh_ms, pace_ms, near_milli;
 	enum cache_scope scope;
 	int tools, resumed, coalesce; /* bools */
 	struct node *temperature;

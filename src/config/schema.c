@@ -204,6 +204,10 @@ static const struct field cache_fields[] = {
 	  .doc = "Keep answers that broke off and went on with another target." },
 	{ "coalesce", VALUE_CHOICE, AT(raw_cache, coalesce), .fallback = "off", .choices = on_off,
 	  .doc = "Identical requests of one scope that are under way at the same time share one answer." },
+	{ "near", VALUE_PERCENT, AT(raw_cache, near_milli), 0, 100000, "0%",
+	  .doc = "When nothing else is left and the very question has no kept answer: the answer to the question "
+		 "that is most like it is given, if it is as like as that, and everything else (system prompt, "
+		 "earlier messages, tools, parameters) is the same. Marked `x-backstay-degraded: near`. 0%: never." },
 	{ "pace", VALUE_DURATION, AT(raw_cache, pace_ms), 0, 10 * SECOND, "0ms",
 	  .doc = "A kept answer that is given as a stream comes in small pieces, so far apart. 0ms: at once." },
 };

@@ -87,6 +87,9 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 					       slice_of(fault_row(x->degraded_why)->name) };
 	if (x->cache)
 		out[n++] = (struct h1_header){ S("x-backstay-cache"), slice_of(cache_use_name(x->cache)) };
+	if (x->cache == CACHE_USE_NEAR)
+		out[n++] = (struct h1_header){ S("x-backstay-similarity"),
+					       arena_printf(x->arena, "%.2f", x->similarity) };
 	if (cache_use_gives(x->cache) && x->cache != CACHE_USE_JOINED)
 		out[n++] = (struct h1_header){ S("age"), arena_printf(x->arena, "%lld",
 			(long long)(x->cache_age_ms / 1000)) };

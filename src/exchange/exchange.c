@@ -110,6 +110,7 @@ static void report(struct exchange *x, mono_ms now)
 		.cache = x->cache,
 		.cache_age_ms = x->cache_age_ms,
 		.kept = x->kept,
+		.similarity = x->similarity,
 		.cache_key = recall_key_text(x, key_text),
 	};
 

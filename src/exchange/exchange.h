@@ -191,6 +191,7 @@ struct exchange {
 	struct giving *giving;        /* give.c; NULL: no answer of ours is being given */
 	enum cache_use cache;
 	int64_t cache_age_ms;
+	double similarity;            /* of a near match */
 	bool kept;                    /* the answer was kept */
 	bool detached;                /* the client has gone; it goes on for those that follow */
 	enum degraded degraded_by;    /* beside what fallbacks and resumes say */

@@ -259,6 +259,30 @@ static bool give_stale(struct exchange *x, struct cache_entry *e, enum fault why
 	return recall_give(x, e, CACHE_USE_STALE, now);
 }
 
+/* The answer to another question, which is very like this one. */
+static bool give_near(struct exchange *x, enum fault why, mono_ms now)
+{
+	struct recall *r = x->recall;
+	struct cache_entry *e;
+	bool given = false;
+
+	if (!r->context)
+		return false;
+	e = cache_near(x->all->setup.cache, r->context, r->sketch, (double)r->policy->near_milli / 100000,
+		       now, r->policy->stale_ms, &x->similarity);
+	if (e && cache_may_rescue(r->policy, &r->wishes, cache_entry_age_ms(e, now))) {
+		x->degraded_by = DEGRADED_NEAR;
+		x->degraded_why = why;
+		log_line(x->all->setup.log, LOG_INFO, "near_given",
+			 "id=%.*s model=%.*s why=%s age_ms=%lld similarity=%.2f", SLICE_ARG(x->id),
+			 SLICE_ARG(x->model->name), fault_row(why)->name,
+			 (long long)cache_entry_age_ms(e, now), x->similarity);
+		given = recall_give(x, e, CACHE_USE_NEAR, now);
+	}
+	cache_entry_give(e);
+	return given;
+}
+
 bool recall_rescue(struct exchange *x, enum fault why, bool full, mono_ms now)
 {
 	struct recall *r = x->recall;
@@ -274,7 +298,7 @@ bool recall_rescue(struct exchange *x, enum fault why, bool full, mono_ms now)
 	else if (!e)
 		given = look_further(x, why == FAULT_DEADLINE ? RECALL_LATE : RECALL_GIVEN_UP, full);
 	cache_entry_give(e);
-	return given;
+	return given || give_near(x, why, now);
 }
 
 /* ---- fetching anew ------------------------------------------------------------------------------ */

@@ -23,6 +23,8 @@ struct recall {
 	struct cache_wishes wishes;
 	struct slice tags;            /* for the answer, should it be kept */
 	struct cache_key key, flight_key;
+	uint64_t context;             /* near matches: what must be equal; 0: none */
+	uint32_t sketch[CACHE_SKETCH];        /* ... and what must be alike */
 	uint64_t purges;              /* when the exchange began */
 	bool may_keep;
 	bool refresh;                 /* without a client: it fetches a new answer to keep */

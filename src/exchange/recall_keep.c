@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "wire/json.h"
 
+#include <string.h>
+
 /* ---- noting what the client is given --------------------------------------------------- */
 
 static struct flight_facts facts_of(const struct exchange *x)
@@ -149,7 +151,11 @@ static void keep(struct exchange *x, struct slice answer)
 		.input_tokens = x->usage.input_tokens, .output_tokens = x->usage.output_tokens,
 		.cached_tokens = x->usage.cached_tokens, .reasoning_tokens = x->usage.reasoning_tokens,
 	};
-	struct cache_entry *e = cache_entry_create(&r->key, &facts, io_now(x->all->setup.io), 0);
+	struct cache_entry *e;
+
+	facts.context = r->context;
+	memcpy(facts.sketch, r->sketch, sizeof facts.sketch);
+	e = cache_entry_create(&r->key, &facts, io_now(x->all->setup.io), 0);
 
 	if (!e)
 		return;

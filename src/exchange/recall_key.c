@@ -2,7 +2,10 @@
 #include "exchange/recall.h"
 
 #include "base/check.h"
+#include "cache/near.h"
 #include "wire/json.h"
+
+#include <string.h>
 
 #define KEY_BODY_MAX ((size_t)1024 * 1024)    /* larger requests are not kept: they hold pictures */
 #define FACTS_MAX ((size_t)16 * 1024)
@@ -153,6 +156,69 @@ void recall_flight_key(struct recall *r)
 	r->flight_key.bytes[0] ^= r->refresh ? 4 : (uint8_t)((f->stream ? 1 : 0) | (f->asks_usage ? 2 : 0));
 }
 
+/* What stands before the canonical body: whose it is, of which model, at which
+ * path. */
+static bool put_facts(const struct recall *r, const struct h1_head *head, const struct model_policy *model,
+		      struct buf *out)
+{
+	const struct exchange *x = r->x;
+
+	buf_puts(out, "backstay answer 1\n");
+	put_scope(x, r->policy, head, out);
+	return buf_printf(out, "%.*s\n%016llx\n%.*s %.*s?%.*s\n", SLICE_ARG(x->facts.model),
+			  (unsigned long long)model->cache_epoch, SLICE_ARG(x->dialect->name),
+			  SLICE_ARG(x->path), SLICE_ARG(x->query)) &&
+	       put_headers(x, out);
+}
+
+/* The text that is asked: the last message, if it is a user's and plain text; or
+ * a plain input or prompt. Raw; SLICE_NONE: it is more than that. */
+static struct slice question_of(struct slice body)
+{
+	static const struct slice places[] = { S_INIT("input"), S_INIT("prompt") };
+	struct slice messages = json_member(body, S("messages")), one, last = SLICE_NONE;
+
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		struct slice text = json_member(body, places[i]);
+
+		if (!json_is_nothing(text))
+			return json_type_of(text) == JSON_STRING ? text : SLICE_NONE;
+	}
+	if (json_type_of(messages) != JSON_ARRAY)
+		return SLICE_NONE;
+	while (json_next(&messages, NULL, &one))
+		last = one;
+	if (json_type_of(last) != JSON_OBJECT || !json_string_eq(json_member(last, S("role")), S("user")))
+		return SLICE_NONE;
+	last = json_member(last, S("content"));
+	return json_type_of(last) == JSON_STRING ? last : SLICE_NONE;
+}
+
+/* For near matches: everything but the question, as a number, and a sketch of it. */
+static void find_context(struct recall *r, const struct h1_head *head, const struct model_policy *model,
+			 struct arena *scratch)
+{
+	struct slice body = buf_slice(&r->x->body), question = question_of(body), without;
+	const struct canonical_rules rules = rules_for(r->x);
+	struct buf text = BUF_INIT(4 * KEY_BODY_MAX + FACTS_MAX);
+	size_t at;
+
+	if (!question.len || r->x->endpoint->kind == ENDPOINT_EMBEDDINGS)
+		return;
+	at = (size_t)(question.at - body.at);
+	without = arena_printf(scratch, "%.*s\"\"%.*s", SLICE_ARG(slice_sub(body, 0, at)),
+			       SLICE_ARG(slice_from(body, at + question.len)));
+	if (put_facts(r, head, model, &text) && cache_canonical(scratch, without, &rules, &text)) {
+		struct cache_key key;
+
+		cache_key_of(buf_slice(&text), &key);
+		memcpy(&r->context, key.bytes, sizeof r->context);
+		r->context |= 1;
+		near_sketch(json_string(scratch, question), r->sketch);
+	}
+	buf_free(&text);
+}
+
 bool recall_find_key(struct recall *r, const struct h1_head *head, const struct model_policy *model)
 {
 	struct exchange *x = r->x;
@@ -164,16 +230,13 @@ bool recall_find_key(struct recall *r, const struct h1_head *head, const struct 
 	if (!is_to_keep(x, r->policy))
 		return false;
 	scratch = arena_create(16 * 1024);
-	buf_puts(&text, "backstay answer 1\n");
-	put_scope(x, r->policy, head, &text);
-	found = buf_printf(&text, "%.*s\n%016llx\n%.*s %.*s?%.*s\n", SLICE_ARG(x->facts.model),
-			   (unsigned long long)model->cache_epoch, SLICE_ARG(x->dialect->name),
-			   SLICE_ARG(x->path), SLICE_ARG(x->query)) &&
-		put_headers(x, &text) &&
+	found = put_facts(r, head, model, &text) &&
 		cache_canonical(scratch, buf_slice(&x->body), &rules, &text);
 	if (found) {
 		cache_key_of(buf_slice(&text), &r->key);
 		recall_flight_key(r);
+		if (r->policy->near_milli > 0)
+			find_context(r, head, model, scratch);
 	}
 	arena_free(scratch);
 	buf_free(&text);
