@@ -164,7 +164,7 @@ static void on_reply(struct io_timer *t, mono_ms now)
 	free(p);
 }
 
-static void send(struct client *c, struct buf *bytes)
+static void say(struct client *c, struct buf *bytes)
 {
 	struct fake_redis *r = c->r;
 	struct reply *p;
@@ -237,7 +237,7 @@ static bool serve_blocked(struct client *c)
 		put_lines(&out, s, c->ms[i], c->number[i]);
 	}
 	unblock(c);
-	send(c, &out);
+	say(c, &out);
 	return true;
 }
 
@@ -249,7 +249,7 @@ static void on_block_over(struct io_timer *t, mono_ms now)
 	(void)now;
 	buf_puts(&out, "_\r\n");
 	unblock(c);
-	send(c, &out);
+	say(c, &out);
 }
 
 static void serve_all_blocked(struct fake_redis *r)
@@ -396,7 +396,7 @@ static void do_command(struct client *c, const struct resp_value *v)
 	} else {
 		buf_puts(&out, "-ERR unknown command\r\n");
 	}
-	send(c, &out);
+	say(c, &out);
 	serve_all_blocked(c->r);
 }
 

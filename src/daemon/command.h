@@ -34,6 +34,7 @@ int command_check(int argc, char **argv);
 int command_mock(int argc, char **argv);
 int command_alert(int argc, char **argv);
 int command_top(int argc, char **argv);
+int command_cache(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 
@@ -44,6 +45,7 @@ void help_check(FILE *out);
 void help_mock(FILE *out);
 void help_alert(FILE *out);
 void help_top(FILE *out);
+void help_cache(FILE *out);
 void help_version(FILE *out);
 void help_help(FILE *out);
 

@@ -123,6 +123,24 @@ void help_top(FILE *out)
 	    "Exit codes: 0 well; 1 the port does not answer; 2 wrong options.\n");
 }
 
+void help_cache(FILE *out)
+{
+	put(out,
+	    "backstay cache COMMAND [-c FILE]: kept answers of a running proxy\n"
+	    "\n"
+	    "  stats               how many there are, and how the stores are doing\n"
+	    "  get KEY [--body]    what is known of one in memory; with --body the answer too\n"
+	    "  purge --all | --model NAME | --tag NAME | --key KEY\n"
+	    "                      drops them: in memory, on disk, and on all machines that\n"
+	    "                      share a store\n"
+	    "  -c, --config FILE   the config; found as by 'backstay run' without it\n"
+	    "\n"
+	    "KEY is `cache_key` of a line of the access log. The admin port is where the config\n"
+	    "says; its key is taken from the environment: BACKSTAY_ADMIN_KEY.\n"
+	    "\n"
+	    "Exit codes: 0 done; 1 the proxy was not there, or refused; 2 wrong options.\n");
+}
+
 void help_version(FILE *out)
 {
 	put(out, "backstay version: the version, and that of each library it runs with.\n");

@@ -14,6 +14,7 @@ const struct command commands[] = {
 	  help_mock },
 	{ "alert", "send a test message to those who are told of trouble", command_alert, help_alert },
 	{ "top", "models, targets and trouble, live in the terminal", command_top, help_top },
+	{ "cache", "look at kept answers of a running proxy, and drop some", command_cache, help_cache },
 	{ "version", "the version, and what it was built with", command_version, help_version },
 	{ "help", "more about a command: backstay help run", command_help, help_help },
 	{ NULL, NULL, NULL, NULL },

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import Mock, Proxy, free_port, get, poll
+from harness import BACKSTAY, Mock, Proxy, clean_environment, free_port, get, poll
 from redis_server import PROGRAM, Redis
 
 needs_redis = pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
@@ -78,6 +78,31 @@ def test_kept_answers_outlast_a_restart_and_an_outage(place, mock):
     assert int(headers["age"]) >= 0
     mock.start()
     assert proxy.stop() == 0
+
+
+def test_the_command_line(place, mock):
+    proxy = Proxy(place, config_of(mock, {"fresh": "1h"}), "command").start()
+
+    def cache(*words, key=KEY):
+        done = subprocess.run([BACKSTAY, "cache", *words, "-c", proxy.file], capture_output=True,
+                              text=True, timeout=60, env=clean_environment(BACKSTAY_ADMIN_KEY=key))
+        return done.returncode, done.stdout + done.stderr
+
+    _, headers, _ = proxy.chat("asked by hand", headers={"x-backstay-cache-tag": "t"})
+    record = proxy.record_of(headers["x-request-id"])
+    code, said = cache("stats")
+    assert code == 0 and "memory  1 answers" in said
+    code, said = cache("get", record["cache_key"])
+    assert code == 0 and json.loads(said)["tags"] == "t"
+    code, said = cache("get", record["cache_key"], "--body")
+    assert code == 0 and json.loads(said)["answer"]["choices"]
+    assert cache("purge", "--tag", "other")[1].startswith("0 answers")
+    assert cache("purge", "--all", key="wrong")[0] == 1
+    assert cache("purge", "--tag", "t")[1].startswith("1 answers")
+    assert cache("purge")[0] == 2
+    assert use_of(proxy, "asked by hand") == "miss"
+    assert proxy.stop() == 0
+    assert cache("stats")[0] == 1
 
 
 @pytest.fixture(scope="module")
