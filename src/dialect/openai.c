@@ -27,8 +27,8 @@
 static const struct endpoint endpoints[] = {
 	SPOKEN("POST", "/chat/completions", CHAT, IN_JSON, AGAIN, true, codec_openai_chat),
 	SPOKEN("POST", "/responses", RESPONSES, IN_JSON, AGAIN, true, codec_openai_responses),
-	ROW("POST", "/embeddings", EMBEDDINGS, IN_JSON, AGAIN, false),
-	ROW("POST", "/completions", COMPLETIONS, IN_JSON, AGAIN, true),
+	SPOKEN("POST", "/embeddings", EMBEDDINGS, IN_JSON, AGAIN, false, codec_openai_embeddings),
+	SPOKEN("POST", "/completions", COMPLETIONS, IN_JSON, AGAIN, true, codec_openai_completions),
 	ROW("GET", "/models", MODELS, NOWHERE, AGAIN, false),
 	ROW("GET", "/models/*", MODELS, IN_PATH, AGAIN, false),
 	ROW("POST", "/responses/compact", PASS, IN_JSON, AGAIN, false),
@@ -105,7 +105,9 @@ const struct codec codec_openai_responses = {
 	.write_answer = openai_responses_write_answer,
 };
 
-static const struct codec *const codecs[] = { &codec_openai_chat, &codec_openai_responses, NULL };
+static const struct codec *const codecs[] = {
+	&codec_openai_chat, &codec_openai_responses, &codec_openai_embeddings, NULL,
+};
 
 bool openai_is_llm(const struct endpoint *endpoint)
 {

@@ -1,5 +1,6 @@
 #include "exchange/ledger.h"
 
+#include "base/check.h"
 #include "wire/json.h"
 
 #include <stdlib.h>
@@ -23,11 +24,29 @@ void ledger_free(struct ledger *l)
 	l->lost = true;
 }
 
+/* One text under the names that APIs have for it: an answer may begin in one and
+ * go on in another. */
+static bool same_name(struct slice a, struct slice b)
+{
+	static const struct slice pairs[][2] = {
+		{ S_INIT("content"), S_INIT("text") },
+		{ S_INIT("reasoning_content"), S_INIT("reasoning") },
+	};
+
+	if (slice_eq(a, b))
+		return true;
+	for (size_t i = 0; i < COUNT_OF(pairs); i++)
+		if ((slice_eq(a, pairs[i][0]) && slice_eq(b, pairs[i][1])) ||
+		    (slice_eq(a, pairs[i][1]) && slice_eq(b, pairs[i][0])))
+			return true;
+	return false;
+}
+
 static struct channel *channel_find(const struct ledger *l, unsigned choice, int call,
 				    struct slice name)
 {
 	for (struct channel *c = l->channels; c; c = c->next)
-		if (c->choice == choice && c->call == call && slice_eq(c->name, name))
+		if (c->choice == choice && c->call == call && same_name(c->name, name))
 			return c;
 	return NULL;
 }
@@ -143,10 +162,11 @@ void seam_free(struct seam *s)
 	buf_free(&s->held);
 }
 
-static void tell(struct seam *s, const struct channel *c, struct slice text)
+/* Under the name that the event has for it. */
+static void tell(struct seam *s, const struct channel *c, struct slice name, struct slice text)
 {
 	if (text.len)
-		s->texts[s->text_count++] = (struct event_text){ c->choice, c->call, c->name, text };
+		s->texts[s->text_count++] = (struct event_text){ c->choice, c->call, name, text };
 }
 
 /* Has the continuation told all of the choice's texts? New text may follow only
@@ -197,7 +217,7 @@ static bool replay_pieces(struct seam *s, struct ledger *l, struct arena *scratc
 			return false;
 		if (rest.len < text.len)
 			*whole = false;
-		tell(s, c, rest);
+		tell(s, c, p->name, rest);
 	}
 	for (unsigned i = 0; i < s->text_count; i++) {
 		if (!choice_heard(l, s->texts[i].choice))
@@ -275,13 +295,14 @@ static struct channel *plain_channel(const struct ledger *l)
 }
 
 /* Hears text of the channel that goes on. False: the ledger is lost. */
-static bool hear(struct seam *s, struct ledger *l, struct channel *c, struct slice text, bool ended)
+static bool hear(struct seam *s, struct ledger *l, struct channel *c, struct slice name,
+		 struct slice text, bool ended)
 {
 	struct slice held;
 	size_t repeat;
 
 	if (s->decided) {
-		tell(s, c, text);
+		tell(s, c, name, text);
 		append(l, c, text);
 		return true;
 	}
@@ -292,7 +313,7 @@ static bool hear(struct seam *s, struct ledger *l, struct channel *c, struct sli
 	if (repeat == SIZE_MAX)
 		return true;
 	s->decided = true;
-	tell(s, c, slice_from(held, repeat));
+	tell(s, c, name, slice_from(held, repeat));
 	append(l, c, slice_from(held, repeat));
 	return true;
 }
@@ -319,14 +340,14 @@ static bool continue_pieces(struct seam *s, struct ledger *l, struct arena *scra
 		if (!c || l->lost)
 			return false;
 		if (c == plain) {
-			if (!hear(s, l, c, text, false))
+			if (!hear(s, l, c, p->name, text, false))
 				return false;
 		} else {
-			tell(s, c, text);
+			tell(s, c, p->name, text);
 			append(l, c, text);
 		}
 	}
-	if (ends && !s->decided && plain && !hear(s, l, plain, SLICE_NONE, true))
+	if (ends && !s->decided && plain && !hear(s, l, plain, plain->name, SLICE_NONE, true))
 		return false;
 	if (!was_decided)
 		*whole = false;
@@ -390,7 +411,7 @@ void seam_end(struct seam *s, struct ledger *l)
 	s->text_count = 0;
 	s->mute_finished = 0;
 	if (s->kind != SEAM_REPLAY && !s->decided && plain && buf_len(&s->held))
-		hear(s, l, plain, SLICE_NONE, true);
+		hear(s, l, plain, plain->name, SLICE_NONE, true);
 }
 
 bool seam_caught_up(const struct ledger *l)
