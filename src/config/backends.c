@@ -2,7 +2,6 @@
 #include "config/inside.h"
 
 #include "dialect/dialect.h"
-#include "dialect/vendor.h"
 #include "wire/url.h"
 
 #include <string.h>
@@ -14,21 +13,6 @@ static const struct choice auths[] = {
 	{ "bearer", AUTH_BEARER }, { "api-key", AUTH_API_KEY }, { "x-api-key", AUTH_X_API_KEY },
 	{ "x-goog-api-key", AUTH_X_GOOG_API_KEY },
 	{ "none", AUTH_NONE }, { NULL, 0 },
-};
-
-/* Where the well-known vendors' OpenAI-compatible APIs begin. A host that
- * starts with a dot means all hosts that end so. */
-static const struct { struct slice host, path; } vendors[] = {
-	{ S_INIT("api.openai.com"), S_INIT("/v1") },
-	{ S_INIT("api.anthropic.com"), S_INIT("/v1") },
-	{ S_INIT("generativelanguage.googleapis.com"), S_INIT("/v1beta/openai") },
-	{ S_INIT("api.mistral.ai"), S_INIT("/v1") },
-	{ S_INIT("api.groq.com"), S_INIT("/openai/v1") },
-	{ S_INIT("openrouter.ai"), S_INIT("/api/v1") },
-	{ S_INIT("api.x.ai"), S_INIT("/v1") },
-	{ S_INIT("api.together.xyz"), S_INIT("/v1") },
-	{ S_INIT("api.fireworks.ai"), S_INIT("/inference/v1") },
-	{ S_INIT(".openai.azure.com"), S_INIT("/openai/v1") },
 };
 
 /* Being set by Backstay itself for each request, or by each connection. */
@@ -307,24 +291,13 @@ struct io_tls *origin_system_tls(struct reader *r, const struct node *n)
 
 /* ---- URLs ----------------------------------------------------------------------------------- */
 
-static bool host_matches(struct slice host, struct slice pattern)
-{
-	return pattern.at[0] == '.' ? slice_ends(host, pattern) : slice_eq(host, pattern);
-}
-
 static void note_url(struct backend_reading *b, const struct origin *o)
 {
 	static const struct slice tails[] = {
 		S_INIT("/chat/completions"), S_INIT("/completions"), S_INIT("/responses"),
 		S_INIT("/embeddings"), S_INIT("/models"), S_INIT("/messages"),
 	};
-	bool openai = b->out->dialect && slice_eq(b->out->dialect->name, S("openai"));
 
-	for (size_t i = 0; i < COUNT_OF(vendors) && openai; i++)
-		if (host_matches(o->host, vendors[i].host) && !slice_eq(o->base_path, vendors[i].path))
-			note(b->r, "backend %.*s: the API of %.*s is usually at https://%.*s%.*s",
-			     SLICE_ARG(b->out->name), SLICE_ARG(o->host), SLICE_ARG(o->host),
-			     SLICE_ARG(vendors[i].path));
 	for (size_t i = 0; i < COUNT_OF(tails); i++)
 		if (slice_ends(o->base_path, tails[i])) {
 			note(b->r, "backend %.*s: the URL ends in %.*s, which Backstay adds by itself",
@@ -429,8 +402,6 @@ static void read_url(struct backend_reading *b, const struct node *n)
 	if (tls)
 		o->tls_setup = io_tls_take(tls);
 	b->out->origin_count++;
-	b->out->known_to_stream = streams_known(o);
-	b->out->rate_scope = streams_rate_scope(b->raw.rate_scope, o, b->out->key.len > 0);
 	note_url(b, o);
 }
 
@@ -461,37 +432,6 @@ static void read_urls(struct backend_reading *b, const struct node *n)
 }
 
 /* ---- all of it --------------------------------------------------------------------------------- */
-
-static void read_dialect(struct backend_reading *b)
-{
-	struct slice known[DIALECTS_MAX], text = S("openai");
-	const struct node *n = b->raw.dialect;
-	size_t count = dialect_names(known);
-
-	if (n && !scalar_of(b->r, "dialect", n, &text))
-		return;
-	b->out->dialect = dialect_find(text);
-	if (!b->out->dialect)
-		complain_at(b->r, n ? n : b->raw.url, "unknown dialect %s; %s", quote(b->r, text),
-			    suggestion(b->r, text, known, count, "known dialects"));
-}
-
-/* Paths of a dialect may begin with what people are used to give as the URL's end. */
-static struct slice without_tail(struct slice path, struct slice tail)
-{
-	return tail.len && slice_ends(path, tail) ? slice_sub(path, 0, path.len - tail.len) : path;
-}
-
-static void read_vendor(struct backend_reading *b)
-{
-	const struct dialect *dialect = b->out->dialect;
-
-	if (!dialect || !b->out->origin_count)
-		return;
-	b->out->vendor = vendor_find(dialect->name, b->origins[0].host);
-	for (size_t i = 0; i < b->out->origin_count; i++)
-		b->origins[i].base_path = without_tail(b->origins[i].base_path, dialect->base_tail);
-}
 
 static void note_idle_tls(struct backend_reading *b)
 {
@@ -588,7 +528,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	out->resume = b.raw.resume;
 	if (b.raw.credential)
 		out->credential = credential_read(r, b.raw.credential, b.raw.proxy, b.raw.connect_ms);
-	read_dialect(&b);
+	read_dialect(r, &b.raw, out);
 	read_aws(&b, m->value);
 	read_probe(&b);
 	read_key(&b);
@@ -596,7 +536,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 	read_query(&b);
 	read_tls(&b);
 	read_urls(&b, m->value);
-	read_vendor(&b);
+	read_vendor(r, &b.raw, b.origins, out);
 	note_idle_tls(&b);
 	io_tls_give(b.own_tls);
 }

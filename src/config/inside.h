@@ -270,8 +270,8 @@ struct raw_top {
 struct raw_backend {
 	int resume;                   /* enum resume_way */
 	int rate_scope;               /* enum rate_scope, or RATE_SCOPE_AUTO */
-	struct slice region;
-	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe, *credential;
+	struct slice region, api_version;
+	struct node *dialect, *vendor, *endpoints, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe, *credential;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
 	int64_t connect_ms, idle_ms;
@@ -380,13 +380,16 @@ const struct credential_policy *credential_read_aws(struct reader *r, struct nod
 void build_models(struct reader *r, const struct raw_top *top);
 /* streams.c: names of enum resume_way for choices. */
 extern const struct choice resume_ways[];
-/* Is it one of the well-known APIs, all of which stream? */
-bool streams_known(const struct origin *o);
+/* vendors.c: what a backend speaks. Complain about what is unknown. */
+void read_dialect(struct reader *r, const struct raw_backend *raw, struct backend_policy *out);
+/* Behind the URLs: whose row it is, and what follows from it. */
+void read_vendor(struct reader *r, const struct raw_backend *raw, struct origin *origins,
+		 struct backend_policy *out);
 /* Whose the rate limits are that an API there tells of, by what its vendor documents. */
-int streams_rate_scope(int said, const struct origin *o, bool has_key);
+int streams_rate_scope(int said, const struct vendor *vendor, bool has_key);
 /* How a target goes on with a broken stream: its own word, its backend's, or what
  * its family and its model are known to take. All are enum resume_way. */
-int streams_resume(int target, int backend, const struct origin *o, struct slice model);
+int streams_resume(int target, const struct backend_policy *backend, struct slice model);
 /* cached.c: what a model says of kept answers; NULL: it keeps none. Complains. */
 const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *raw);
 /* Where answers are kept. Complains. */

@@ -169,8 +169,7 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 				.model = d->model,
 				.weight = d->weight,
 				.priority = d->priority,
-				.resume = streams_resume(d->resume, d->backend->resume, o,
-							 d->model),
+				.resume = streams_resume(d->resume, d->backend, d->model),
 			};
 			say_abilities(d, &targets[at++]);
 		}

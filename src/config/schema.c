@@ -505,8 +505,19 @@ const struct section section_credential = {
 };
 
 static const struct field backend_fields[] = {
-	{ "dialect", VALUE_NODE, AT(raw_backend, dialect), .fallback = "openai", .shape = "`openai`",
-	  .doc = "The API language spoken there." },
+	{ "dialect", VALUE_NODE, AT(raw_backend, dialect), .fallback = "openai",
+	  .shape = "a name from [dialects.md](dialects.md)",
+	  .doc = "What the backend speaks. Clients of other dialects reach it all the same: requests and "
+		 "answers are translated." },
+	{ "vendor", VALUE_NODE, AT(raw_backend, vendor), .fallback = "by the URL's host",
+	  .shape = "a name from [dialects.md](dialects.md)",
+	  .doc = "Whose form of the dialect it is: which names it knows, what it lacks, how it goes on with a "
+		 "broken answer. To be said for servers of your own: `vllm`, `sglang`, `llamacpp`, `ollama`." },
+	{ "api_version", VALUE_TEXT, AT(raw_backend, api_version), .shape = "a date, `2024-10-21`",
+	  .doc = "Azure's version of the API, for `dialect: azure`." },
+	{ "endpoints", VALUE_NODE, AT(raw_backend, endpoints), .fallback = "what the vendor has",
+	  .shape = "list of `chat`, `responses`, `completions`, `embeddings`, `count_tokens`",
+	  .doc = "What the backend can be asked at. What it lacks is translated to what it has." },
 	{ "url", VALUE_NODE, AT(raw_backend, url), .shape = "URL",
 	  .doc = "Base URL, up to and without `/chat/completions`. Either this or `urls`." },
 	{ "urls", VALUE_NODE, AT(raw_backend, urls), .shape = "list of URLs",

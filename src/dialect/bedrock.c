@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "wire/json.h"
+#include "wire/url.h"
 
 #define CARRIED                                                                               \
 	(CANON_HAS(SYSTEM) | CANON_HAS(TOOLS) | CANON_HAS(TOOL_CHOICE) | CANON_HAS(STRICT_TOOLS) | \
@@ -56,30 +57,9 @@ static const struct codec *const codecs[] = { &codec_bedrock_converse, &codec_be
 
 /* The model is one segment of the path, whatever is in its name (an ARN has
  * colons and slashes). */
-static struct slice encode(struct arena *arena, struct slice name)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	char *text = arena_alloc(arena, 3 * name.len + 1);
-	size_t len = 0;
-
-	for (size_t i = 0; i < name.len; i++) {
-		unsigned char c = (unsigned char)name.at[i];
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-		    c == '.' || c == '_' || c == '~') {
-			text[len++] = name.at[i];
-			continue;
-		}
-		text[len++] = '%';
-		text[len++] = digits[c >> 4];
-		text[len++] = digits[c & 15];
-	}
-	return (struct slice){ text, len };
-}
-
 static struct slice upstream_path(struct arena *arena, const struct dialect_ask *ask)
 {
-	struct slice model = encode(arena, ask->model);
+	struct slice model = url_encode(arena, ask->model);
 	const char *what = ask->codec && ask->codec->task == CANON_COUNT ? "count-tokens"
 			 : ask->stream ? "converse-stream" : "converse";
 

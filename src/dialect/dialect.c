@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct dialect *const dialect_all[] = {
-	&dialect_openai, &dialect_anthropic, &dialect_gemini, &dialect_vertex,
+	&dialect_openai, &dialect_azure, &dialect_anthropic, &dialect_gemini, &dialect_vertex,
 	&dialect_bedrock, &dialect_cohere,
 };
 
@@ -193,8 +193,10 @@ static bool has(const struct vendor *vendor, enum endpoint_kind kind)
 const struct codec *dialect_codec(const struct dialect *from, const struct endpoint *endpoint,
 				  const struct dialect *to, const struct vendor *vendor, bool *pass)
 {
+	const struct dialect *like = to->passes ? to->passes : to;
+
 	/* Kin differ in everything but conversations. */
-	*pass = (from == to || (from == to->kin && endpoint->kind == ENDPOINT_CHAT)) &&
+	*pass = (from == like || (from == to->kin && endpoint->kind == ENDPOINT_CHAT)) &&
 		has(vendor, endpoint->kind);
 	if (*pass || !endpoint->codec || !to->codecs)
 		return NULL;

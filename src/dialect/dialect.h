@@ -250,6 +250,9 @@ struct dialect {
 	 * empty. */
 	struct slice id_header;
 
+	/* As a backend's: the dialect whose requests and answers pass as they are, where
+	 * it differs from another in paths and headers only. NULL: itself. */
+	const struct dialect *passes;
 	/* As a backend's: what it can be spoken to in, the best first; ends with NULL. */
 	const struct codec *const *codecs;
 	/* What a backend's URL may end in, and its paths begin with all the same:
@@ -346,7 +349,8 @@ struct dialect {
 				  struct buf *out);
 };
 
-extern const struct dialect dialect_gemini, dialect_vertex, dialect_openai, dialect_anthropic;
+extern const struct dialect dialect_gemini, dialect_vertex, dialect_openai, dialect_azure;
+extern const struct dialect dialect_anthropic;
 extern const struct dialect dialect_bedrock, dialect_cohere;
 
 /* The codec in which a backend of `to` is spoken to for what a client asked at

@@ -361,3 +361,24 @@ struct slice url_authority(struct arena *arena, const struct url *u)
 	return arena_printf(arena, "%s%.*s%s:%u", open, SLICE_ARG(u->host), close,
 			    (unsigned)u->port);
 }
+
+struct slice url_encode(struct arena *arena, struct slice name)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *text = arena_alloc(arena, 3 * name.len + 1);
+	size_t len = 0;
+
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.at[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+		    c == '.' || c == '_' || c == '~') {
+			text[len++] = name.at[i];
+			continue;
+		}
+		text[len++] = '%';
+		text[len++] = digits[c >> 4];
+		text[len++] = digits[c & 15];
+	}
+	return (struct slice){ text, len };
+}

@@ -31,6 +31,9 @@ struct slice url_query_get(struct arena *arena, struct slice query, struct slice
 /* Percent-decodes into the arena, or gives `s` back where there is nothing to
  * decode; SLICE_NONE if malformed. '+' stays '+'; NUL may come out. */
 struct slice url_decode(struct arena *arena, struct slice s);
+/* One segment of a path: all but letters, digits and "-._~" percent-encoded (RFC
+ * 3986, 2.3); arena. */
+struct slice url_encode(struct arena *arena, struct slice s);
 /* "host:port", IPv6 in brackets, the port left out where it is the default. */
 struct slice url_authority(struct arena *arena, const struct url *u);
 

@@ -132,7 +132,7 @@ static inline void codec_fuzz_request(const struct codec *codec, struct slice bo
 	for (; *models; models++) {
 		struct arena *arena = arena_create(0);
 		struct codec_target target = { .model = slice_of(*models), .stream = true,
-					       .vendor = vendor_find(S("openai"), S("")) };
+					       .vendor = vendor_find(S("openai"), S(""), S("")) };
 		struct buf out = BUF_INIT(CODEC_BYTES_MAX);
 
 		if (codec_openai_chat.read_request(arena, body, &facts, &r, &why) == FAULT_NONE &&

@@ -29,7 +29,7 @@ static void write_for(struct arena *arena, const struct codec *codec, struct can
 	bool own = codec != &codec_openai_chat;
 	const struct codec_target target = {
 		.model = slice_of(model),
-		.vendor = vendor_find(own ? S("anthropic") : S("openai"), S("localhost")),
+		.vendor = vendor_find(own ? S("anthropic") : S("openai"), S("localhost"), S("")),
 	};
 	const struct request_facts facts = { .endpoint = &messages, .model = S("m"), .max_tokens = -1 };
 	struct buf out = BUF_INIT(OUT_BYTES_MAX);

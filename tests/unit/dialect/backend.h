@@ -19,7 +19,7 @@ static inline struct buf written_with(const struct codec *codec, const char *bod
 {
 	struct request_facts facts = { .endpoint = endpoint_at("POST", CHAT), .choices = 1, .max_tokens = -1 };
 	struct codec_target target = { .model = slice_of(model), .stream = stream,
-				       .vendor = vendor_find(S("openai"), S("")) };
+				       .vendor = vendor_find(S("openai"), S(""), S("")) };
 	struct arena *arena = arena_create(0);
 	struct buf out = BUF_INIT(WORDS_MAX);
 	struct canon_request *r = NULL;

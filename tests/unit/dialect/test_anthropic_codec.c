@@ -25,7 +25,7 @@ static struct slice write(struct arena *arena, const struct codec *codec, const 
 	bool anthropic = codec == &codec_anthropic_messages || codec == &codec_anthropic_count;
 	struct codec_target target = {
 		.model = slice_of(model),
-		.vendor = vendor_find(anthropic ? S("anthropic") : S("openai"), S("localhost")),
+		.vendor = vendor_find(anthropic ? S("anthropic") : S("openai"), S("api.openai.com"), S("/v1")),
 	};
 	struct buf out = BUF_INIT(1 << 20);
 	struct slice copy = SLICE_NONE;

@@ -175,7 +175,7 @@ static void sends_proven_thinking_back(void **state)
 		struct canon_message *m = canon_add_message(arena, r, NULL, CANON_ASSISTANT);
 		struct canon_part *p = canon_add_part(arena, &m->parts, NULL, CANON_PART_REASONING);
 		struct codec_target target = { .model = slice_of(rows[i].model),
-					       .vendor = vendor_find(S("bedrock"), S("")) };
+					       .vendor = vendor_find(S("bedrock"), S(""), S("")) };
 		struct buf out = BUF_INIT(4096);
 		struct slice expected = arena_printf(arena, "{\"messages\":[%s%s%s]}",
 			rows[i].out[0] ? "{\"role\":\"assistant\",\"content\":[" : "", rows[i].out,

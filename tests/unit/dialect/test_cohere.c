@@ -76,7 +76,7 @@ static void writes_documents(void **state)
 	struct canon_request *r = canon_request_new(arena);
 	struct canon_message *m = canon_add_message(arena, r, NULL, CANON_USER);
 	struct canon_part *p = canon_add_part(arena, &m->parts, NULL, CANON_PART_DOCUMENT);
-	struct codec_target target = { .model = S("m"), .stream = true, .vendor = vendor_find(S("cohere"), S("")) };
+	struct codec_target target = { .model = S("m"), .stream = true, .vendor = vendor_find(S("cohere"), S(""), S("")) };
 	struct buf out = BUF_INIT(4096);
 
 	(void)state;
@@ -212,7 +212,7 @@ static void reads_streams(void **state)
 
 static struct buf written_embed(const char *const *inputs, bool base64, int64_t dimensions, const char *purpose)
 {
-	struct codec_target target = { .model = S("embed-v4.0"), .vendor = vendor_find(S("cohere"), S("")) };
+	struct codec_target target = { .model = S("embed-v4.0"), .vendor = vendor_find(S("cohere"), S(""), S("")) };
 	struct arena *arena = arena_create(0);
 	struct canon_request *r = canon_request_new(arena);
 	struct canon_text *last = NULL;
