@@ -23,7 +23,7 @@ static struct slice written(struct arena *arena, const struct codec *codec, cons
 			    const char *model, const struct canon_request *r)
 {
 	struct codec_target target = { .model = slice_of(model),
-				       .vendor = vendor_find(slice_of(vendor), SLICE_NONE, SLICE_NONE) };
+				       .vendor = vendor_find(slice_of(vendor), S("api.openai.com"), S("")) };
 	struct buf out = BUF_INIT(1 << 20);
 	struct slice copy = SLICE_NONE;
 
