@@ -219,6 +219,8 @@ static void put_mocks(const struct admin_state *s, struct doc *d)
 static void put_cache(const struct admin_state *s, struct doc *d)
 {
 	struct cache_stats c = { 0 };
+	struct store_stats stores[CACHE_STORES_MAX];
+	size_t count = s->cache ? cache_store_stats(s->cache, stores) : 0;
 
 	if (s->cache)
 		c = cache_stats(s->cache);
@@ -226,6 +228,15 @@ static void put_cache(const struct admin_state *s, struct doc *d)
 	doc_number(d, "entries", (int64_t)c.memory.entries);
 	doc_number(d, "bytes", (int64_t)c.memory.bytes);
 	doc_number(d, "bytes_max", (int64_t)c.memory.bytes_max);
+	doc_open_list(d, "stores");
+	for (size_t i = 0; i < count; i++) {
+		doc_open(d, NULL);
+		doc_word(d, "name", stores[i].name);
+		doc_bool(d, "works", stores[i].works);
+		doc_word(d, "trouble", stores[i].trouble);
+		doc_close(d);
+	}
+	doc_close_list(d);
 	doc_close(d);
 }
 

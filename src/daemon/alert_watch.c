@@ -3,6 +3,7 @@
 #include "daemon/alerts.h"
 
 #include "base/check.h"
+#include "cache/cache.h"
 #include "route/target.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 #define KINDS (1u << ALERT_TARGET_OPEN | 1u << ALERT_CREDENTIAL_OFF | 1u << ALERT_OUT_OF_MONEY |     \
 	       1u << ALERT_MODEL_GONE | 1u << ALERT_MODEL_DEGRADED | 1u << ALERT_MODEL_DOWN |         \
-	       1u << ALERT_RETRIES_SPENT)
+	       1u << ALERT_RETRIES_SPENT | 1u << ALERT_STORE_DOWN)
 
 static bool is_out(const char *state)
 {
@@ -118,8 +119,24 @@ static void look_at_model(struct alerts *a, const struct model_policy *m, mono_m
 	note(a, helper ? ALERT_MODEL_DEGRADED : ALERT_MODEL_DOWN, m->name, text);
 }
 
-void alert_watch_look(struct alerts *a, const struct config *c, mono_ms now)
+static void look_at_stores(struct alerts *a, struct cache *cache)
 {
+	struct store_stats stores[CACHE_STORES_MAX];
+	size_t count = cache ? cache_store_stats(cache, stores) : 0;
+	char text[ALERT_TEXT_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		if (stores[i].works)
+			continue;
+		snprintf(text, sizeof text, "%s%sAnswers are kept in memory meanwhile, and requests go on.",
+			 stores[i].trouble, *stores[i].trouble ? ". " : "");
+		note(a, ALERT_STORE_DOWN, slice_of(stores[i].name), text);
+	}
+}
+
+void alert_watch_look(struct alerts *a, const struct config *c, struct cache *cache, mono_ms now)
+{
+	look_at_stores(a, cache);
 	for (size_t i = 0; i < c->model_count; i++)
 		look_at_model(a, &c->models[i], now);
 	alerts_round(a, KINDS);

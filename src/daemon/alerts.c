@@ -40,6 +40,7 @@ struct alerts {
 	struct io *io;
 	const struct log *log;
 	struct config *config;
+	struct cache *cache;          /* NULL: none is watched */
 	struct alert_book *book;
 	struct upstream_pool *pool;
 	struct io_timer timer, save_timer, watch_timer;
@@ -377,7 +378,7 @@ static void on_watch(struct io_timer *t, mono_ms now)
 {
 	struct alerts *a = CONTAINER_OF(t, struct alerts, watch_timer);
 
-	alert_watch_look(a, a->config, now);
+	alert_watch_look(a, a->config, a->cache, now);
 	io_timer_set(a->io, t, mono_after(now, WATCH_MS));
 }
 
@@ -407,6 +408,11 @@ struct alerts *alerts_create(struct io *io, const struct log *log, struct config
 	load(a);
 	io_timer_set(io, &a->watch_timer, mono_after(io_now(io), WATCH_MS));
 	return a;
+}
+
+void alerts_watch_cache(struct alerts *a, struct cache *cache)
+{
+	a->cache = cache;
 }
 
 void alerts_set_config(struct alerts *a, struct config *config)

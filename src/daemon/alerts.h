@@ -11,10 +11,13 @@
 #include "observe/alert_book.h"
 
 struct alerts;
+struct cache;
 
 /* Begins to tell by the config's `alerts`; a reference of it is taken, and its
  * targets are bound. `log` is borrowed. */
 struct alerts *alerts_create(struct io *io, const struct log *log, struct config *config);
+/* Looks at the cache's stores too; NULL: at none. Borrowed until alerts_stop(). */
+void alerts_watch_cache(struct alerts *a, struct cache *cache);
 /* The config has changed; messages under way are sent again. */
 void alerts_set_config(struct alerts *a, struct config *config);
 /* Something is wrong, or over (see struct alert_event). Any thread, until
@@ -40,8 +43,8 @@ size_t alerts_sinks(const struct alerts *a);
 struct slice alerts_sink_name(const struct alerts *a, size_t sink);
 double alerts_read_sink(const struct alerts *a, size_t sink, size_t cell);
 
-/* Looks at all targets and models, and notes what is wrong with them
- * (alert_watch.c). */
-void alert_watch_look(struct alerts *a, const struct config *c, mono_ms now);
+/* Looks at all targets, models and stores (`cache` NULL: none), and notes what is
+ * wrong with them (alert_watch.c). */
+void alert_watch_look(struct alerts *a, const struct config *c, struct cache *cache, mono_ms now);
 
 #endif

@@ -362,6 +362,7 @@ static void furnish(struct server *s, struct config *config)
 	lobby_bind(s->lobby, config->models, config->model_count);
 	know_labels(s, config);
 	s->state.alerts = alerts_create(s->io, &s->log, config);
+	alerts_watch_cache(s->state.alerts, s->cache);
 	s->state.drills = drills_create(s->io, &s->log, s->state.alerts);
 	note_restart(s);
 }

@@ -77,9 +77,10 @@ def test_every_document_is_as_its_schema_says(kept, healthy):
     checked = 0
     for path, methods in document["paths"].items():
         content = methods.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
-        if "application/json" not in content:
+        needs = [p for p in methods["get"].get("parameters", []) if p.get("required")] if content else []
+        if "application/json" not in content or needs:
             continue
-        status, answer = look(kept, path)
+        status, answer = look(kept, path, {"authorization": "Bearer " + KEY})
         assert status == 200, path
         check(content["application/json"]["schema"], answer, document)
         checked += 1

@@ -194,3 +194,16 @@ def test_the_test_command(told, receivers):
     assert done.returncode == 1
     assert "FAIL  hook" in done.stdout and "check the sink's secret or bearer" in done.stdout
     assert run(told, "nobody").returncode == 2
+
+
+def test_a_store_that_is_out(start_proxy, mocks, receivers):
+    """Nobody listens where the shared answers are kept: clients notice nothing, people are told."""
+    lonely = start_proxy({
+        "backends": backends_of(mocks),
+        "models": {"chat": {"targets": targets_of(mocks), "cache": {"fresh": "1h"}}},
+        "cache": {"shared": {"addresses": "127.0.0.1:%d" % free_port()}},
+        "alerts": {"wait": "100ms", "sinks": {"hook": {"url": receivers["hook"].url}}},
+    })
+    numbers = iter(range(1000))
+    poll("people to be told", lambda: lonely.chat("stored %d" % next(numbers))[0] == 200 and [
+        a for a in receivers["hook"].alerts() if a[:2] == ("firing", "store_down")])
