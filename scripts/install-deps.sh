@@ -20,7 +20,7 @@ packages_of() {
 	test)  echo "libcmocka-dev python3-venv python3-pytest curl:curl openssl:openssl procps:ps" \
 	            "redis-server:redis-server" ;;
 	sdk)   echo "nodejs:node npm:npm chromium:chromium" ;;
-	bench) echo "nginx-light:nginx haproxy:haproxy" ;;
+	bench) echo "nginx-light:nginx haproxy:haproxy varnish:varnishd" ;;
 	fuzz)  echo "clang:clang libclang-rt-14-dev" ;;
 	*)     echo "install-deps.sh: no group is called '$1' (run, test, sdk, bench, fuzz)" >&2
 	       exit 2 ;;

@@ -9,6 +9,7 @@
 #include "exchange/exchange.h"
 #include "exchange/exchanges.h"
 #include "exchange/lobby.h"
+#include "exchange/rumours.h"
 #include "route/target.h"
 
 #include <stdlib.h>
@@ -87,6 +88,13 @@ static void worker_start(struct sim_proxy *p, struct worker *w,
 	client_door_listen(w->door, p->socket, p->config->listen_tls);
 }
 
+static void on_news(void *owner, struct slice what, struct slice about, int64_t span_ms)
+{
+	struct sim_proxy *p = owner;
+
+	rumours_hear(p->config, p->log, sim_now(p->sim), 1, what, about, span_ms);
+}
+
 /* Where stores live that take their time, if there are any: as on the control
  * thread of the daemon. */
 static struct io *home_of(struct sim_proxy *p)
@@ -119,6 +127,7 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 	must(p->config->listen_count > 0);
 	p->first = config_take(p->config);
 	p->cache = cache_create(&p->first->cache, 1, home_of(p), log);
+	cache_hear(p->cache, on_news, p);
 	p->flights = flights_create(1);
 	p->socket = io_socket_open(&p->config->listen[0], NULL, 0);
 	p->worker_count = workers;

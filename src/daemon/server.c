@@ -11,6 +11,7 @@
 #include "daemon/reload.h"
 #include "daemon/worker.h"
 #include "exchange/lobby.h"
+#include "exchange/rumours.h"
 #include "observe/pulse.h"
 #include "route/target.h"
 
@@ -295,6 +296,13 @@ static void on_reopen(void *owner, int signo)
 	log_line(&s->log, LOG_INFO, "logs_reopened", "by=SIGUSR1");
 }
 
+static void on_news(void *owner, struct slice what, struct slice about, int64_t span_ms)
+{
+	struct server *s = owner;
+
+	rumours_hear(s->state.config, &s->log, io_now(s->io), io_random(s->io), what, about, span_ms);
+}
+
 /* ---- the beginning --------------------------------------------------------------------- */
 
 static bool start_workers(struct server *s, char *why, size_t size)
@@ -338,6 +346,7 @@ static void furnish(struct server *s, struct config *config)
 	s->lobby = lobby_create();
 	s->cache_config = config_take(config);
 	s->cache = cache_create(&s->cache_config->cache, io_random(s->io), s->io, &s->log);
+	cache_hear(s->cache, on_news, s);
 	s->flights = flights_create(io_random(s->io));
 	target_registry_watch(s->registry, lobby_on_free, s->lobby);
 	s->state = (struct admin_state){

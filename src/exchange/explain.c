@@ -5,6 +5,7 @@
 #include "exchange/exchange.h"
 
 #include "base/check.h"
+#include "cache/cache.h"
 #include "exchange/translate.h"
 #include "route/target.h"
 #include "wire/json.h"
@@ -124,6 +125,20 @@ static void put_explained(struct exchange *x, const char *name, const struct pla
 	(void)room;                   /* beyond its maximum nothing is added */
 }
 
+/* What other machines should know of a target, too. */
+static void pass_on(const struct exchange *x, const struct plan_event *e, int64_t in_ms)
+{
+	static const struct { enum plan_event_kind kind; enum target_rumour rumour; } rows[] = {
+		{ PLAN_EVENT_BREAKER_OPEN, RUMOUR_OPEN }, { PLAN_EVENT_MACHINE_OPEN, RUMOUR_MACHINE_OPEN },
+		{ PLAN_EVENT_PACED, RUMOUR_PACED },
+	};
+
+	for (size_t i = 0; x->all->setup.cache && i < COUNT_OF(rows); i++)
+		if (rows[i].kind == e->kind)
+			cache_tell(x->all->setup.cache, slice_of(target_rumour_name(rows[i].rumour)),
+				   e->target->name, in_ms > 0 ? in_ms : 0);
+}
+
 static void on_event(void *owner, const struct plan_event *e)
 {
 	struct exchange *x = owner;
@@ -133,6 +148,7 @@ static void on_event(void *owner, const struct plan_event *e)
 
 	if (x->explains)
 		put_explained(x, plan_event_name(e->kind), e, in_ms);
+	pass_on(x, e, in_ms);
 	if (!log_wants(x->all->setup.log, level))
 		return;
 	log_line(x->all->setup.log, level, plan_event_name(e->kind),

@@ -1,10 +1,11 @@
-/* outside.c: what active probes tell of a target. They only ever hasten what
+/* outside.c: what active probes and other machines tell of a target. They only ever hasten what
  * requests would have found out: a request's word is the last. */
 #include "route/state.h"
 
 #include "base/check.h"
 
 #define BAD_IN_ROW 3
+#define RUMOUR_SPAN_MAX_MS 3600000
 
 bool target_probe_due(struct target *t, mono_ms now, int64_t every_ms)
 {
@@ -90,4 +91,50 @@ void target_credential_renewed(struct target *t, mono_ms now)
 	lock_take(&t->credential->lock);
 	breaker_hint_alive(&t->credential->breaker, now);
 	lock_give(&t->credential->lock);
+}
+
+/* ---- what other machines tell ------------------------------------------------------- */
+
+const char *target_rumour_name(enum target_rumour r)
+{
+	static const char *const names[RUMOUR_COUNT] = { "breaker_open", "machine_open", "paced" };
+
+	return names[r];
+}
+
+static void pause_for(struct lock *lock, struct pace *p, mono_ms until)
+{
+	lock_take(lock);
+	if (until > p->until)
+		p->until = until;
+	lock_give(lock);
+}
+
+unsigned target_rumour(struct target *t, const struct target_policy *policy,
+		       const struct model_policy *model, mono_ms now, uint64_t random,
+		       enum target_rumour what, int64_t span_ms)
+{
+	struct breaker_policy machine = route_machine_policy(&model->breaker);
+	mono_ms until = mono_after(now, span_ms < 0 ? 0 : span_ms < RUMOUR_SPAN_MAX_MS ? span_ms
+							: RUMOUR_SPAN_MAX_MS);
+	unsigned news = 0;
+
+	switch (what) {
+	case RUMOUR_OPEN:
+		news = hint(&t->lock, &t->own, &model->breaker, now, random, false, NEWS_OPENED);
+		break;
+	case RUMOUR_MACHINE_OPEN:
+		news = hint(&t->machine->lock, &t->machine->breaker, &machine, now, random, false,
+			    NEWS_MACHINE_OPENED);
+		break;
+	case RUMOUR_PACED:
+		if (policy->backend->rate_scope == RATE_SCOPE_KEY)
+			pause_for(&t->account->lock, &t->account->pace, until);
+		pause_for(&t->lock, &t->pace, until);
+		break;
+	case RUMOUR_COUNT:
+		never("no rumour");
+	}
+	target_count_news(t, news);
+	return news;
 }

@@ -154,6 +154,20 @@ bool target_probe_due(struct target *t, mono_ms now, int64_t every_ms);
  * changed where a request has told of the target meanwhile. Gives NEWS_ bits. */
 unsigned target_probe_seen(struct target *t, const struct model_policy *model, mono_ms now,
 			   uint64_t random, mono_ms began_at, enum fault fault);
+/* What another machine has found out of a target. */
+enum target_rumour {
+	RUMOUR_OPEN,                  /* its breaker opened there */
+	RUMOUR_MACHINE_OPEN,          /* it refused connections there */
+	RUMOUR_PACED,                 /* it asked for a pause that goes on for span_ms */
+	RUMOUR_COUNT
+};
+/* "breaker_open", "machine_open", "paced". Static. */
+const char *target_rumour_name(enum target_rumour r);
+/* A closed breaker opens, as it would by itself, and tries by itself; a pause is
+ * kept. What this machine knows better is left alone. Gives NEWS_ bits. */
+unsigned target_rumour(struct target *t, const struct target_policy *policy,
+		       const struct model_policy *model, mono_ms now, uint64_t random,
+		       enum target_rumour what, int64_t span_ms);
 /* The target's backend has a new credential: if the old one was out of use, the next
  * request tries it at once. Any thread. */
 void target_credential_renewed(struct target *t, mono_ms now);
