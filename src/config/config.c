@@ -18,6 +18,8 @@ static void build(struct reader *r, struct node *root)
 	build_server(r, top);
 	build_mocks(r, top);
 	build_backends(r, top);
+	build_prices(r, top);
+	build_tracing(r, top);
 	build_models(r, top);
 	build_alerts(r, top);
 }
@@ -116,6 +118,8 @@ void config_give(struct config *c)
 		return;
 	io_tls_give(c->listen_tls);
 	io_tls_give(c->cache.shared.tls);
+	if (c->tracing.origin)
+		io_tls_give(c->tracing.origin->tls_setup);
 	for (size_t i = 0; i < c->alerts.sink_count; i++)
 		io_tls_give(c->alerts.sinks[i].origin->tls_setup);
 	for (size_t i = 0; i < c->backend_count; i++) {

@@ -61,7 +61,12 @@ struct config {
 	struct alert_policy alerts;
 
 	enum log_level log_level;
-	struct slice access_log;      /* "stdout", "stderr", "off" or a file's path */
+	struct slice access_log;      /* "stdout", "stderr", "syslog", "off" or a file's path */
+	struct io_addr syslog;        /* where "syslog" is */
+	int64_t access_sample_milli;  /* of requests that went well, in thousandths of a percent */
+
+	struct price_table prices;
+	struct trace_policy tracing;
 
 	const struct backend_policy *backends;
 	size_t backend_count;
@@ -120,6 +125,9 @@ const struct model_policy *config_model(const struct config *c, struct slice nam
 					struct slice *star);
 /* The known model name nearest to a misspelt one; SLICE_NONE if none is near. */
 struct slice config_nearest_model(const struct config *c, struct slice name);
+
+/* The built-in price table, as YAML (deploy/prices.yaml). */
+extern const struct slice config_default_prices;
 
 /* The reference of every key, as Markdown; docs/config.md holds it. */
 void config_write_reference(struct buf *out);

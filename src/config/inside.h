@@ -253,11 +253,14 @@ struct raw_defaults {
 
 struct raw_log {
 	enum log_level level;
-	struct node *access;
+	struct node *access, *syslog;
+	int64_t access_sample_milli;
 };
 
 struct raw_top {
 	struct raw_cache_store cache;
+	struct node *prices;
+	struct node *tracing;
 	struct node *listen, *tls, *admin, *workers, *keys, *backends, *models, *mocks, *alerts;
 	int64_t drain_ms;
 	struct client_limits limits;
@@ -338,6 +341,17 @@ struct raw_alert_sink {
 	struct node *url, *secret, *bearer, *proxy;
 };
 
+struct raw_tracing {
+	struct node *endpoint, *headers, *proxy;
+	struct slice service;
+	int64_t sample_milli, every_ms;
+	int propagate;                /* a bool */
+};
+
+struct raw_price {
+	struct node *input, *cached, *output;
+};
+
 struct raw_mock {
 	struct node *listen, *args, *model, *ttft, *gap, *tokens, *seed, *fault;
 	int64_t restart_ms;
@@ -349,6 +363,7 @@ extern const struct section section_top, section_listen_tls, section_admin, sect
 	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_probe, section_credential, section_model, section_target, section_timeouts,
 	section_mock, section_alerts, section_alert_sink;
+extern const struct section section_price, section_tracing;
 
 /* ---- server.c, backends.c, models.c, proxy.c ------------------------------------- */
 
@@ -378,6 +393,10 @@ const struct credential_policy *credential_read_aws(struct reader *r, struct nod
 						    int64_t connect_ms);
 /* After the backends: targets point to them. */
 void build_models(struct reader *r, const struct raw_top *top);
+/* tracing.c. Complains. */
+void build_tracing(struct reader *r, const struct raw_top *top);
+/* prices.c: before the models, whose targets are given their prices. */
+void build_prices(struct reader *r, const struct raw_top *top);
 /* streams.c: names of enum resume_way for choices. */
 extern const struct choice resume_ways[];
 /* vendors.c: what a backend speaks. Complain about what is unknown. */

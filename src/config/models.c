@@ -1,6 +1,8 @@
 /* models.c: models, their targets for each URL, and what they fall back to. */
 #include "config/inside.h"
 
+#include "observe/price.h"
+
 #include <string.h>
 
 #define TARGETS_MAX 256               /* as written; several URLs give more */
@@ -171,6 +173,8 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 				.priority = d->priority,
 				.resume = streams_resume(d->resume, d->backend, d->model),
 			};
+			if (slice_find(d->model, '*') == SLICE_NOT_FOUND)
+				targets[at].price = price_find(&m->r->config->prices, name, d->model);
 			say_abilities(d, &targets[at++]);
 		}
 	}

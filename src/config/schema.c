@@ -119,8 +119,15 @@ static const struct field log_fields[] = {
 	{ "level", VALUE_CHOICE, AT(raw_log, level), .fallback = "info", .choices = log_levels,
 	  .doc = "How much the operator's log (standard error) tells." },
 	{ "access", VALUE_NODE, AT(raw_log, access), .fallback = "stdout",
-	  .shape = "`stdout`, `stderr`, `off` or a path",
-	  .doc = "Where the access log goes, one JSON line for each request." },
+	  .shape = "`stdout`, `stderr`, `syslog`, `off` or a path",
+	  .doc = "Where the access log goes, one JSON line for each request. A file is opened again on "
+		 "SIGUSR1." },
+	{ "access_sample", VALUE_PERCENT, AT(raw_log, access_sample_milli), 0, 100000, "100%",
+	  .doc = "Share of the requests that went well at the first try of which there is a line. All "
+		 "others have one: those that failed, were tried again, or were answered in a degraded way." },
+	{ "syslog", VALUE_NODE, AT(raw_log, syslog), .fallback = "unix:/dev/log",
+	  .shape = "`unix:/path` or address with port",
+	  .doc = "Where `access: syslog` goes: the local daemon's socket, or another machine by UDP (RFC 5424)." },
 };
 const struct section section_log = {
 	"log", "log", NULL, log_fields, COUNT_OF(log_fields), NULL,
@@ -686,6 +693,52 @@ const struct section section_model = {
 		{ NULL, NULL } },
 };
 
+static const struct field tracing_fields[] = {
+	{ "endpoint", VALUE_NODE, AT(raw_tracing, endpoint), .shape = "URL", .required = true,
+	  .doc = "Where the collector takes OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`." },
+	{ "headers", VALUE_NODE, AT(raw_tracing, headers), .shape = "mapping",
+	  .doc = "Headers for it, such as the key of a service (at most 32)." },
+	{ "proxy", VALUE_NODE, AT(raw_tracing, proxy), .fallback = "from the environment",
+	  .shape = "URL or `none`", .doc = "As for a backend." },
+	{ "service", VALUE_TEXT, AT(raw_tracing, service), .shape = "text", .fallback = "backstay",
+	  .doc = "`service.name` of the spans." },
+	{ "sample", VALUE_PERCENT, AT(raw_tracing, sample_milli), 0, 100000, "10%",
+	  .doc = "Share of the traces that begin here of which spans are kept. Where something failed on "
+		 "the way, or the answer was degraded, they always are; and where the client's "
+		 "`traceparent` says that its trace is sampled." },
+	{ "every", VALUE_DURATION, AT(raw_tracing, every_ms), 100, 5 * MINUTE, "5s",
+	  .doc = "How long spans are gathered before they are sent. Large batches go at once." },
+	{ "propagate", VALUE_CHOICE, AT(raw_tracing, propagate), .fallback = "on", .choices = on_off,
+	  .doc = "Whether backends are told of the trace with `traceparent`." },
+};
+const struct section section_tracing = {
+	"tracing", "tracing",
+	"Spans by OTLP/HTTP (JSON): one for each exchange, one for each attempt, with the attributes of "
+	"OpenTelemetry's GenAI conventions. What the collector does not take in time is dropped, never "
+	"waited for. Without this section a client's `traceparent` passes to backends as it is.",
+	tracing_fields, COUNT_OF(tracing_fields), NULL,
+};
+
+static const struct field price_fields[] = {
+	{ "input", VALUE_NODE, AT(raw_price, input), .shape = "US dollars", .required = true,
+	  .doc = "For a million tokens of input." },
+	{ "cached", VALUE_NODE, AT(raw_price, cached), .shape = "US dollars", .fallback = "as `input`",
+	  .doc = "For a million tokens of input that the backend had kept from before." },
+	{ "output", VALUE_NODE, AT(raw_price, output), .shape = "US dollars", .required = true,
+	  .doc = "For a million tokens of output, reasoning included." },
+};
+const struct section section_price = {
+	"prices", "a price",
+	"A mapping from models, as they are named at backends, to what their tokens cost; for the metrics "
+	"and the access log only. `MODEL` holds for all backends, `BACKEND/MODEL` for one; a `*` at the "
+	"end stands for anything. A name that goes on with a version (`-20250929`, `-latest`, `@...`) or "
+	"has a vendor before it (`openai/...`) is the same model. Rows of the config win over the "
+	"built-in table, `deploy/prices.yaml`; the longest name wins over shorter ones. A model "
+	"without a price costs nothing there, and `backstay_unpriced_tokens_total` says so: give your "
+	"own servers `gpu/*: {input: 0, output: 0}`.",
+	price_fields, COUNT_OF(price_fields), NULL,
+};
+
 static const struct field mock_fields[] = {
 	{ "listen", VALUE_NODE, AT(raw_mock, listen), .shape = "address", .required = true,
 	  .doc = "Where it listens." },
@@ -800,6 +853,10 @@ static const struct field top_fields[] = {
 	  .shape = "mapping", .required = true, .doc = "The servers that have models." },
 	{ "models", VALUE_NODE, AT(raw_top, models), .section = &section_model, .shape = "mapping",
 	  .required = true, .doc = "The names that clients ask for." },
+	{ "tracing", VALUE_NODE, AT(raw_top, tracing), .section = &section_tracing, .shape = "mapping",
+	  .doc = "Traces for a collector." },
+	{ "prices", VALUE_NODE, AT(raw_top, prices), .section = &section_price, .shape = "mapping",
+	  .fallback = "those of well-known models", .doc = "What tokens cost." },
 	{ "mocks", VALUE_NODE, AT(raw_top, mocks), .section = &section_mock, .shape = "mapping",
 	  .doc = "Simulated model servers." },
 };

@@ -188,12 +188,26 @@ static void read_access_log(struct reader *r, const struct node *n)
 	if (says_off(n))
 		r->config->access_log = S("off");
 	else if (!value_bool(text, &on))
-		complain_at(r, n, "\"access\": %s does not say where to; write stdout, stderr, off or a "
+		complain_at(r, n, "\"access\": %s does not say where to; write stdout, stderr, syslog, off or a "
 			    "path", quote(r, n->written));
-	else if (slice_eq(text, S("stdout")) || slice_eq(text, S("stderr")))
+	else if (slice_eq(text, S("stdout")) || slice_eq(text, S("stderr")) || slice_eq(text, S("syslog")))
 		r->config->access_log = arena_copy(r->arena, text);
 	else
 		r->config->access_log = config_path_of(r, text);
+}
+
+static void read_syslog(struct reader *r, const struct raw_log *log)
+{
+	struct slice text;
+
+	r->config->access_sample_milli = log->access_sample_milli;
+	must(io_addr_parse(S("unix:/dev/log"), &r->config->syslog));
+	if (!log->syslog || !scalar_of(r, "syslog", log->syslog, &text))
+		return;
+	if (!io_addr_parse(text, &r->config->syslog) ||
+	    (r->config->syslog.family != IO_UNIX && r->config->syslog.port == 0))
+		complain_at(r, log->syslog, "\"syslog\": %s is no address; write unix:/dev/log, or "
+			    "192.0.2.1:514", quote(r, log->syslog->written));
 }
 
 /* ---- client keys ---------------------------------------------------------------- */
@@ -413,5 +427,6 @@ void build_server(struct reader *r, const struct raw_top *top)
 	read_workers(r, top->workers);
 	read_keys(r, top->keys);
 	read_access_log(r, top->log.access);
+	read_syslog(r, &top->log);
 	note_exposure(r);
 }

@@ -63,6 +63,24 @@ static double read_cache(const struct source *src, size_t cell)
 	}
 }
 
+static int64_t earlier(int64_t a, const struct io_tls *tls)
+{
+	int64_t b = tls ? io_tls_expires(tls) : 0;
+
+	return b && (!a || b < a) ? b : a;
+}
+
+/* Of all own certificates. */
+static int64_t first_end(const struct config *c)
+{
+	int64_t at = earlier(0, c->listen_tls);
+
+	for (size_t i = 0; i < c->backend_count; i++)
+		for (size_t j = 0; j < c->backends[i].origin_count; j++)
+			at = earlier(at, c->backends[i].origins[j].tls_setup);
+	return at;
+}
+
 static bool read_process(const struct source *src, size_t cell, double *out)
 {
 	const struct admin_state *s = src->s;
@@ -78,6 +96,7 @@ static bool read_process(const struct source *src, size_t cell, double *out)
 	case AT_PROCESS_ACCESS_DROPPED:
 		*out = s->access_lines ? (double)io_lines_dropped(s->access_lines) : 0;
 		break;
+	case AT_PROCESS_CERTIFICATE:     *out = (double)first_end(s->config); break;
 	case AT_PROCESS_WORKERS:         *out = s->workers; break;
 	case AT_PROCESS_FDS:             *out = (double)limits_open_descriptors(); break;
 	case AT_PROCESS_FDS_MAX:         *out = (double)limits_descriptors(); break;

@@ -80,6 +80,9 @@ static bool open_access_log(struct server *s, char *why, size_t size)
 		if (isatty(fd))
 			s->access = no_colour && *no_colour ? ACCESS_TERMINAL : ACCESS_TERMINAL_COLOUR;
 		s->access_lines = io_lines_to_fd(fd, ACCESS_QUEUE_BYTES);
+	} else if (slice_eq(to, S("syslog"))) {
+		s->access_lines = io_lines_to_syslog(&s->state.config->syslog, ACCESS_QUEUE_BYTES, why, size);
+		return s->access_lines != NULL;
 	} else {
 		path = slice_to_cstring(to);
 		s->access_lines = io_lines_to_file(path, ACCESS_QUEUE_BYTES, why, size);
@@ -212,6 +215,7 @@ static void warn_of_restart(struct server *s, const struct config *c)
 		{ "admin", admin },
 		{ "workers", first->workers != c->workers },
 		{ "log.access", !slice_eq(first->access_log, c->access_log) },
+		{ "log.syslog", !io_addr_eq(&first->syslog, &c->syslog) },
 		{ "mocks", !same_mocks(first, c) },
 		{ "cache", !cache_store_policy_eq(&s->cache_config->cache, &c->cache) },
 	};

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "daemon/drills.h"
 #include "exchange/exchanges.h"
+#include "daemon/trace_export.h"
 #include "observe/access_log.h"
 #include "observe/pulse.h"
 
@@ -12,6 +13,8 @@
 
 #define PUBLISH_MS 1000               /* how old the pool's numbers may be on an idle worker */
 #define DRAIN_LOOK_MS 20
+#define ALL_MILLI 100000              /* 100 % in thousandths of a percent */
+#define TRACES_PATIENCE_MS 1000       /* for the last spans to be taken */
 #define LINE_KEPT_MAX ((size_t)16 * 1024)
 
 struct worker {
@@ -25,10 +28,12 @@ struct worker {
 	struct upstream_pool *pool;
 	struct exchanges *exchanges;
 	struct metrics_sheet *sheet;
+	struct trace_export *traces;
 	struct buf line, story;
 	struct io_timer publish_timer, look;
 	struct io_deferred publish_soon;
 	bool draining;
+	mono_ms traces_until;
 	struct io_message drained;
 };
 
@@ -128,6 +133,16 @@ static void pulse(struct worker *w, const struct model_policy *model, const stru
 	}
 }
 
+/* Of what went well the config may want a share only. */
+static bool wants_line(struct worker *w, const struct exchange_record *r)
+{
+	int64_t share = w->config->access_sample_milli;
+
+	if (share >= ALL_MILLI || w->setup.access == ACCESS_OFF || !record_is_calm(r))
+		return true;
+	return (int64_t)(io_random(w->io) % ALL_MILLI) < share;
+}
+
 static void on_record(void *owner, const struct exchange_record *r)
 {
 	struct worker *w = owner;
@@ -135,6 +150,7 @@ static void on_record(void *owner, const struct exchange_record *r)
 	const struct model_policy *model = config_model(w->config, r->asked_model, &star);
 
 	metrics_count(w->sheet, model ? model->name : SLICE_NONE, r);
+	trace_export_add(w->traces, r);
 	pulse(w, model, r);
 	drills_record(w->setup.drills, r);
 	io_defer(w->io, &w->publish_soon);
@@ -142,7 +158,9 @@ static void on_record(void *owner, const struct exchange_record *r)
 	recent_add(w->setup.recent, buf_slice(&w->line));
 	if (pulse_had_trouble(r))
 		recent_add(w->setup.troubles, buf_slice(&w->line));
-	if (w->setup.access == ACCESS_JSON) {
+	if (!wants_line(w, r)) {
+		metrics_add(w->sheet, AT_WORKER_LINES_LEFT_OUT, 1);
+	} else if (w->setup.access == ACCESS_JSON) {
 		io_lines_write(w->setup.access_lines, buf_slice(&w->line));
 	} else if (w->setup.access != ACCESS_OFF) {
 		access_log_terminal(r, w->setup.access == ACCESS_TERMINAL_COLOUR, &w->story);
@@ -176,6 +194,7 @@ static void use_config(struct worker *w, struct config *config)
 	w->config = config;
 	w->log.level = config->log_level;
 	exchanges_set_config(w->exchanges, config);
+	trace_export_set_config(w->traces, config);
 	client_door_set_limits(w->door, &config->limits);
 	client_door_set_tls(w->door, config->listen_tls);
 	/* Connections to backends that have left, or whose TLS setup has changed. */
@@ -202,6 +221,13 @@ static void on_look(struct io_timer *t, mono_ms now)
 	struct worker *w = CONTAINER_OF(t, struct worker, look);
 
 	if (exchanges_count(w->exchanges) || client_door_count(w->door)) {
+		w->traces_until = mono_after(now, TRACES_PATIENCE_MS);
+		io_timer_set(w->io, t, mono_after(now, DRAIN_LOOK_MS));
+		return;
+	}
+	/* The last spans; not for longer than a moment. */
+	if (!trace_export_idle(w->traces) && now < w->traces_until) {
+		trace_export_flush(w->traces);
 		io_timer_set(w->io, t, mono_after(now, DRAIN_LOOK_MS));
 		return;
 	}
@@ -216,6 +242,7 @@ static void drain(struct worker *w, struct config *config)
 	if (w->draining)
 		return;
 	w->draining = true;
+	w->traces_until = mono_after(io_now(w->io), TRACES_PATIENCE_MS);
 	client_door_drain(w->door);
 	close_sockets(w);
 	io_timer_set(w->io, &w->look, io_now(w->io));
@@ -272,6 +299,7 @@ static void furnish(struct worker *w)
 	w->story = BUF_INIT(ACCESS_LINE_MAX);
 	w->sheet = metrics_sheet_create(w->setup.metrics);
 	w->pool = upstream_pool_create(w->io, &w->log);
+	w->traces = trace_export_create(w->io, &w->log, w->sheet, w->config);
 	e = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = w->config, .lobby = w->setup.lobby,
 				      .cache = w->setup.cache, .flights = w->setup.flights,
 				      .log = &w->log, .on_record = on_record, .on_look = on_look_done, .owner = w };
@@ -296,6 +324,7 @@ static void strip(struct worker *w)
 {
 	exchanges_free(w->exchanges);
 	upstream_pool_free(w->pool);
+	trace_export_free(w->traces);
 	close_sockets(w);
 	free(w->sockets);
 	io_real_free(w->io);

@@ -7,6 +7,7 @@
 #include "exchange/attempt.h"
 #include "exchange/conductor.h"
 #include "exchange/queue.h"
+#include "observe/price.h"
 #include "exchange/recall.h"
 #include "exchange/translate.h"
 
@@ -73,6 +74,7 @@ static void report(struct exchange *x, mono_ms now)
 	char key_text[CACHE_KEY_TEXT];
 	struct exchange_record record = {
 		.request_id = x->id,
+		.trace = x->trace,
 		.client_key = x->who ? x->who->name : SLICE_NONE,
 		.client_group = group_of(x->who),
 		.peer = x->peer,
@@ -157,6 +159,19 @@ static struct spent spent_by(const struct attempt *a)
 	};
 }
 
+static void price(const struct attempt *a, struct spent *s)
+{
+	const struct target_policy *t = a->pick.target;
+	const struct price *p = t->price;
+
+	if (s->input_tokens <= 0 && s->output_tokens <= 0)
+		return;
+	if (!p)
+		p = price_find(&a->x->config->prices, t->backend->name, a->pick.upstream_model);
+	s->priced = p != NULL;
+	s->cost_nano_usd = p ? price_cost(p, s) : 0;
+}
+
 /* Tokens were computed and are paid for, whatever became of the attempt. */
 static void add_usage(struct exchange *x, const struct attempt *a)
 {
@@ -189,6 +204,8 @@ static void close_record(struct attempt *a, enum fault fault, struct slice text,
 	r->took_ms = now - a->started_at;
 	r->first_token_ms = a->first_token_at == MONO_NEVER ? -1 : a->first_token_at - a->started_at;
 	r->spent = spent_by(a);
+	price(a, &r->spent);
+	x->cost_nano_usd += r->spent.cost_nano_usd;
 	x->answers[a->number] = a->answer;
 	x->error_bodies[a->number] = a->error_body;
 	add_usage(x, a);
@@ -268,6 +285,8 @@ bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
 	}
 	x->records[x->attempts++] = (struct attempt_record){
 		.target = x->pick.target->name,
+		.model = x->pick.upstream_model,
+		.authority = x->pick.target->origin->authority,
 		.start_ms = now - x->started_at,
 		.first_token_ms = -1,
 	};

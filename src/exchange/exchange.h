@@ -256,6 +256,7 @@ struct exchange {
 	struct slice finish_reason, served_model, served_target;
 	bool served_fallback;
 	mono_ms started_at, committed_at;
+	struct trace_context *trace;  /* arena; NULL: it belongs to none */
 	int64_t overhead_us;          /* of our own, up to the commit point */
 	int64_t cost_nano_usd;        /* of all attempts that ended */
 	int64_t wall_ms;

@@ -6,6 +6,7 @@
 #include "exchange/conductor.h"
 #include "exchange/queue.h"
 #include "exchange/recall.h"
+#include "observe/trace.h"
 #include "wire/url.h"
 
 #include <stdlib.h>
@@ -240,6 +241,17 @@ static void keep_query(struct exchange *x, struct slice query)
 	framing_init(x, q.as_array);
 }
 
+/* The trace that the request belongs to, or a new one. */
+static void join_trace(struct exchange *x, const struct h1_head *head)
+{
+	const struct trace_policy *p = &x->config->tracing;
+	struct io *io = x->all->setup.io;
+	const uint64_t random[3] = { io_random(io), io_random(io), io_random(io) };
+
+	x->trace = arena_new(x->arena, struct trace_context);
+	trace_begin(x->trace, h1_get(head, S("traceparent")), p->sample_milli, random);
+}
+
 static void keep_request(struct exchange *x, const struct h1_head *head, struct buf *body)
 {
 	char text[IO_ADDR_TEXT_MAX];
@@ -256,6 +268,8 @@ static void keep_request(struct exchange *x, const struct h1_head *head, struct 
 	keep_query(x, query);
 	x->content_type = arena_copy(x->arena, h1_get(head, S("content-type")));
 	x->peer = arena_copy(x->arena, slice_of(io_addr_text(client_peer(x->client), text)));
+	if (x->config->tracing.origin)
+		join_trace(x, head);
 	request_keep_headers(x, head);
 	queue_init(x, head);
 	x->bytes_in = buf_len(body);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "wire/url.h"
 #include "exchange/translate.h"
+#include "observe/trace.h"
 
 #include <string.h>
 
@@ -56,6 +57,17 @@ static char *keep_line(char *at, const struct h1_header *h, struct h1_header *ou
 	return put(put(at, h->value), S("\r\n"));
 }
 
+/* Where we take part in a trace we say ourselves which span asks; what else goes
+ * with it belongs to a traceparent that can be gone on from, or is not passed on. */
+static bool is_trace_withheld(const struct exchange *x, const struct h1_head *head, struct slice name)
+{
+	bool goes_on = x->config->tracing.propagate && trace_parent_is_good(h1_get(head, S("traceparent")));
+
+	if (slice_eq_nocase(name, S("traceparent")))
+		return true;
+	return !goes_on && (slice_eq_nocase(name, S("tracestate")) || slice_eq_nocase(name, S("baggage")));
+}
+
 /* As they stand: the lines go upstream in one piece where no backend's header
  * takes the place of one. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head)
@@ -69,7 +81,8 @@ void request_keep_headers(struct exchange *x, const struct h1_head *head)
 	x->client_lines.at = at;
 	x->client_headers = arena_array(x->arena, struct h1_header, head->header_count);
 	for (unsigned i = 0; i < head->header_count; i++)
-		if (!is_withheld(head, head->headers[i].name))
+		if (!is_withheld(head, head->headers[i].name) &&
+		    !(x->trace && is_trace_withheld(x, head, head->headers[i].name)))
 			at = keep_line(at, &head->headers[i], &x->client_headers[x->client_header_count++]);
 	x->client_lines.len = (size_t)(at - x->client_lines.at);
 }
@@ -188,7 +201,7 @@ static void write_headers(struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	const struct backend_policy *backend = a->pick.target->backend;
-
+	char traceparent[TRACE_PARENT_MAX];
 	bool unchanged = !backend->header_count && !is_foreign(a);
 
 	if (unchanged)
@@ -202,6 +215,9 @@ static void write_headers(struct attempt *a)
 	for (size_t i = 0; i < backend->header_count; i++)
 		h1_write_header(&a->headers, backend->headers[i].name, backend->headers[i].value);
 	h1_write_header(&a->headers, S("x-request-id"), x->id);
+	if (x->trace && x->config->tracing.propagate)
+		h1_write_header(&a->headers, S("traceparent"),
+				slice_of(trace_write_parent(x->trace, a->number, traceparent)));
 }
 
 /* ---- target ----------------------------------------------------------------------- */

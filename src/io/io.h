@@ -127,6 +127,9 @@ struct io_tls *io_tls_client(const struct io_tls_client_options *o, char *why, s
 /* A setup for our own listener. */
 struct io_tls *io_tls_server(const char *cert_file, const char *key_file, char *why, size_t why_size);
 struct io_tls *io_tls_take(struct io_tls *tls);
+/* Unix time in seconds at which the certificate that it presents ends; 0: it presents
+ * none. */
+int64_t io_tls_expires(const struct io_tls *tls);
 void io_tls_give(struct io_tls *tls);        /* NULL is fine */
 
 /* ---- streams -------------------------------------------------------------- */

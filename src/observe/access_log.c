@@ -124,6 +124,22 @@ static void put_tokens(struct buf *out, const struct exchange_record *r)
 	buf_puts(out, "}");
 }
 
+/* In US dollars; null where tokens of a model without a price are in it. */
+static void put_cost(struct buf *out, const struct exchange_record *r)
+{
+	bool known = true;
+
+	for (size_t i = 0; i < r->attempt_count; i++)
+		known = known && (r->attempts[i].spent.priced || r->attempts[i].spent.input_tokens +
+				  r->attempts[i].spent.output_tokens <= 0);
+	put_name(out, S("cost"));
+	if (known)
+		buf_putf(out, "%lld.%09lld", (long long)(r->cost_nano_usd / 1000000000),
+			 (long long)(r->cost_nano_usd % 1000000000));
+	else
+		buf_puts(out, "null");
+}
+
 static void put_asked(struct buf *out, const struct exchange_record *r)
 {
 	char stamp[25];
@@ -153,8 +169,6 @@ static void put_cache(struct buf *out, const struct exchange_record *r)
 		put_bool(out, S("kept"), true);
 	if (r->cache_key.len)
 		put_text(out, S("cache_key"), r->cache_key, FIELD_MAX);
-	if (cache_use_gives(r->cache))
-		put_number(out, S("cost"), 0);
 }
 
 static void put_outcome(struct buf *out, const struct exchange_record *r)
@@ -178,6 +192,7 @@ void access_log_json(const struct exchange_record *r, struct buf *out)
 	put_cache(out, r);
 	put_attempts(out, r);
 	put_tokens(out, r);
+	put_cost(out, r);
 	put_maybe(out, S("first_token_ms"), r->first_token_ms >= 0, r->first_token_ms);
 	put_number(out, S("duration_ms"), r->duration_ms);
 	put_text(out, S("priority"), slice_of(priority_name(r->priority)), FIELD_MAX);

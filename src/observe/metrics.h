@@ -39,6 +39,8 @@ struct metrics_sheet *metrics_sheet_create(struct metrics *m);
  * the next four. */
 void metrics_count(struct metrics_sheet *s, struct slice model, const struct exchange_record *r);
 /* Counts what a look from outside has shown; `result` is a word of DIM_LOOKED. */
+/* Words of DIM_SPANS. */
+enum metric_spans { SPANS_EXPORTED, SPANS_REJECTED, SPANS_DROPPED };
 enum metric_looked { LOOKED_GOOD, LOOKED_BAD, LOOKED_UNCLEAR };
 void metrics_count_look(struct metrics_sheet *s, struct slice target, enum metric_looked result);
 /* A cell of the rows that have no labels of their own (AT_WORKER_...): adds to a

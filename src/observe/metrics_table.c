@@ -57,6 +57,7 @@ static const char *const looked_words[] = { "good", "bad", "unclear" };
 static const char *const breaker_words[] = { "own", "machine", "credential", "model" };
 static const char *const state_words[] = { "open", "back" };
 static const char *const off_words[] = { "credential", "no_money", "model_gone" };
+static const char *const span_words[] = { "exported", "rejected", "dropped" };
 static const char *const left_words[] = { "requests", "tokens" };
 
 struct slice metric_dim_word(enum metric_dim d, size_t i)
@@ -77,6 +78,7 @@ struct slice metric_dim_word(enum metric_dim d, size_t i)
 	case DIM_STATE:    return slice_of(state_words[i]);
 	case DIM_OFF:      return slice_of(off_words[i]);
 	case DIM_LEFT:     return slice_of(left_words[i]);
+	case DIM_SPANS:    return slice_of(span_words[i]);
 	case DIM_CACHE:    return slice_of(cache_use_name((enum cache_use)i));
 	case DIM_ALERT:    return slice_of(alert_kind_row((enum alert_kind)i)->name);
 	case DIM_VERSION:  return S(BACKSTAY_VERSION);

@@ -51,6 +51,7 @@
 	X(OFF,      "why",      3)                          \
 	X(LEFT,     "of",       2)                          \
 	X(CACHE,    "use",      CACHE_USE_COUNT)             \
+	X(SPANS,    "result",   3)                          \
 	X(ALERT,    "kind",     ALERT_KIND_COUNT)            \
 	X(VERSION,  "version",  1)
 #define RESUMED_WAYS 6
@@ -72,6 +73,12 @@
 	  "Of these, waiting in a pool.")                                                             \
 	X(EXCHANGES, GAUGE, "backstay_requests_in_progress", NONE, NONE, ONE, ALL,                    \
 	  "Requests that have begun and not ended.")                                                  \
+	X(SPANS, COUNTER, "backstay_trace_spans_total", SPANS, NONE, ONE, ALL,                        \
+	  "Spans that the collector took, that it rejected, and that it could not be given.")         \
+	X(SPAN_FAILURES, COUNTER, "backstay_trace_export_failures_total", NONE, NONE, ONE, ALL,       \
+	  "Batches of spans that the collector did not take at once.")                                \
+	X(LINES_LEFT_OUT, COUNTER, "backstay_access_lines_left_out_total", NONE, NONE, ONE, ALL,      \
+	  "Requests without a line in the access log since log.access_sample left them out.")         \
 	X(TURN, HISTOGRAM, "backstay_loop_turn_seconds", NONE, NONE, SHORT, ALL,                      \
 	  "How long a turn of a worker's loop took: what whoever came meanwhile had to wait.")
 
@@ -191,6 +198,9 @@
 	  "Built-in alerts that fire, now.")                                                          \
 	X(ALERTS_LOST, COUNTER, "backstay_alert_events_lost_total", NONE, NONE, ONE, ALL,             \
 	  "Events that were dropped since there were too many.")                                      \
+	X(CERTIFICATE, GAUGE, "backstay_certificate_expiry_timestamp_seconds", NONE, NONE, ONE, SEEN, \
+	  "Unix time at which the first of the certificates ends that are presented to clients and "  \
+	  "backends.")                                                                                \
 	X(WORKERS, GAUGE, "backstay_workers", NONE, NONE, ONE, ALL,                                   \
 	  "Worker threads.")                                                                          \
 	X(FDS, GAUGE, "process_open_fds", NONE, NONE, ONE, ALL,                                       \

@@ -1,5 +1,5 @@
-/* policy.h: who is told of trouble, and how, as the config names it. Plain
- * data, owned by the config snapshot, immutable. */
+/* policy.h: who is told of trouble, and how, what tokens cost, and where traces
+ * go, as the config has it. Plain data, owned by the config snapshot, immutable. */
 #ifndef BACKSTAY_OBSERVE_POLICY_H
 #define BACKSTAY_OBSERVE_POLICY_H
 
@@ -37,6 +37,30 @@ struct alert_policy {
 	struct slice link;            /* put into messages: where people can look; may be empty */
 	const struct alert_sink_policy *sinks;
 	size_t sink_count;
+};
+
+/* What a model's tokens cost; in millionths of a millionth of a US dollar each,
+ * which is millionths of a dollar for a million. */
+struct price {
+	struct slice model;           /* see price_find() */
+	int64_t input_pico, cached_pico, output_pico;
+	bool built_in;                /* not from the config */
+};
+
+/* Where spans go. */
+struct trace_policy {
+	const struct origin *origin;  /* the collector; NULL: no tracing */
+	struct slice target;          /* path and query of the POST */
+	struct slice headers;         /* ready lines for it, secrets among them; may be empty */
+	struct slice service;         /* service.name */
+	int64_t sample_milli;         /* of exchanges, in thousandths of a percent */
+	int64_t every_ms;             /* how long spans are gathered at most */
+	bool propagate;               /* backends are told of the trace */
+};
+
+struct price_table {
+	const struct price *prices;   /* the config's first */
+	size_t count;
 };
 
 #endif

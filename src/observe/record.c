@@ -28,3 +28,19 @@ bool cache_use_gives(enum cache_use u)
 {
 	return u == CACHE_USE_HIT || u == CACHE_USE_STALE || u == CACHE_USE_NEAR || u == CACHE_USE_JOINED;
 }
+
+static bool is_trouble(enum fault f)
+{
+	return f != FAULT_NONE && f != FAULT_CALLER && f != FAULT_CLIENT_GONE && f != FAULT_CONTEXT &&
+	       f != FAULT_POLICY && f != FAULT_OUTRUN;
+}
+
+bool record_is_calm(const struct exchange_record *r)
+{
+	if (is_trouble(r->fault) || r->degraded != DEGRADED_NO)
+		return false;
+	for (size_t i = 0; i < r->attempt_count; i++)
+		if (is_trouble(r->attempts[i].fault))
+			return false;
+	return true;
+}

@@ -17,8 +17,12 @@ struct spent {
 	int64_t cost_nano_usd;
 };
 
+struct trace_context;
+
 struct attempt_record {
 	struct slice target;          /* "gpu#2/qwen3-32b" */
+	struct slice model;           /* as it is named there */
+	struct slice authority;       /* host and port of the server */
 	enum fault fault;             /* FAULT_NONE: it served the answer */
 	int status;                   /* upstream status; 0: no head came */
 	int64_t start_ms;             /* after the exchange's start */
@@ -53,6 +57,7 @@ enum cache_use {
 
 struct exchange_record {
 	struct slice request_id;
+	const struct trace_context *trace;    /* NULL: it belongs to none */
 	struct slice client_key;      /* its name; empty: none configured */
 	struct slice client_group;    /* what it is counted with; likewise */
 	struct slice peer;            /* address text */
@@ -88,6 +93,9 @@ struct exchange_record {
 	struct slice cache_key;       /* in hex, of requests that are ones to keep; empty: this is none */
 };
 
+/* Did it go well at the first try, as far as we are concerned: nothing of it tells
+ * of trouble? What the caller did wrong is no trouble. */
+bool record_is_calm(const struct exchange_record *r);
 /* "fallback", "resumed", "stale", "near", "last-resort", or "" for DEGRADED_NO.
  * Static. */
 const char *degraded_name(enum degraded d);

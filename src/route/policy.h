@@ -15,6 +15,7 @@ struct last_resort_policy;
 struct vendor;
 struct lobby_room;
 struct origin;
+struct price;
 struct target;
 struct rotation;
 struct model_state;
@@ -96,6 +97,7 @@ struct target_policy {
 	int64_t context_window;       /* tokens; 0: unknown. What the config leaves open, binding fills in */
 	int resume;                   /* enum resume_way: how it goes on with a broken answer */
 	bool reasons;                 /* is known to think without being asked; filled in by binding */
+	const struct price *price;    /* of its tokens; NULL: not known, or the model is a pattern */
 	struct target *state;         /* bound by target_registry_bind() */
 };
 

@@ -91,7 +91,7 @@ ARROWS = {
     "route": "base resilience",
     "conn": "base io wire",
     "observe": "base io wire/json.h",
-    "config": "base io/io.h wire/url.h wire/json.h wire/ini.h dialect admit/admit.h */policy.h route/known_models.h",
+    "config": "base io/io.h wire/url.h wire/json.h wire/ini.h dialect admit/admit.h observe/price.h */policy.h route/known_models.h",
     "exchange": ROOMS_BELOW_EXCHANGE + " config",
     "mock": "base io wire",
     "daemon": ROOMS_BELOW_EXCHANGE + " io/real config exchange mock",

@@ -3,6 +3,7 @@
  * so that a busy log costs a wake-up and a write per moment, not per line. */
 #include "io/real/real.h"
 #include "base/check.h"
+#include "io/real/syslog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ struct io_lines {
 	atomic_ullong dropped;
 	char *path;                  /* NULL: a descriptor of somebody else */
 	int fd;                      /* the thread's alone */
+	struct syslog *syslog;       /* instead of fd; the thread's alone */
 	bool torn;                   /* a line was cut by an error: begin a new one */
 };
 
@@ -157,6 +159,37 @@ static void write_stretch(struct io_lines *l)
 		drop_queued(l);
 }
 
+/* Bytes of the first line, its newline included; what is used if it has none. */
+static size_t first_line(const struct io_lines *l)
+{
+	size_t n = 0;
+
+	while (n < l->used && l->ring[(l->start + n) % l->size] != '\n')
+		n++;
+	return n < l->used ? n + 1 : n;
+}
+
+/* The first line as one message. The lock is held, but not while it is sent. */
+static void say_line(struct io_lines *l)
+{
+	size_t len = first_line(l), first = l->size - l->start < len ? l->size - l->start : len;
+	char *copy = malloc(len);
+	bool ok = copy != NULL;
+
+	if (ok) {
+		memcpy(copy, l->ring + l->start, first);
+		memcpy(copy + first, l->ring, len - first);
+	}
+	l->start = (l->start + len) % l->size;
+	l->used -= len;
+	pthread_mutex_unlock(&l->mutex);
+	ok = ok && syslog_say(l->syslog, slice_trim((struct slice){ copy, len }));
+	if (!ok)
+		atomic_fetch_add(&l->dropped, 1);
+	free(copy);
+	pthread_mutex_lock(&l->mutex);
+}
+
 static void gather(struct io_lines *l)
 {
 	mono_ms until = io_real_mono_ms() + GATHER_MS;
@@ -177,8 +210,11 @@ static void *run(void *arg)
 			do_reopen(l);
 			pthread_mutex_lock(&l->mutex);
 		} else if (l->used > 0) {
-			gather(l);
-			if (!l->reopen)
+			if (!l->syslog)
+				gather(l);
+			if (l->syslog)
+				say_line(l);
+			else if (!l->reopen)
 				write_stretch(l);
 		} else if (l->ending) {
 			break;
@@ -197,6 +233,7 @@ static void lines_free(struct io_lines *l)
 	if (l->path)
 		close(l->fd);
 	free(l->path);
+	syslog_close(l->syslog);
 	free(l->ring);
 	pthread_cond_destroy(&l->changed);
 	pthread_mutex_destroy(&l->mutex);
@@ -215,7 +252,7 @@ static bool start_thread(struct io_lines *l)
 	return ok;
 }
 
-static struct io_lines *lines_create(int fd, const char *path, size_t queue_bytes)
+static struct io_lines *lines_create(int fd, const char *path, struct syslog *syslog, size_t queue_bytes)
 {
 	struct io_lines *l = calloc(1, sizeof *l);
 	pthread_condattr_t attr;
@@ -224,6 +261,7 @@ static struct io_lines *lines_create(int fd, const char *path, size_t queue_byte
 	must((l->ring = malloc(queue_bytes)) != NULL);
 	l->size = queue_bytes;
 	l->fd = fd;
+	l->syslog = syslog;
 	if (path)
 		must((l->path = strdup(path)) != NULL);
 	pthread_mutex_init(&l->mutex, NULL);
@@ -239,7 +277,7 @@ static struct io_lines *lines_create(int fd, const char *path, size_t queue_byte
 
 struct io_lines *io_lines_to_fd(int fd, size_t queue_bytes)
 {
-	return lines_create(fd, NULL, queue_bytes);
+	return lines_create(fd, NULL, NULL, queue_bytes);
 }
 
 struct io_lines *io_lines_to_file(const char *path, size_t queue_bytes, char *why, size_t why_size)
@@ -251,9 +289,23 @@ struct io_lines *io_lines_to_file(const char *path, size_t queue_bytes, char *wh
 		snprintf(why, why_size, "cannot write to %s: %s", path, strerror(errno));
 		return NULL;
 	}
-	l = lines_create(fd, path, queue_bytes);
+	l = lines_create(fd, path, NULL, queue_bytes);
 	if (!l)
 		snprintf(why, why_size, "cannot write to %s: no thread could be started", path);
+	return l;
+}
+
+struct io_lines *io_lines_to_syslog(const struct io_addr *to, size_t queue_bytes, char *why,
+				    size_t why_size)
+{
+	struct syslog *syslog = syslog_open(to, why, why_size);
+	struct io_lines *l;
+
+	if (!syslog)
+		return NULL;
+	l = lines_create(-1, NULL, syslog, queue_bytes);
+	if (!l)
+		snprintf(why, why_size, "cannot write to syslog: no thread could be started");
 	return l;
 }
 

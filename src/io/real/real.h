@@ -60,6 +60,10 @@ void io_write_line(int fd, struct slice line);
 struct io_lines;
 struct io_lines *io_lines_to_fd(int fd, size_t queue_bytes);
 struct io_lines *io_lines_to_file(const char *path, size_t queue_bytes, char *why, size_t why_size);
+/* The same to a syslog daemon, each line a message of its own: a unix socket such as
+ * /dev/log, or UDP. Lines that it does not take are dropped and counted. */
+struct io_lines *io_lines_to_syslog(const struct io_addr *to, size_t queue_bytes, char *why,
+				    size_t why_size);
 /* Any thread. `line` includes its newline. */
 void io_lines_write(struct io_lines *l, struct slice line);
 void io_lines_reopen(struct io_lines *l);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const unsigned char alpn_http11[] = "\x08http/1.1";
 
@@ -15,6 +16,16 @@ struct io_tls *io_tls_take(struct io_tls *tls)
 	if (tls)
 		refcount_take(&tls->refs);
 	return tls;
+}
+
+int64_t io_tls_expires(const struct io_tls *tls)
+{
+	const X509 *own = SSL_CTX_get0_certificate(tls->ctx);
+	struct tm tm;
+
+	if (!own || ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) != 1)
+		return 0;
+	return (int64_t)timegm(&tm);
 }
 
 void io_tls_give(struct io_tls *tls)

@@ -108,7 +108,7 @@ static const struct row key_rows[] = {
 	  "1:1: unknown key \"backend\" in the config; did you mean \"backends\"?" },
 	{ B M "blah: 1\n",
 	  "3:1: unknown key \"blah\" in the config; known keys here: listen, tls, admin, workers, drain, "
-	  "limits, keys, cache, log, alerts, defaults, backends, models, mocks" },
+	  "limits, keys, cache, log, alerts, defaults, backends, models, tracing, prices, mocks" },
 	{ B "models: {m: {targets: [o], fallback: [x]}}\n",
 	  "2:28: \"fallback\" is no key of a model; did you mean \"fallbacks\"?" },
 	{ B "models: {m: {targets: [o], timeouts: {connect: 2s}}}\n",
@@ -120,7 +120,7 @@ static const struct row key_rows[] = {
 	{ "backends: {o: {url: http://h/v1, api_key: x}}\n" M,
 	  "1:34: \"api_key\" is no key of a backend; write \"key\"" },
 	{ B M "log: {colour: red}\n",
-	  "3:7: unknown key \"colour\" in log; known keys here: level, access" },
+	  "3:7: unknown key \"colour\" in log; known keys here: level, access, access_sample, syslog" },
 	{ B M "limits: 5\n",
 	  "3:9: limits must be a mapping of keys, not a single value; see docs/config.md for its keys" },
 	{ B M "limits:\n",
@@ -164,7 +164,7 @@ static const struct row value_rows[] = {
 	  "3:14: unknown level \"verbose\"; write one of: error, warn, info, debug" },
 	{ B M "log: {level: wran}\n", "3:14: unknown level \"wran\"; did you mean \"warn\"?" },
 	{ B M "log: {access: on}\n",
-	  "3:15: \"access\": \"on\" does not say where to; write stdout, stderr, off or a path" },
+	  "3:15: \"access\": \"on\" does not say where to; write stdout, stderr, syslog, off or a path" },
 	{ B M "defaults: {balance: fastest}\n",
 	  "3:21: unknown balance \"fastest\"; write one of: least_loaded, round_robin, "
 	  "least_in_flight, least_latency, prefix_affinity" },

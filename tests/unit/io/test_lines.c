@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "io/real/real.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -185,6 +188,92 @@ static void a_file_that_cannot_be_opened_is_refused_with_its_name(void **state)
 	assert_non_null(strstr(why, "/nonexistent/log"));
 }
 
+/* A daemon's socket: unix at `path`, or UDP on a port of the machine's choice. */
+static int daemon_socket(const char *path, struct io_addr *at)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
+	socklen_t len = sizeof v4;
+	char text[128];
+	int fd = socket(path ? AF_UNIX : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	if (path) {
+		snprintf(un.sun_path, sizeof un.sun_path, "%s", path);
+		assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof un), 0);
+		snprintf(text, sizeof text, "unix:%s", path);
+	} else {
+		assert_int_equal(bind(fd, (struct sockaddr *)&v4, sizeof v4), 0);
+		getsockname(fd, (struct sockaddr *)&v4, &len);
+		snprintf(text, sizeof text, "127.0.0.1:%u", ntohs(v4.sin_port));
+	}
+	assert_true(io_addr_parse(slice_of(text), at));
+	return fd;
+}
+
+static void heard(int fd, const char *begins, const char *ends)
+{
+	char got[65536];
+	ssize_t n = recv(fd, got, sizeof got - 1, 0);
+	size_t len = strlen(ends);
+
+	assert_true(n >= (ssize_t)len);
+	got[n] = 0;
+	assert_memory_equal(got, begins, strlen(begins));
+	assert_string_equal(got + (size_t)n - len, ends);
+}
+
+static void each_line_is_a_message_of_syslog(void **state)
+{
+	static char long_line[40001];
+	struct place p = place_make();
+	struct io_addr at;
+	char why[200];
+	int fd = daemon_socket(p.path, &at);
+	struct io_lines *l = io_lines_to_syslog(&at, 1 << 20, why, sizeof why);
+
+	(void)state;
+	assert_non_null(l);
+	memset(long_line, 'x', sizeof long_line - 2);
+	long_line[sizeof long_line - 2] = '\n';
+	io_lines_write(l, S("{\"one\":1}\n"));
+	heard(fd, "<30>", "]: {\"one\":1}");
+	io_lines_write(l, slice_of(long_line));
+	heard(fd, "<30>", "xxxxxxxx");
+	/* The daemon is restarted: what is said meanwhile is lost and counted. */
+	close(fd);
+	unlink(p.path);
+	io_lines_write(l, S("lost\n"));
+	for (int64_t end = io_real_mono_ms() + PATIENCE_MS; io_lines_dropped(l) == 0;)
+		assert_true(io_real_mono_ms() < end);
+	fd = daemon_socket(p.path, &at);
+	io_lines_write(l, S("back\n"));
+	heard(fd, "<30>", "]: back");
+	assert_int_equal(io_lines_dropped(l), 1);
+	io_lines_close(l, 1000);
+	close(fd);
+	place_remove(&p);
+}
+
+static void syslog_by_udp_speaks_rfc_5424(void **state)
+{
+	struct io_addr at;
+	char why[200];
+	int fd = daemon_socket(NULL, &at);
+	struct io_lines *l = io_lines_to_syslog(&at, 1 << 20, why, sizeof why);
+
+	(void)state;
+	assert_non_null(l);
+	io_lines_write(l, S("one\n"));
+	io_lines_write(l, S("two\n"));
+	heard(fd, "<30>1 20", " access - one");
+	heard(fd, "<30>1 20", " access - two");
+	io_lines_close(l, 1000);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +283,8 @@ int main(void)
 		cmocka_unit_test(a_pipe_whose_reader_went_away_harms_nobody),
 		cmocka_unit_test(a_full_disk_drops_lines_and_counts_them),
 		cmocka_unit_test(after_a_rotation_lines_go_to_the_new_file),
+		cmocka_unit_test(each_line_is_a_message_of_syslog),
+		cmocka_unit_test(syslog_by_udp_speaks_rfc_5424),
 		cmocka_unit_test(a_file_that_cannot_be_opened_is_refused_with_its_name),
 	};
 
