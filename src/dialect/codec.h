@@ -146,4 +146,8 @@ bool codec_answer_to_stream(const struct codec *codec, struct arena *arena,
 bool codec_stream_to_answer(const struct codec *codec, struct arena *arena, struct slice stream,
 			    struct buf *out);
 
+/* Appends the tables of docs/dialects.md: who speaks what, what each API carries,
+ * the vendors. */
+void codec_write_reference(struct buf *out);
+
 #endif

@@ -1,8 +1,11 @@
 /* config_reference: keeps docs/config.md and the examples true.
  *   --check FILE     the generated part of FILE is what the code says
  *   --write FILE     make it so
+ *   --check-dialects, --write-dialects FILE     the same for docs/dialects.md
  *   --parse FILE …   each is a valid config, without a note (given every key) */
 #include "fake_world.h"
+
+#include "dialect/codec.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,14 +47,14 @@ static bool rewrite(const char *path, struct slice text, size_t from, size_t to,
 	return fclose(f) == 0;
 }
 
-static bool reference(const char *path, bool write)
+static bool reference(const char *path, bool write, void (*write_part)(struct buf *out))
 {
 	struct buf file = BUF_INIT(FILE_MAX), part = BUF_INIT(FILE_MAX);
 	size_t from, to;
 	bool good = false;
 
 	buf_puts(&part, "\n");
-	config_write_reference(&part);
+	write_part(&part);
 	if (!read_whole(path, &file)) {
 		good = false;
 	} else if (!find_part(buf_slice(&file), &from, &to)) {
@@ -100,7 +103,9 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], "--parse") == 0)
 			good = parse(argv[i]) && good;
 		else
-			good = reference(argv[i], strcmp(argv[1], "--write") == 0) && good;
+			good = reference(argv[i], strncmp(argv[1], "--write", 7) == 0,
+					 strstr(argv[1], "dialects") ? codec_write_reference
+								     : config_write_reference) && good;
 	}
 	return good ? 0 : 1;
 }

@@ -216,7 +216,7 @@ static void read_recording(struct reading *r, struct slice file, struct slice te
 /* ---- telling a client ------------------------------------------------------------------------ */
 
 static const struct codec *const clients[] = {
-	&codec_openai_chat, &codec_openai_responses, &codec_anthropic_messages,
+	&codec_openai_chat, &codec_openai_responses, &codec_anthropic_messages, &codec_gemini_generate,
 	&codec_gemini_generate,
 };
 
@@ -310,6 +310,7 @@ static const struct codec *codec_for(struct slice kind)
 		{ S_INIT("openai"), &codec_openai_chat },
 		{ S_INIT("anthropic"), &codec_anthropic_messages },
 		{ S_INIT("bedrock"), &codec_bedrock_converse },
+		{ S_INIT("gemini"), &codec_gemini_generate },
 		{ S_INIT("gemini"), &codec_gemini_generate },
 	};
 
