@@ -217,7 +217,6 @@ static void read_recording(struct reading *r, struct slice file, struct slice te
 
 static const struct codec *const clients[] = {
 	&codec_openai_chat, &codec_openai_responses, &codec_anthropic_messages, &codec_gemini_generate,
-	&codec_gemini_generate,
 };
 
 static struct codec_writer writer_for(struct arena *arena, const struct codec *codec)
