@@ -552,6 +552,7 @@ static void write_stream(struct message *c)
 static void write_blocks(struct buf *out, const struct message *c)
 {
 	struct slice text = buf_slice(&c->mock->texts[0].text);
+	char id[64];
 
 	if (c->thinks)
 		buf_puts(out, "{\"type\":\"thinking\",\"thinking\":\"thinking about it\",\"signature\":\"" SIGNATURE
@@ -563,6 +564,9 @@ static void write_blocks(struct buf *out, const struct message *c)
 		/* Arguments that were cut are no JSON; whole answers have none such. */
 		buf_put(out, json_validate(text, NULL) == JSON_OK ? text : S("{}"));
 		buf_puts(out, "}");
+		if (c->b->tool == TOOL_SAME_INDEX)
+			buf_putf(out, ",{\"type\":\"tool_use\",\"id\":\"%s\",\"name\":\"get_time\",\"input\":{}}",
+				 mock_id(c->mock, "toolu_", id));
 		return;
 	}
 	buf_puts(out, "{\"type\":\"text\",\"text\":");

@@ -40,7 +40,7 @@ enum mock_ending {
 	ENDING_RIGHT, ENDING_NO_DONE, ENDING_NO_FINISH, ENDING_NOTHING, ENDING_DONE_ONLY,
 	ENDING_FINISH_NULL, ENDING_DUP_FINISH, ENDING_AFTER_DONE, ENDING_STAY_OPEN,
 };
-enum mock_tool { TOOL_ASKED, TOOL_FORCED, TOOL_NO_INDEX, TOOL_ONE_CHUNK, TOOL_SAME_INDEX, TOOL_CUT };
+enum mock_tool { TOOL_ASKED, TOOL_FORCED, TOOL_NO_INDEX, TOOL_ONE_CHUNK, TOOL_SAME_INDEX, TOOL_CUT, TOOL_TWO };
 enum mock_body {
 	BODY_RIGHT, BODY_HTML, BODY_EMPTY, BODY_TRUNCATED, BODY_ERROR_200, BODY_JSON_FOR_STREAM,
 	BODY_SSE_FOR_JSON, BODY_NO_CHOICES, BODY_NULL_CHOICES, BODY_MISSING_CHOICES,
@@ -102,6 +102,7 @@ struct mock_behaviour {
 	uint32_t ending;              /* enum mock_ending */
 	uint32_t usage;               /* enum mock_usage */
 	uint32_t tool;                /* enum mock_tool */
+	uint32_t own_index;           /* the second of TOOL_SAME_INDEX has an index of its own */
 	uint32_t finish_stop_with_tools, empty_choices_first, unknown_events, role_early, dup_role;
 	uint32_t reasoning, refusal, filter, no_prefill;
 	int64_t comments_ms;          /* keep-alive comments this often before the first token; -1: not */

@@ -98,6 +98,9 @@ static void write_message(struct buf *out, struct chat *c, unsigned choice)
 	if (c->says[choice].is_tool_call) {
 		buf_puts(out, ",\"tool_calls\":[");
 		write_tool_call(out, c, choice, mock_id(c->mock, "call_", id));
+		if (c->b->tool == TOOL_SAME_INDEX)
+			buf_putf(out, ",{\"id\":\"%s\",\"type\":\"function\",\"function\":"
+				 "{\"name\":\"get_time\",\"arguments\":\"{}\"}}", mock_id(c->mock, "call_", id));
 		buf_puts(out, "]");
 	}
 	buf_put(out, c->b->refusal ? S(",\"refusal\":\"I'm sorry, I can't help with that.\",\"annotations\":[]}")
@@ -305,8 +308,9 @@ static void send_call(struct chat *c, unsigned choice)
 	if (c->b->tool == TOOL_SAME_INDEX && next_content(c)) {
 		mock_id(c->mock, "call_", id);
 		buf_putf(begin_chunk(c, choice),
-			 "\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"%s\",\"type\":\"function\","
-			 "\"function\":{\"name\":\"get_time\",\"arguments\":\"{}\"}}]}", id);
+			 "\"delta\":{\"tool_calls\":[{\"index\":%d,\"id\":\"%s\",\"type\":\"function\","
+			 "\"function\":{\"name\":\"get_time\",\"arguments\":\"{}\"}}]}",
+			 c->b->own_index ? 1 : 0, id);
 		end_chunk(c, SLICE_NONE, NULL);
 	}
 }

@@ -262,11 +262,16 @@ static bool read_tool(struct mock_reader *r, struct mock_behaviour *b)
 {
 	static const struct choice kinds[] = {
 		{ "no-index", TOOL_NO_INDEX }, { "one-chunk", TOOL_ONE_CHUNK },
-		{ "same-index", TOOL_SAME_INDEX }, { "cut", TOOL_CUT },
+		{ "same-index", TOOL_SAME_INDEX }, { "cut", TOOL_CUT }, { "two", TOOL_TWO },
 	};
 
 	b->tool = TOOL_FORCED;
-	return read_choice(r, kinds, COUNT_OF(kinds), true, &b->tool);
+	if (!read_choice(r, kinds, COUNT_OF(kinds), true, &b->tool))
+		return false;
+	b->own_index = b->tool == TOOL_TWO;
+	if (b->own_index)
+		b->tool = TOOL_SAME_INDEX;
+	return true;
 }
 
 static bool read_choices(struct mock_reader *r, struct mock_behaviour *b)
@@ -520,7 +525,7 @@ const struct mock_word mock_words[] = {
 	COUNT_OR("reasoning", reasoning, 8, "E19",
 		"so many reasoning_content chunks before the text"),
 	SET("refusal", refusal, 1, "", "the model refuses (delta.refusal)"),
-	SPECIAL("tool-call", "[no-index|one-chunk|same-index|cut]", read_tool, "E25 E27 E28",
+	SPECIAL("tool-call", "[no-index|one-chunk|same-index|cut|two]", read_tool, "E25 E27 E28",
 		"answers with a tool call, also without tools in the request"),
 	SET("finish-stop-with-tools", finish_stop_with_tools, 1, "E26",
 		"finish reason stop behind tool calls"),

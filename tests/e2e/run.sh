@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 BACKSTAY=$(realpath -m "${BACKSTAY:-$root/build/src/daemon/backstay}")
 home=$(realpath -m "${E2E_HOME:-$root/build/e2e}")
-INSTALL_SECONDS=240
+INSTALL_SECONDS=480
 TEST_SECONDS=600
 mkdir -p "$home"
 
