@@ -15,7 +15,7 @@ root=$(cd "$here/../.." && pwd)
 BACKSTAY=$(realpath -m "${BACKSTAY:-$root/build/src/daemon/backstay}")
 home=$(realpath -m "${E2E_HOME:-$root/build/e2e}")
 INSTALL_SECONDS=480
-TEST_SECONDS=600
+TEST_SECONDS=1800
 mkdir -p "$home"
 
 fail_all() {
