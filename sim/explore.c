@@ -17,6 +17,8 @@ struct explorer {
 	struct rng rng;
 	struct rng forward_rng;       /* of what came later, so that older seeds keep their worlds */
 	struct rng queue_rng;         /* likewise: seeds keep their worlds */
+	struct rng cache_rng;
+	bool cached;                  /* answers are kept and shared, and few questions asked */
 	bool forward;                 /* some backends stand behind a proxy */
 	struct buf *out;
 	unsigned backends;
@@ -213,6 +215,20 @@ static void write_choice(struct explorer *e)
 			 some_ms(e, 0, 100), some_ms(e, 100, 5000));
 }
 
+/* Answers are kept and shared in half of the worlds. */
+static void write_cache(struct explorer *e)
+{
+	struct rng *r = &e->cache_rng;
+
+	if (!e->cached || rng_below(r, 4) == 0)
+		return;
+	buf_putf(e->out, "        cache: {fresh: %llums, stale: %llums, refresh: %llums, coalesce: %s, resumed: %s, "
+		 "pace: %llums}\n", (unsigned long long)(rng_below(r, 2) * rng_below(r, 8000)),
+		 (unsigned long long)rng_below(r, 60000), (unsigned long long)(rng_below(r, 3) * rng_below(r, 3000)),
+		 rng_below(r, 3) ? "on" : "off", rng_below(r, 2) ? "on" : "off",
+		 (unsigned long long)(rng_below(r, 4) == 0 ? rng_below(r, 30) : 0));
+}
+
 static void write_model(struct explorer *e, unsigned stage, const char *name, const char *fallback)
 {
 	buf_putf(e->out, "      %s:\n", name);
@@ -222,6 +238,7 @@ static void write_model(struct explorer *e, unsigned stage, const char *name, co
 	write_limits(e);
 	write_queue(e);
 	write_streams(e);
+	write_cache(e);
 	buf_puts(e->out, "        targets:\n");
 	for (unsigned i = 0; i < e->backends; i++)
 		if (e->stages[i] == stage)
@@ -266,6 +283,23 @@ static void write_yaml(struct explorer *e)
 
 /* ---- clients -------------------------------------------------------------------- */
 
+/* The draws are made in this order whatever is done with them: seeds keep their
+ * worlds. */
+static void write_words(struct explorer *e, const char *kind, unsigned number, const char *key, bool last)
+{
+	const char *priority = some_priority(e);
+	bool http10 = last && one_in(e, 8);
+	bool stream = strcmp(kind, "embeddings") && strcmp(kind, "moderations") && below(e, 4);
+	unsigned long long words = some_ms(e, 0, 1000);
+
+	buf_putf(e->out, "%s \"words of ", kind);
+	if (e->cached)
+		buf_putf(e->out, "%llu", (unsigned long long)rng_below(&e->cache_rng, 3));
+	else
+		buf_putf(e->out, "%u, %llu", number, words);
+	buf_putf(e->out, "\"%s%s %s%s\n", stream ? " stream" : "", http10 ? " http10" : "", key, priority);
+}
+
 /* One request. Gives whether the good backend must see it through. A client of
  * HTTP/1.0 sends nothing behind it: `last`. */
 static bool write_request(struct explorer *e, unsigned number, const char *key, bool last)
@@ -290,10 +324,7 @@ static bool write_request(struct explorer *e, unsigned number, const char *key, 
 		buf_putf(e->out, "%.*s %s %s\n", head, other, key, body ? body : "");
 		return false;
 	}
-	buf_putf(e->out, "%s \"words of %u, %llu\"%s%s %s%s\n", kind, number, some_ms(e, 0, 1000),
-		 strcmp(kind, "embeddings") && strcmp(kind, "moderations") && below(e, 4) ? " stream"
-											 : "",
-		 last && one_in(e, 8) ? " http10" : "", key, some_priority(e));
+	write_words(e, kind, number, key, last);
 	return true;
 }
 
@@ -452,6 +483,8 @@ void explore_write(struct buf *out, uint64_t seed, unsigned clients)
 	rng_seed(&e.rng, seed);
 	rng_seed(&e.forward_rng, ~seed);
 	rng_seed(&e.queue_rng, seed ^ 0x7175657565);
+	rng_seed(&e.cache_rng, seed ^ 0x6361636865);
+	e.cached = rng_below(&e.cache_rng, 2) == 0;
 	e.forward = rng_below(&e.forward_rng, 8) == 0;
 	draw_world(&e);
 	misfortunes = (unsigned)below(&e, 25);
