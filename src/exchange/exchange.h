@@ -85,6 +85,7 @@ struct attempt {
 	struct buf headers;           /* the request's header lines */
 	struct slice target_text;
 	struct io_timer limit;        /* first token, whole answer, or idle: the state says which */
+	mono_ms limit_at;             /* when it is really due; the timer may fire before */
 	mono_ms started_at, first_token_at;
 
 	int status;                   /* 0: no head yet */
@@ -236,6 +237,7 @@ struct exchange {
 	struct attempt_record *records;
 	struct answer_facts *answers; /* of the same attempts: what upstreams said */
 	struct slice *error_bodies;
+	unsigned attempts_room;       /* of these three arrays */
 	unsigned attempts;            /* begun */
 	struct io_timer deadline, pause;
 
