@@ -645,6 +645,7 @@ bool bedrock_write_request(struct arena *arena, const struct canon_request *r,
 	put_output(&w, effort);
 	put_metadata(&w);
 	put_tier(&w);
+	make_members(&w.m, target->more_members);
 	make_object_end(&w.m);
 	return finish(&w);
 }

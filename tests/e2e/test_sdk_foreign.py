@@ -116,6 +116,7 @@ class TestChat:
         got = client.chat.completions.create(model=model, messages=say("hello"))
         assert got.choices[0].message.content == oracle.text("hello")
         assert got.choices[0].finish_reason == "stop"
+        assert got.model == model and got.id
         assert got.usage.completion_tokens > 0
         assert got.usage.total_tokens == got.usage.prompt_tokens + got.usage.completion_tokens
 
