@@ -443,6 +443,8 @@ static void put_choice(struct writing *w)
 		make_raw(m, "toolChoice", S("{\"any\":{}}"));
 		return;
 	case CANON_CHOICE_ONE:
+		if (!w->r->choice_name.len)     /* something else than a function: lost */
+			return;
 		make_object(m, "toolChoice");
 		make_object(m, "tool");
 		make_raw(m, "name", w->r->choice_name);
