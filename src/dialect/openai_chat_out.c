@@ -312,7 +312,8 @@ static bool write_finish(struct codec_writer *w, const struct canon_event *e, st
 static bool write_done(struct codec_writer *w, struct buf *out)
 {
 	w->done = true;
-	if (w->usage.known && w->request && w->request->include_usage) {
+	/* A whole answer that is put together from a stream tells it always. */
+	if (w->usage.known && w->request && (w->request->include_usage || !w->request->stream)) {
 		struct json_make m = chunk(w, out);
 		struct usage usage = spent(w);
 

@@ -198,7 +198,7 @@ static void sends_proven_thinking_back(void **state)
 static void says_what_the_config_wants(void **state)
 {
 	struct arena *arena = arena_create(0);
-	struct codec_target target = { .model = S(LLAMA), .vendor = vendor_find(S("bedrock"), S("")),
+	struct codec_target target = { .model = S(LLAMA), .vendor = vendor_find(S("bedrock"), S(""), S("")),
 				       .more_members = S("\"performanceConfig\":{\"latency\":\"optimized\"}") };
 	struct buf out = BUF_INIT(4096);
 
