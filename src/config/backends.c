@@ -468,6 +468,38 @@ static struct node *text_node(struct reader *r, const struct node *at, struct sl
 	return n;
 }
 
+const struct choice latencies[] = {
+	{ "standard", LATENCY_STANDARD }, { "optimized", LATENCY_OPTIMIZED }, { NULL, 0 },
+};
+
+/* What Converse is to be told in each request. */
+static void read_converse(struct backend_reading *b, struct node *at)
+{
+	struct slice id = b->raw.guardrail, version = S("DRAFT"), guardrail = b->raw.guardrail;
+	struct arena *arena = b->r->arena;
+	size_t colon = guardrail.len;
+
+	/* An ARN has colons itself: a version is digits behind the last one. */
+	while (colon > 0 && guardrail.at[colon - 1] != ':')
+		colon--;
+	if (colon > 1 && (slice_eq(slice_from(guardrail, colon), S("DRAFT")) ||
+			  slice_to_u64(slice_from(guardrail, colon), &(uint64_t){ 0 }))) {
+		id = slice_sub(guardrail, 0, colon - 1);
+		version = slice_from(guardrail, colon);
+	}
+	if (guardrail.len && !value_is_name(id, "-._:/", 2048)) {
+		complain_at(b->r, at, "\"guardrail\" is the id or the ARN of a guardrail, with its version behind "
+			    "a colon, as in guardrail: \"gr1a2b3c:3\"");
+		return;
+	}
+	if (guardrail.len)
+		b->out->more_members = arena_printf(arena, "\"guardrailConfig\":{\"guardrailIdentifier\":\"%.*s\","
+						    "\"guardrailVersion\":\"%.*s\"}", SLICE_ARG(id), SLICE_ARG(version));
+	if (b->raw.latency == LATENCY_OPTIMIZED)
+		b->out->more_members = arena_printf(arena, "%.*s%s\"performanceConfig\":{\"latency\":\"optimized\"}",
+						    SLICE_ARG(b->out->more_members), guardrail.len ? "," : "");
+}
+
 /* What is where on AWS follows from the region; without a key requests are signed
  * with what AWS's own tools would find. */
 static void read_aws(struct backend_reading *b, struct node *at)
@@ -479,8 +511,9 @@ static void read_aws(struct backend_reading *b, struct node *at)
 	struct reader *r = b->r;
 
 	if (!bedrock) {
-		if (b->raw.region.len)
-			complain_at(r, at, "\"region\" is for the dialect bedrock; remove it, or add dialect: bedrock");
+		if (b->raw.region.len || b->raw.guardrail.len || b->raw.latency != LATENCY_STANDARD)
+			complain_at(r, at, "\"region\", \"guardrail\" and \"latency\" are for the dialect bedrock; "
+				    "remove them, or add dialect: bedrock");
 		return;
 	}
 	if (!value_is_name(region, "-", 32) || region.len == 0) {
@@ -490,6 +523,7 @@ static void read_aws(struct backend_reading *b, struct node *at)
 	place = arena_new(r->arena, struct dialect_place);
 	place->location = arena_copy(r->arena, region);
 	b->out->place = place;
+	read_converse(b, at);
 	suffix = slice_starts(region, S("cn-")) ? S(".cn") : S("");
 	if (!b->raw.url && !b->raw.urls) {
 		struct slice url = arena_printf(r->arena, "https://bedrock-runtime.%.*s.amazonaws.com%.*s",

@@ -270,10 +270,13 @@ struct raw_top {
 
 #define RATE_SCOPE_AUTO (-1)
 
+enum bedrock_latency { LATENCY_STANDARD, LATENCY_OPTIMIZED };
+
 struct raw_backend {
 	int resume;                   /* enum resume_way */
 	int rate_scope;               /* enum rate_scope, or RATE_SCOPE_AUTO */
-	struct slice region, api_version;
+	struct slice region, api_version, guardrail;
+	int latency;                  /* enum bedrock_latency */
 	struct node *dialect, *vendor, *endpoints, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe, *credential;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
@@ -398,7 +401,7 @@ void build_tracing(struct reader *r, const struct raw_top *top);
 /* prices.c: before the models, whose targets are given their prices. */
 void build_prices(struct reader *r, const struct raw_top *top);
 /* streams.c: names of enum resume_way for choices. */
-extern const struct choice resume_ways[];
+extern const struct choice resume_ways[], latencies[];
 /* vendors.c: what a backend speaks. Complain about what is unknown. */
 void read_dialect(struct reader *r, const struct raw_backend *raw, struct backend_policy *out);
 /* Behind the URLs: whose row it is, and what follows from it. */

@@ -532,6 +532,11 @@ static const struct field backend_fields[] = {
 	{ "region", VALUE_TEXT, AT(raw_backend, region), .shape = "AWS region",
 	  .doc = "For `bedrock`: where it is asked; without it that of `AWS_REGION`. Without a `url` that region's endpoint is used; without "
 		 "a `key` requests are signed, as with `credential: {kind: aws}`." },
+	{ "guardrail", VALUE_TEXT, AT(raw_backend, guardrail), .shape = "ID or ID:VERSION",
+	  .doc = "For `bedrock`: the guardrail that watches over requests and answers; without a version, "
+		 "its draft." },
+	{ "latency", VALUE_CHOICE, AT(raw_backend, latency), .fallback = "standard", .choices = latencies,
+	  .doc = "For `bedrock`: `optimized` asks for the latency-optimized version of a model." },
 	{ "key", VALUE_NODE, AT(raw_backend, key), .shape = "secret",
 	  .doc = "The credential. Best written as `${NAME}` or `${file:PATH}`." },
 	{ "credential", VALUE_NODE, AT(raw_backend, credential), .section = &section_credential,

@@ -443,6 +443,8 @@ static void put_choice(struct writing *w)
 		make_raw(m, "toolChoice", S("{\"any\":{}}"));
 		return;
 	case CANON_CHOICE_ONE:
+		if (!w->r->choice_name.len)     /* something else than a function: lost */
+			return;
 		make_object(m, "toolChoice");
 		make_object(m, "tool");
 		make_raw(m, "name", w->r->choice_name);
@@ -645,6 +647,7 @@ bool bedrock_write_request(struct arena *arena, const struct canon_request *r,
 	put_output(&w, effort);
 	put_metadata(&w);
 	put_tier(&w);
+	make_members(&w.m, target->more_members);
 	make_object_end(&w.m);
 	return finish(&w);
 }

@@ -71,6 +71,8 @@ struct codec_target {
 	struct slice model;          /* the upstream's name; a word */
 	const struct vendor *vendor; /* deviations (vendor.h); never NULL */
 	bool stream;                 /* ask for a stream (the client may want a whole answer) */
+	struct slice more_members;   /* raw members that the config wants in the body, without braces; most
+				      * APIs have none */
 };
 
 struct codec {

@@ -259,14 +259,14 @@ static void put_tool(struct writing *w, const struct canon_tool *t)
 static void put_tools(struct writing *w)
 {
 	const struct canon_request *r = w->r;
-	bool strict = false;
+	bool one = r->choice == CANON_CHOICE_ONE && r->choice_name.len > 0, strict = false;
 
 	if (!r->tools)
 		return;
 	make_array(&w->m, "tools");
 	for (const struct canon_tool *t = r->tools; t; t = t->next) {
 		/* That this one must be called is said by offering no other. */
-		if (r->choice == CANON_CHOICE_ONE && !slice_eq(t->name, r->choice_name))
+		if (one && !slice_eq(t->name, r->choice_name))
 			continue;
 		put_tool(w, t);
 		strict = strict || t->strict == 1;
@@ -276,7 +276,7 @@ static void put_tools(struct writing *w)
 		make_bool(&w->m, "strict_tools", true);
 	if (r->choice == CANON_CHOICE_NONE)
 		make_text(&w->m, "tool_choice", S("NONE"));
-	else if (r->choice == CANON_CHOICE_REQUIRED || r->choice == CANON_CHOICE_ONE)
+	else if (r->choice == CANON_CHOICE_REQUIRED || one)
 		make_text(&w->m, "tool_choice", S("REQUIRED"));
 }
 

@@ -58,6 +58,14 @@ void make_array_end(struct json_make *m)
 	shut(m, S("]"));
 }
 
+void make_members(struct json_make *m, struct slice members)
+{
+	if (!members.len)
+		return;
+	lead(m, NULL);
+	json_out_put(&m->out, members);
+}
+
 void make_raw(struct json_make *m, const char *name, struct slice raw)
 {
 	lead(m, name);

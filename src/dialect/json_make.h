@@ -23,6 +23,9 @@ void make_object_end(struct json_make *m);
 void make_array(struct json_make *m, const char *name);
 void make_array_end(struct json_make *m);
 
+/* Members as they are to stand ("\"a\":1,\"b\":2"); nothing at all where it is empty. */
+void make_members(struct json_make *m, struct slice members);
+
 /* Values, as a member or (name NULL) an element. */
 /* A valid raw JSON value; put on one line. */
 void make_raw(struct json_make *m, const char *name, struct slice raw);

@@ -77,9 +77,14 @@ static void note_start(struct codec_writer *w, const struct canon_event *e)
 	if (w->started)
 		return;
 	w->started = true;
-	w->id = arena_copy(w->arena, e->id);
-	w->model = arena_copy(w->arena, e->name);
-	w->created = e->created;
+	/* Who goes on elsewhere must say the same: what is made up is kept. */
+	w->id = e->id.len > 2 ? arena_copy(w->arena, e->id)
+			      : arena_printf(w->arena, "\"chatcmpl-%.*s\"", SLICE_ARG(w->request_id));
+	if (e->name.len > 2)
+		w->model = arena_copy(w->arena, e->name);
+	else if (w->request)
+		w->model = canon_quote(w->arena, w->request->model);
+	w->created = e->created ? e->created : w->wall_ms / 1000;
 }
 
 /* ---- pieces of a message --------------------------------------------------------------- */
@@ -307,7 +312,8 @@ static bool write_finish(struct codec_writer *w, const struct canon_event *e, st
 static bool write_done(struct codec_writer *w, struct buf *out)
 {
 	w->done = true;
-	if (w->usage.known && w->request && w->request->include_usage) {
+	/* A whole answer that is put together from a stream tells it always. */
+	if (w->usage.known && w->request && (w->request->include_usage || !w->request->stream)) {
 		struct json_make m = chunk(w, out);
 		struct usage usage = spent(w);
 

@@ -174,7 +174,8 @@ static bool write_done(struct codec_writer *w, struct buf *out)
 {
 	struct json_make m = json_make_start(out);
 
-	if (w->usage.known && w->request && w->request->include_usage) {
+	/* A whole answer that is put together from a stream tells it always. */
+	if (w->usage.known && w->request && (w->request->include_usage || !w->request->stream)) {
 		json_out_puts(&m.out, "data: ");
 		make_head(&m, w);
 		make_array(&m, "choices");

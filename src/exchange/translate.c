@@ -242,6 +242,7 @@ bool translate_request(struct attempt *a)
 		.model = a->pick.upstream_model,
 		.vendor = a->pick.target->backend->vendor,
 		.stream = (x->facts.stream || a->as_stream) && t->up->read_event,
+		.more_members = a->pick.target->backend->more_members,
 	};
 
 	*r = *x->canon;

@@ -408,26 +408,12 @@ static void close_block(struct message *c)
 	c->index++;
 }
 
-/* The piece, or the big one asked for. */
-static void write_piece(struct message *c, struct buf *out, struct slice piece)
-{
-	if (!c->sse.big_bytes) {
-		json_write_string(out, piece);
-		return;
-	}
-	buf_puts(out, "\"");
-	for (uint64_t i = 0; i < c->sse.big_bytes; i += 16)
-		buf_puts(out, "big event words ");
-	buf_puts(out, "\"");
-	c->sse.big_bytes = 0;
-}
-
 static void send_delta(struct message *c, const char *type, const char *member, struct slice piece)
 {
 	struct buf *out = begin_indexed(c, "content_block_delta");
 
 	buf_putf(out, ",\"delta\":{\"type\":\"%s\",\"%s\":", type, member);
-	write_piece(c, out, piece);
+	mock_sse_token(&c->sse, out, piece);
 	buf_puts(out, "}");
 	end(c);
 }

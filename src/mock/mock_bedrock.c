@@ -345,19 +345,6 @@ static void end_block(struct converse *c)
 	mock_sse_end(&c->sse);
 }
 
-static void write_token(struct converse *c, struct buf *out, struct slice token)
-{
-	if (!c->sse.big_bytes) {
-		json_write_string(out, token);
-		return;
-	}
-	buf_puts(out, "\"");
-	for (uint64_t i = 0; i < c->sse.big_bytes; i += 16)
-		buf_puts(out, "big event words ");
-	buf_puts(out, "\"");
-	c->sse.big_bytes = 0;
-}
-
 static void send_reasoning(struct converse *c)
 {
 	for (uint32_t i = 0; i < c->thoughts && i < MOCK_TOKENS_MAX && next_content(c); i++) {
@@ -395,7 +382,7 @@ static void send_call(struct converse *c)
 	begin_call(c, true);
 	for (size_t i = 0; i < text->count && next_content(c); i++) {
 		buf_puts(begin_delta(c), "\"toolUse\":{\"input\":");
-		write_token(c, &c->mock->body.bytes, mock_text_piece(text, i));
+		mock_sse_token(&c->sse, &c->mock->body.bytes, mock_text_piece(text, i));
 		buf_puts(&c->mock->body.bytes, "}");
 		end_delta(c);
 	}
@@ -413,7 +400,7 @@ static void send_text(struct converse *c)
 
 	for (size_t i = 0; i < count && next_content(c); i++) {
 		buf_puts(begin_delta(c), "\"text\":");
-		write_token(c, &c->mock->body.bytes, c->b->refusal ? S(refusal_text) : mock_text_piece(text, i));
+		mock_sse_token(&c->sse, &c->mock->body.bytes, c->b->refusal ? S(refusal_text) : mock_text_piece(text, i));
 		end_delta(c);
 		if (c->b->refusal)
 			break;

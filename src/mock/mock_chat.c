@@ -226,20 +226,6 @@ static void send_preamble(struct chat *c)
 		send_role(c);
 }
 
-/* The piece of text for this event: the token, or the big one asked for. */
-static void write_token(struct chat *c, struct buf *out, struct slice token)
-{
-	if (!c->sse.big_bytes) {
-		json_write_string(out, token);
-		return;
-	}
-	buf_puts(out, "\"");
-	for (uint64_t i = 0; i < c->sse.big_bytes; i += 16)
-		buf_puts(out, "big event words ");
-	buf_puts(out, "\"");
-	c->sse.big_bytes = 0;
-}
-
 static void write_call_delta(struct chat *c, struct buf *out, unsigned choice, size_t i, const char *id)
 {
 	const struct mock_text *text = &c->mock->texts[choice];
@@ -257,7 +243,7 @@ static void write_call_delta(struct chat *c, struct buf *out, unsigned choice, s
 			buf_puts(out, "\"\"");
 	} else {
 		buf_puts(out, "\"function\":{\"arguments\":");
-		write_token(c, out, mock_text_piece(text, i - 1));
+		mock_sse_token(&c->sse, out, mock_text_piece(text, i - 1));
 	}
 	buf_puts(out, "}}]}");
 }
@@ -338,7 +324,7 @@ static void send_texts(struct chat *c)
 			out = begin_chunk(c, k);
 			buf_put(out, c->legacy ? S("\"text\":") : c->b->refusal ? S("\"delta\":{\"refusal\":")
 									       : S("\"delta\":{\"content\":"));
-			write_token(c, out, token);
+			mock_sse_token(&c->sse, out, token);
 			if (!c->legacy)
 				buf_puts(out, "}");
 			end_chunk(c, token, NULL);

@@ -214,19 +214,6 @@ static bool next_content(struct cohere *c)
 	return !c->sse.over;
 }
 
-static void write_token(struct cohere *c, struct buf *out, struct slice token)
-{
-	if (!c->sse.big_bytes) {
-		json_write_string(out, token);
-		return;
-	}
-	buf_puts(out, "\"");
-	for (uint64_t i = 0; i < c->sse.big_bytes; i += 16)
-		buf_puts(out, "big event words ");
-	buf_puts(out, "\"");
-	c->sse.big_bytes = 0;
-}
-
 static void send_open(struct cohere *c, const char *kind)
 {
 	if (c->sse.over)
@@ -238,7 +225,7 @@ static void send_open(struct cohere *c, const char *kind)
 static void send_piece(struct cohere *c, const char *kind, struct slice token)
 {
 	buf_putf(begin_event(c, "content-delta"), "{\"content\":{\"%s\":", kind);
-	write_token(c, &c->mock->body.bytes, token);
+	mock_sse_token(&c->sse, &c->mock->body.bytes, token);
 	buf_puts(&c->mock->body.bytes, "}}");
 	end_event(c);
 }
@@ -269,7 +256,7 @@ static void send_call(struct cohere *c)
 	end_event(c);
 	for (size_t i = 0; i < text->count && next_content(c); i++) {
 		buf_puts(begin_event(c, "tool-call-delta"), "{\"tool_calls\":{\"function\":{\"arguments\":");
-		write_token(c, &c->mock->body.bytes, mock_text_piece(text, i));
+		mock_sse_token(&c->sse, &c->mock->body.bytes, mock_text_piece(text, i));
 		buf_puts(&c->mock->body.bytes, "}}}");
 		end_event(c);
 	}

@@ -155,6 +155,9 @@ bool mock_sse_finish(struct mock_sse *s);
  * to the buf given, end. */
 struct buf *mock_sse_begin(struct mock_sse *s, const char *type);
 void mock_sse_end(struct mock_sse *s);
+/* The piece of text of this event, as a JSON string: the token, or the big one that
+ * is asked for. */
+void mock_sse_token(struct mock_sse *s, struct buf *out, struct slice token);
 /* "data: [DONE]", unless the stream is over. */
 void mock_sse_done(struct mock_sse *s);
 

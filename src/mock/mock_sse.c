@@ -333,6 +333,19 @@ void mock_sse_end(struct mock_sse *s)
 	}
 }
 
+void mock_sse_token(struct mock_sse *s, struct buf *out, struct slice token)
+{
+	if (!s->big_bytes) {
+		json_write_string(out, token);
+		return;
+	}
+	buf_puts(out, "\"");
+	for (uint64_t i = 0; i < s->big_bytes; i += 16)
+		buf_puts(out, "big event words ");
+	buf_puts(out, "\"");
+	s->big_bytes = 0;
+}
+
 void mock_sse_done(struct mock_sse *s)
 {
 	if (s->over)

@@ -2,7 +2,6 @@
 
 #include "base/check.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define FLAG_SAMPLED 1
@@ -100,19 +99,33 @@ void trace_attempt_id(const struct trace_context *t, unsigned attempt, uint8_t o
 	put_u64(out, x ? x : 1);
 }
 
+static char *put_hex(char *at, const uint8_t *bytes, size_t count)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < count; i++) {
+		*at++ = digits[bytes[i] >> 4];
+		*at++ = digits[bytes[i] & 15];
+	}
+	return at;
+}
+
 const char *trace_write_parent(const struct trace_context *t, unsigned attempt,
 			       char out[TRACE_PARENT_MAX])
 {
 	uint8_t span[SPAN_ID_BYTES];
-	size_t at = 0;
+	char *at = out;
 
 	trace_attempt_id(t, attempt, span);
-	at += (size_t)snprintf(out, TRACE_PARENT_MAX, "00-");
-	for (size_t i = 0; i < TRACE_ID_BYTES; i++)
-		at += (size_t)snprintf(out + at, TRACE_PARENT_MAX - at, "%02x", t->trace_id[i]);
-	at += (size_t)snprintf(out + at, TRACE_PARENT_MAX - at, "-");
-	for (size_t i = 0; i < SPAN_ID_BYTES; i++)
-		at += (size_t)snprintf(out + at, TRACE_PARENT_MAX - at, "%02x", span[i]);
-	(void)snprintf(out + at, TRACE_PARENT_MAX - at, "-%02x", t->sampled ? FLAG_SAMPLED : 0);
+	*at++ = '0';
+	*at++ = '0';
+	*at++ = '-';
+	at = put_hex(at, t->trace_id, TRACE_ID_BYTES);
+	*at++ = '-';
+	at = put_hex(at, span, SPAN_ID_BYTES);
+	*at++ = '-';
+	*at++ = '0';
+	*at++ = t->sampled ? '1' : '0';
+	*at = '\0';
 	return out;
 }

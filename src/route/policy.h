@@ -51,6 +51,7 @@ struct backend_policy {
 	const struct dialect *dialect;
 	const struct vendor *vendor;  /* its dialect's deviations; by the first URL's host */
 	const struct dialect_place *place;    /* NULL: its paths do not say one */
+	struct slice more_members;    /* raw members that go into each body for it, without braces; empty: none */
 	const struct origin *origins; /* one for each URL */
 	size_t origin_count;
 	struct slice key;             /* secret; empty: none */

@@ -27,10 +27,22 @@ static void on_record(void *owner, const struct exchange_record *r)
 {
 	struct crowd *c = owner;
 
+	metrics_count(c->sheet, S("chat"), r);
+	c->records++;
 	c->counts.attempts += r->attempt_count;
 	for (size_t i = 0; i < r->attempt_count; i++)
 		if (r->attempts[i].target.len)
 			c->backends[(r->attempts[i].target.at[0] - 'a') % CROWD_BACKENDS_MAX].tries++;
+}
+
+/* As the crowds' configs name them. */
+static struct slice target_name(unsigned backend)
+{
+	static const struct slice names[CROWD_BACKENDS_MAX] = {
+		S_INIT("a/m"), S_INIT("b/m"), S_INIT("c/m"), S_INIT("d/m"),
+	};
+
+	return names[backend];
 }
 
 static void body_of(struct buf *out, bool stream)
@@ -96,6 +108,11 @@ void crowd_proxy(struct crowd *c, unsigned workers, struct slice config)
 {
 	struct buf errors = BUF_INIT(1 << 16);
 
+	c->metrics = metrics_create();
+	c->sheet = metrics_sheet_create(c->metrics);
+	metrics_know_model(c->metrics, S("chat"));
+	for (unsigned i = 0; i < c->backend_count; i++)
+		metrics_know_target(c->metrics, target_name(i));
 	c->proxy = sim_proxy_create(c->sim, workers, S("crowd"), config, &c->log, on_record, c, &errors);
 	if (!c->proxy)
 		fprintf(stderr, "%.*s", SLICE_ARG(buf_slice(&errors)));
@@ -235,6 +252,35 @@ static bool leftovers(struct crowd *c)
 	return true;
 }
 
+/* Who left may have done so before the proxy knew of the request, or behind its
+ * answer; everything else must be the same number. */
+static bool metrics_are_true(const struct crowd *c)
+{
+	const struct crowd_counts *n = &c->counts;
+	struct metrics_total total = metrics_total(c->metrics);
+	uint64_t attempts = 0, complete = n->complete + n->wrong;
+	bool good = total.exchanges == c->records && total.exchanges <= n->asked &&
+		    total.exchanges >= n->asked - n->left && total.good >= complete &&
+		    total.good <= complete + n->left;
+
+	for (unsigned i = 0; i < c->backend_count; i++) {
+		struct metrics_target t = metrics_target_sum(c->metrics, target_name(i));
+		struct mock_stats seen = mock_stats(c->backends[i].mock);
+
+		good = good && t.attempts == c->backends[i].tries && t.good <= seen.all.requests;
+		attempts += t.attempts;
+	}
+	good = good && attempts == n->attempts;
+	if (!good)
+		fprintf(stderr, "metrics: %llu exchanges, %llu good, %llu attempts; counted: %llu asked, %llu "
+			"left, %llu records, %llu complete, %llu attempts\n",
+			(unsigned long long)total.exchanges, (unsigned long long)total.good,
+			(unsigned long long)attempts, (unsigned long long)n->asked, (unsigned long long)n->left,
+			(unsigned long long)c->records, (unsigned long long)complete,
+			(unsigned long long)n->attempts);
+	return good;
+}
+
 static void free_askers(struct asker *a)
 {
 	while (a) {
@@ -258,6 +304,7 @@ bool crowd_end(struct crowd *c)
 	sim_run_for(c->sim, 5000);
 	harvest(c, true);
 	clean = !leftovers(c);
+	clean = metrics_are_true(c) && clean;
 	free_askers(c->idle);
 	sim_proxy_drain(c->proxy);
 	sim_run_for(c->sim, 5000);
@@ -273,6 +320,7 @@ bool crowd_end(struct crowd *c)
 	for (unsigned i = 0; i < c->backend_count; i++)
 		io_socket_close(c->backends[i].socket);
 	sim_free(c->sim);
+	metrics_free(c->metrics);
 	buf_free(&c->expected);
 	return clean;
 }

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "mock/mock.h"
+#include "observe/metrics.h"
 #include "sim/client.h"
 #include "sim/proxy.h"
 
@@ -39,6 +40,9 @@ struct crowd {
 	struct log log;
 	struct buf expected;          /* the words of a right answer to CROWD_PROMPT */
 	struct asker *idle, *busy;
+	struct metrics *metrics;      /* what the daemon would count of it */
+	struct metrics_sheet *sheet;
+	uint64_t records;
 	int64_t late_from;            /* io_now()'s ms; 0: nobody is late */
 	struct crowd_counts counts;
 	char first_bad[600];          /* what the first bad answer looked like */
@@ -62,7 +66,8 @@ void asker_done(struct crowd *c, struct asker *a);
 /* Counts answers that have ended; their clients ask again later. */
 void crowd_harvest(struct crowd *c);
 /* Lets what runs end, takes everything down. False, with a line on stderr: the
- * proxy or the world holds something still. */
+ * proxy or the world holds something still, or the metrics are not what clients,
+ * records and mocks counted. */
 bool crowd_end(struct crowd *c);
 
 #endif

@@ -114,7 +114,8 @@ static const struct {
 } mistakes[] = {
 	{ "dialect: bedrock", { { NULL, NULL } }, "needs its \"region\", as in region: us-east-1" },
 	{ "dialect: bedrock, region: 'a/b'", { { NULL, NULL } }, "needs its \"region\"" },
-	{ "url: 'http://h', region: x", { { NULL, NULL } }, "\"region\" is for the dialect bedrock" },
+	{ "url: 'http://h', region: x", { { NULL, NULL } }, "are for the dialect bedrock" },
+	{ "dialect: bedrock, region: x, guardrail: 'a b'", { { NULL, NULL } }, "\"guardrail\" is the id" },
 	{ "dialect: bedrock, region: x, credential: {kind: aws, client: A}", { { NULL, NULL } }, "AWS keys lack" },
 	{ "dialect: bedrock, region: x, credential: {kind: aws, client: A, secret: 'a b'}", { { NULL, NULL } },
 	  "or hold a space" },
@@ -140,11 +141,39 @@ static void says_what_is_wrong(void **state)
 	}
 }
 
+static void tells_converse_what_is_always_wanted(void **state)
+{
+	static const struct { const char *backend, *members; } wanted[] = {
+		{ "dialect: bedrock, region: x", "" },
+		{ "dialect: bedrock, region: x, guardrail: gr1",
+		  "\"guardrailConfig\":{\"guardrailIdentifier\":\"gr1\",\"guardrailVersion\":\"DRAFT\"}" },
+		{ "dialect: bedrock, region: x, guardrail: 'arn:aws:bedrock:x:1:guardrail/gr1:12', latency: optimized",
+		  "\"guardrailConfig\":{\"guardrailIdentifier\":\"arn:aws:bedrock:x:1:guardrail/gr1\","
+		  "\"guardrailVersion\":\"12\"},\"performanceConfig\":{\"latency\":\"optimized\"}" },
+		{ "dialect: bedrock, region: x, latency: optimized", "\"performanceConfig\":{\"latency\":\"optimized\"}" },
+	};
+	static const struct fake_pair none[] = { { NULL, NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+		struct fake_world world = { none, none };
+		struct buf errors = BUF_INIT(65536);
+		struct config *c = parse(wanted[i].backend, &world, &errors);
+
+		assert_non_null(c);
+		if (!is_text(c->backends[0].more_members, wanted[i].members))
+			fail_msg("%s: %.*s", wanted[i].backend, SLICE_ARG(c->backends[0].more_members));
+		config_give(c);
+		buf_free(&errors);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_place_and_keys),
 		cmocka_unit_test(says_what_is_wrong),
+		cmocka_unit_test(tells_converse_what_is_always_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

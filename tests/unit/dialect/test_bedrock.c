@@ -194,6 +194,20 @@ static void sends_proven_thinking_back(void **state)
 	}
 }
 
+/* Guardrails and the like stand in the config. */
+static void says_what_the_config_wants(void **state)
+{
+	struct arena *arena = arena_create(0);
+	struct codec_target target = { .model = S(LLAMA), .vendor = vendor_find(S("bedrock"), S(""), S("")),
+				       .more_members = S("\"performanceConfig\":{\"latency\":\"optimized\"}") };
+	struct buf out = BUF_INIT(4096);
+
+	(void)state;
+	assert_true(codec_bedrock_converse.write_request(arena, canon_request_new(arena), &target, &out));
+	words_are(&out, "{\"messages\":[],\"performanceConfig\":{\"latency\":\"optimized\"}}", "members");
+	arena_free(arena);
+}
+
 static void counts_a_conversation(void **state)
 {
 	struct buf got = written_with(&codec_bedrock_count, "{" HI ",\"max_tokens\":5}", CLAUDE, false, RESUME_NONE, "");
@@ -421,6 +435,7 @@ int main(void)
 		cmocka_unit_test(writes_requests),
 		cmocka_unit_test(goes_on_with_what_broke_off),
 		cmocka_unit_test(sends_proven_thinking_back),
+		cmocka_unit_test(says_what_the_config_wants),
 		cmocka_unit_test(counts_a_conversation),
 		cmocka_unit_test(reads_answers),
 		cmocka_unit_test(reads_streams),
