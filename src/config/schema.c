@@ -525,8 +525,11 @@ static const struct field backend_fields[] = {
 	{ "endpoints", VALUE_NODE, AT(raw_backend, endpoints), .fallback = "what the vendor has",
 	  .shape = "list of `chat`, `responses`, `completions`, `embeddings`, `count_tokens`",
 	  .doc = "What the backend can be asked at. What it lacks is translated to what it has." },
+	  .shape = "`openai`, `anthropic`, `gemini`, `vertex`, `bedrock` or `cohere`",
+	  .doc = "The API language spoken there." },
 	{ "url", VALUE_NODE, AT(raw_backend, url), .shape = "URL",
-	  .doc = "Base URL, up to and without `/chat/completions`. Either this or `urls`." },
+	  .doc = "Base URL, up to and without `/chat/completions`. Either this or `urls`; `gemini`, `vertex` and "
+		 "`bedrock` have one of their own." },
 	{ "urls", VALUE_NODE, AT(raw_backend, urls), .shape = "list of URLs",
 	  .doc = "Several equal servers (at most 64). Each gives targets of its own." },
 	{ "region", VALUE_TEXT, AT(raw_backend, region), .shape = "AWS region",
@@ -537,6 +540,13 @@ static const struct field backend_fields[] = {
 		 "its draft." },
 	{ "latency", VALUE_CHOICE, AT(raw_backend, latency), .fallback = "standard", .choices = latencies,
 	  .doc = "For `bedrock`: `optimized` asks for the latency-optimized version of a model." },
+	{ "project", VALUE_TEXT, AT(raw_backend, project), .shape = "project id",
+	  .doc = "For `vertex`: whose models are asked; without it that of `GOOGLE_CLOUD_PROJECT`, or of the "
+		 "credential's file. Without a `key` the credential is `{kind: google}`; with one, and without a "
+		 "project, it is Vertex's express mode." },
+	{ "location", VALUE_TEXT, AT(raw_backend, location), .shape = "location, such as `europe-west4`",
+	  .doc = "For `vertex`: where it is asked; without it that of `GOOGLE_CLOUD_LOCATION`, else `global`. "
+		 "Without a `url` that location's endpoint is used." },
 	{ "key", VALUE_NODE, AT(raw_backend, key), .shape = "secret",
 	  .doc = "The credential. Best written as `${NAME}` or `${file:PATH}`." },
 	{ "credential", VALUE_NODE, AT(raw_backend, credential), .section = &section_credential,

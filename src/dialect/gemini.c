@@ -160,11 +160,14 @@ void gemini_write_error_event(const struct endpoint *endpoint, const struct erro
 
 static void write_model(struct buf *out, struct slice name)
 {
-	buf_puts(out, "{\"name\":\"models/");
-	json_write_string(out, name);
-	/* The two texts are one string: without the quotes between them. */
-	out->end--;
-	buf_puts(out, "\",\"displayName\":");
+	struct buf full = BUF_INIT(name.len + 8);
+
+	buf_puts(&full, "models/");
+	buf_put(&full, name);
+	buf_puts(out, "{\"name\":");
+	json_write_string(out, buf_slice(&full));
+	buf_free(&full);
+	buf_puts(out, ",\"displayName\":");
 	json_write_string(out, name);
 	buf_puts(out, ",\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\","
 		 "\"embedContent\"]}");

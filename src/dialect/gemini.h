@@ -107,6 +107,9 @@ struct slice gemini_base64(struct arena *arena, struct slice text);
  * vendors are told apart by what they begin with: "backstay.VENDOR." in base64,
  * as the field must be. A raw string for a proof (raw); arena. */
 struct slice gemini_proof(struct arena *arena, struct slice vendor, struct slice proof);
+/* What stands in the place of a call's proof where there is none: models that want
+ * one take it (ai.google.dev/gemini-api/docs/thought-signatures). */
+#define GEMINI_NO_SIGNATURE "\"skip_thought_signature_validator\""
 /* The reverse: whose proof a signature (raw) is; "gemini" for Google's own. */
 struct slice gemini_proof_read(struct arena *arena, struct slice raw, struct slice *vendor);
 
