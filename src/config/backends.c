@@ -2,7 +2,6 @@
 #include "config/inside.h"
 
 #include "dialect/dialect.h"
-#include "dialect/vendor.h"
 #include "exchange/policy.h"
 #include "wire/url.h"
 

@@ -275,11 +275,9 @@ enum bedrock_latency { LATENCY_STANDARD, LATENCY_OPTIMIZED };
 struct raw_backend {
 	int resume;                   /* enum resume_way */
 	int rate_scope;               /* enum rate_scope, or RATE_SCOPE_AUTO */
-	struct slice region, api_version, guardrail;
+	struct slice region, project, location, api_version, guardrail;
 	int latency;                  /* enum bedrock_latency */
 	struct node *dialect, *vendor, *endpoints, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe, *credential;
-	struct slice region, project, location;
-	struct node *dialect, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe, *credential;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
 	int64_t connect_ms, idle_ms;

@@ -525,8 +525,6 @@ static const struct field backend_fields[] = {
 	{ "endpoints", VALUE_NODE, AT(raw_backend, endpoints), .fallback = "what the vendor has",
 	  .shape = "list of `chat`, `responses`, `completions`, `embeddings`, `count_tokens`",
 	  .doc = "What the backend can be asked at. What it lacks is translated to what it has." },
-	  .shape = "`openai`, `anthropic`, `gemini`, `vertex`, `bedrock` or `cohere`",
-	  .doc = "The API language spoken there." },
 	{ "url", VALUE_NODE, AT(raw_backend, url), .shape = "URL",
 	  .doc = "Base URL, up to and without `/chat/completions`. Either this or `urls`; `gemini`, `vertex` and "
 		 "`bedrock` have one of their own." },

@@ -14,60 +14,6 @@ const struct choice resume_ways[] = {
 };
 
 int streams_rate_scope(int said, const struct vendor *vendor, bool has_key)
-/* All of these stream. What a row says of resuming is documented by its vendor for an
- * assistant's message at the end of a conversation (looked up in 2026-11):
- *   Mistral     docs.mistral.ai: "prefix": true, all chat models
- *   DeepSeek    api-docs.deepseek.com/guides/chat_prefix_completion: the same, under /beta
- *   Anthropic   platform.claude.com, migration guides: as it is, by models before 4.6; the
- *               later ones refuse it
- *   Groq        console.groq.com/docs/prefilling: as it is
- *   OpenRouter  openrouter.ai/docs: passed on; what becomes of it depends on the model
- * A prefill is tried there only with models that are known to go on with it: one that began
- * a new answer instead would contradict what was sent. A path that is given must be that of
- * the URL. All others are asked again from the beginning. */
-/* The last column: whose the rate limits are, by the same vendors' pages about them. OpenAI
- * (developers.openai.com/api/docs/guides/rate-limits), Azure (by deployment), Anthropic
- * (platform.claude.com/docs/en/api/rate-limits), Google (ai.google.dev/gemini-api/docs/rate-limits),
- * Groq and xAI count each model by itself; Mistral (docs.mistral.ai, "Rate limits and usage tiers"),
- * DeepSeek and OpenRouter count the account. */
-static const struct {
-	struct slice host, path;
-	enum resume_way resume;
-	enum rate_scope scope;
-} families[] = {
-	{ S_INIT("api.openai.com"), S_INIT(""), RESUME_AUTO, RATE_SCOPE_MODEL },
-	{ S_INIT(".openai.azure.com"), S_INIT(""), RESUME_AUTO, RATE_SCOPE_MODEL },
-	{ S_INIT("generativelanguage.googleapis.com"), S_INIT(""), RESUME_AUTO, RATE_SCOPE_MODEL },
-	{ S_INIT(".googleapis.com"), S_INIT(""), RESUME_AUTO, RATE_SCOPE_MODEL },    /* Vertex */
-	{ S_INIT("api.anthropic.com"), S_INIT(""), RESUME_PREFILL, RATE_SCOPE_MODEL },
-	{ S_INIT("api.mistral.ai"), S_INIT(""), RESUME_PREFIX, RATE_SCOPE_KEY },
-	{ S_INIT("api.deepseek.com"), S_INIT("/beta"), RESUME_PREFIX, RATE_SCOPE_KEY },
-	{ S_INIT("api.deepseek.com"), S_INIT(""), RESUME_AUTO, RATE_SCOPE_KEY },
-	{ S_INIT("openrouter.ai"), S_INIT(""), RESUME_PREFILL, RATE_SCOPE_KEY },
-	{ S_INIT("api.groq.com"), S_INIT(""), RESUME_PREFILL, RATE_SCOPE_MODEL },
-	{ S_INIT("api.x.ai"), S_INIT(""), RESUME_AUTO, RATE_SCOPE_MODEL },
-	{ S_INIT("api.together.xyz"), S_INIT(""), RESUME_AUTO, RATE_SCOPE_KEY },
-	{ S_INIT("api.fireworks.ai"), S_INIT(""), RESUME_AUTO, RATE_SCOPE_KEY },
-};
-
-static bool is_family(size_t i, const struct origin *o)
-{
-	struct slice host = families[i].host;
-
-	if (host.at[0] == '.' ? !slice_ends(o->host, host) : !slice_eq(o->host, host))
-		return false;
-	return !families[i].path.len || slice_starts(o->base_path, families[i].path);
-}
-
-bool streams_known(const struct origin *o)
-{
-	for (size_t i = 0; i < COUNT_OF(families); i++)
-		if (is_family(i, o))
-			return true;
-	return false;
-}
-
-int streams_rate_scope(int said, const struct origin *o, bool has_key)
 {
 	if (said != RATE_SCOPE_AUTO)
 		return said;

@@ -182,7 +182,7 @@ def test_a_stop_sequence_ends_it(client, model):
 def test_the_request_goes_where_google_wants_it(client, well):
     ask(client, PASSED, "hello")
     head = well["gem"].last()
-    assert head.startswith("POST /v1beta/models/gemini-2.5-flash:generateContent ")
+    assert head.startswith("POST /v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse ")
     assert KEY in head and "a-client-key" not in head
     ask(client, VERTEX, "hello")
     head = well["vert"].last()
