@@ -17,7 +17,7 @@ packages_of() {
 	run)   echo "gcc:cc libc6-dev make:make meson:meson ninja-build:ninja pkg-config:pkg-config" \
 	            "python3:python3 ca-certificates libev-dev libssl-dev libc-ares-dev" \
 	            "libyaml-dev zlib1g-dev libsqlite3-dev libzstd-dev" ;;
-	test)  echo "libcmocka-dev python3-venv python3-pytest curl:curl openssl:openssl procps:ps prometheus:promtool" \
+	test)  echo "valgrind:valgrind libcmocka-dev python3-venv python3-pytest curl:curl openssl:openssl procps:ps prometheus:promtool" \
 	            "redis-server:redis-server" ;;
 	sdk)   echo "nodejs:node npm:npm chromium:chromium" ;;
 	bench) echo "nginx-light:nginx haproxy:haproxy varnish:varnishd" ;;

@@ -59,7 +59,7 @@ static bool grow(struct buf *b, size_t need)
 	return true;
 }
 
-char *buf_room(struct buf *b, size_t count)
+char *buf_room_slow(struct buf *b, size_t count)
 {
 	size_t len = buf_len(b);
 

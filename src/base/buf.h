@@ -25,7 +25,13 @@ void buf_release(struct buf *b);
 MUST_USE bool buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Room for `count` more bytes at the back: a pointer to write at, then
  * buf_added() with what was written. NULL as for buf_append. */
-MUST_USE char *buf_room(struct buf *b, size_t count);
+MUST_USE char *buf_room_slow(struct buf *b, size_t count);
+MUST_USE static inline char *buf_room(struct buf *b, size_t count)
+{
+	if (count > b->size - b->end || count > b->max - (b->end - b->start) || !b->bytes)
+		return buf_room_slow(b, count);
+	return b->bytes + b->end;
+}
 static inline void buf_added(struct buf *b, size_t count)
 {
 	must(count <= b->size - b->end);
@@ -54,10 +60,7 @@ MUST_USE static inline bool buf_append(struct buf *b, struct slice s)
 
 	if (s.len == 0)
 		return true;
-	if (s.len > b->size - b->end || s.len > b->max - buf_len(b))
-		to = buf_room(b, s.len);
-	else
-		to = b->bytes + b->end;
+	to = buf_room(b, s.len);
 	if (!to)
 		return false;
 	memcpy(to, s.at, s.len);

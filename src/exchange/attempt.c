@@ -145,11 +145,24 @@ static int64_t first_limit_ms(const struct attempt *a)
 							   : t->first_token_ms, io_now(io_of(a)));
 }
 
+static void limit_at(struct attempt *a, mono_ms at)
+{
+	a->limit_at = at;
+	io_timer_set(io_of(a), &a->limit, at);
+}
+
+/* Runs with each event: the timer is left where it is, fires too early, and is
+ * set anew then. */
 void attempt_progress(struct attempt *a)
 {
-	io_timer_set(io_of(a), &a->limit,
-		     a->paused ? MONO_NEVER
-			       : mono_after(io_now(io_of(a)), timeouts_of(a)->idle_ms));
+	mono_ms at = mono_after(io_now(io_of(a)), timeouts_of(a)->idle_ms);
+
+	if (a->paused)
+		io_timer_clear(io_of(a), &a->limit);
+	else if (a->limit.node.at == 0 || a->limit.node.key > at)
+		limit_at(a, at);
+	else
+		a->limit_at = at;
 }
 
 /* Where nothing is left to move to, a late answer beats none, and the exchange's
@@ -157,14 +170,16 @@ void attempt_progress(struct attempt *a)
 static void keep_late(struct attempt *a, mono_ms now)
 {
 	a->overdue = true;
-	io_timer_set(io_of(a), &a->limit, mono_after(now, LATE_ASK_MS));
+	limit_at(a, mono_after(now, LATE_ASK_MS));
 }
 
 static void on_limit(struct io_timer *timer, mono_ms now)
 {
 	struct attempt *a = CONTAINER_OF(timer, struct attempt, limit);
 
-	if (a->state == ATTEMPT_STREAMING)
+	if (a->limit_at > now)
+		limit_at(a, a->limit_at);
+	else if (a->state == ATTEMPT_STREAMING)
 		attempt_fail(a, FAULT_STALL, S("no event within the idle limit"));
 	else if (!exchange_has_other(a, now))
 		keep_late(a, now);
@@ -213,7 +228,7 @@ static bool drill_begin(struct attempt *a, mono_ms now)
 		return false;                 /* of a living stream */
 	if (a->drilled != FAULT_SILENCE) {
 		a->limit.fire = on_drill;
-		io_timer_set(io_of(a), &a->limit, now);
+		limit_at(a, now);
 	}
 	return true;
 }
@@ -315,7 +330,7 @@ bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_p
 		seam_init(a->seam, &x->ledger, seam_of(a->way));
 	}
 	attempt_enter(a, ATTEMPT_CONNECTING);
-	io_timer_set(io_of(a), &a->limit, mono_after(now, first_limit_ms(a)));
+	limit_at(a, mono_after(now, first_limit_ms(a)));
 	if (drill_begin(a, now))
 		return true;
 	if (request_authorize(a))

@@ -85,6 +85,7 @@ struct attempt {
 	struct buf headers;           /* the request's header lines */
 	struct slice target_text;
 	struct io_timer limit;        /* first token, whole answer, or idle: the state says which */
+	mono_ms limit_at;             /* when it is really due; the timer may fire before */
 	mono_ms started_at, first_token_at;
 
 	int status;                   /* 0: no head yet */

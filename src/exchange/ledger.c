@@ -88,6 +88,9 @@ static void append(struct ledger *l, struct channel *c, struct slice text)
  * event, and what the client makes of the two is not known here. */
 static bool has_half_character(struct slice raw, struct slice text)
 {
+	/* Without an escape, as nearly always, it is not even a copy. */
+	if (raw.len < 2 || text.at == raw.at + 1)
+		return false;
 	return slice_find_slice(text, S("\xef\xbf\xbd")) != SLICE_NOT_FOUND &&
 	       slice_find_slice(raw, S("\xef\xbf\xbd")) == SLICE_NOT_FOUND &&
 	       slice_find_nocase(raw, S("\\ufffd")) == SLICE_NOT_FOUND;

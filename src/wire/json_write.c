@@ -60,6 +60,20 @@ static size_t put_string(struct slice text, char *to)
 	return total;
 }
 
+/* Nothing in it needs an escape, as with nearly all that is written. */
+static bool write_plain(struct buf *b, struct slice text)
+{
+	char *to = text.len < SIZE_MAX - 2 ? buf_room(b, text.len + 2) : NULL;
+
+	if (!to)
+		return false;
+	to[0] = '"';
+	memcpy(to + 1, text.at, text.len);
+	to[text.len + 1] = '"';
+	buf_added(b, text.len + 2);
+	return true;
+}
+
 bool json_try_write_string(struct buf *b, struct slice text)
 {
 	size_t len;
@@ -67,6 +81,8 @@ bool json_try_write_string(struct buf *b, struct slice text)
 
 	if (text.len == 0)
 		return buf_append(b, S("\"\""));
+	if (json_plain_end(text.at, text.at + text.len) == text.at + text.len)
+		return write_plain(b, text);
 	len = put_string(text, NULL) + 2;
 	to = buf_room(b, len);
 	if (!to)
