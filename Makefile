@@ -82,7 +82,7 @@ help:
 	@echo "make asan            the same suites under AddressSanitizer and UBSan"
 	@echo "make fuzz            each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS)), with clang"
 	@echo "make storm           STORM_EXCHANGES ($(STORM_EXCHANGES)) simulated exchanges while all kinds of things fail"
-	@echo "make bench           measure beside nginx and HAProxy"
+	@echo "make bench           measure beside nginx, HAProxy and LLM gateways"
 	@echo "make test-real       chat with a real model behind the proxy"
 	@echo "make install         to PREFIX ($(PREFIX)), below DESTDIR"
 	@echo "make clean           remove $(BUILD)/"

@@ -12,6 +12,7 @@ rate.
 """
 
 import argparse
+import fcntl
 import json
 import os
 import platform
@@ -20,20 +21,26 @@ import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
 import brownout
+import gateways
+import streams
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOFILE = 20000
 CONNECTIONS = 9000
+START_SECONDS = 60
 
 # What is measured: length in seconds; load's mode and options.
 PHASES = {
     "unary": ("closed", {"connections": 64, "seconds": 2.5}),
+    "body100k": ("closed", {"connections": 16, "seconds": 1.5, "body": 100 * 1024}),
+    "body1m": ("closed", {"connections": 8, "seconds": 2, "body": 1024 * 1024}),
     "steady": ("open", {"connections": 64, "seconds": 2.5, "rate": 2000}),
     "paced": ("closed", {"connections": 200, "seconds": 2.5, "warm_ms": 500, "stream": 1,
                          "events": 100, "interval_us": 10000}),
@@ -43,27 +50,37 @@ PHASES = {
 QUICK_SECONDS = 0.7
 STREAMS = (500, 3000)
 QUICK_STREAMS = (200, 1000)
-STREAM_EVENTS = {"stream": 1, "events": 100000, "interval_us": 5000000}
 
-ROWS = ("direct", "relay", "nginx", "haproxy", "backstay", "backstay-log")
+GATEWAYS = gateways.NAMES
+# They are slow, and few requests at a time serve them best.
+GATEWAY_LOAD = {"connections": 16}
+ROWS = ("direct", "relay", "nginx", "haproxy") + GATEWAYS + ("backstay", "backstay-log")
 TITLES = {"direct": "no proxy", "relay": "bare relay", "nginx": "nginx", "haproxy": "HAProxy",
+          "portkey": "Portkey's gateway", "litellm": "LiteLLM",
           "backstay": "Backstay", "backstay-log": "Backstay, access log on"}
 
 # key, title, digits after the point, which way is better ("less", "more", None)
 METRICS = (
     ("rps", "1 KiB requests/s, 64 connections", 0, "more"),
     ("busy", "share of its core used for that, %", 0, None),
-    ("cpu_us", "CPU per request, µs", 1, "less"),
-    ("p50_us", "p50 at 2,000 requests/s, µs", 0, "less"),
-    ("p99_us", "p99 at 2,000 requests/s, µs", 0, "less"),
+    ("cpu_us", "CPU per 1 KiB request, µs", 1, "less"),
+    ("cpu_100k_us", "CPU per 100 KiB request, µs", 1, "less"),
+    ("cpu_1m_us", "CPU per 1 MiB request, µs", 0, "less"),
+    ("p50_us", "p50 at 2,000 requests/s, one core for all, µs", 0, "less"),
     ("added_p50_us", "added p50, µs", 0, "less"),
+    ("added_p90_us", "added p90, µs", 0, "less"),
     ("added_p99_us", "added p99, µs", 0, "less"),
+    ("added_p99_9_us", "added p99.9, µs", 0, "less"),
+    ("added_first_p50_us", "added time to first event, p50, µs", 0, "less"),
     ("event_cpu_us", "CPU per paced SSE event, µs", 2, "less"),
     ("delay_p50_us", "event under way, p50, µs", 0, "less"),
     ("delay_p99_us", "event under way, p99, µs", 0, "less"),
     ("burst_eps", "SSE events/s in bursts", 0, "more"),
     ("burst_cpu_us", "CPU per SSE event in bursts, µs", 2, "less"),
     ("stream_kib", "memory per open stream, KiB", 2, "less"),
+    ("tls_stream_kib", "the same with TLS on both sides, KiB", 2, "less"),
+    ("idle_kib", "memory when idle, KiB", 0, "less"),
+    ("start_ms", "time from start to listening, ms", 0, "less"),
 )
 
 
@@ -76,14 +93,14 @@ def free_port():
 
 
 def wait_for_port(port, process, name):
-    for _ in range(200):
+    for _ in range(START_SECONDS * 200):
         if process.poll() is not None:
             sys.exit("%s ended at its start, exit %d" % (name, process.returncode))
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.005)
     sys.exit("%s does not listen" % name)
 
 
@@ -152,7 +169,7 @@ class Bench:
         os.chmod(self.dir, 0o755)
         cores = sorted(os.sched_getaffinity(0))
         self.proxy_core, self.load_core = cores[0], cores[-1]
-        self.processes, self.port, self.root = [], {}, {}
+        self.processes, self.port, self.root, self.start_ms = [], {}, {}, {}
 
     def tool(self, name):
         return os.path.join(self.options.build, "bench", "bench-" + name)
@@ -163,8 +180,10 @@ class Bench:
                                    preexec_fn=pinned(core))
         self.processes.append(process)
         self.port[name], self.root[name] = port, process.pid
+        begin = time.monotonic()
         try:
             wait_for_port(port, process, name)
+            self.start_ms[name] = 1e3 * (time.monotonic() - begin)
         except SystemExit:
             with open(log.name) as f:
                 sys.stderr.write(f.read()[-2000:])
@@ -193,6 +212,8 @@ class Bench:
             return ["nginx", "-p", self.dir, "-c", self.config("nginx.conf.in", name, port)]
         if name == "haproxy":
             return ["haproxy", "-db", "-f", self.config("haproxy.cfg.in", name, port)]
+        if name in GATEWAYS:
+            return gateways.command(name, self.options.gateways, self.dir, port, self.port["direct"])
         access = "off" if name == "backstay" else os.path.join(self.dir, "access.log")
         return [self.backstay(), "run", "-c", self.config("backstay.yaml.in", name, port, ACCESS=access)]
 
@@ -221,16 +242,28 @@ class Bench:
 
     def load_command(self, name, mode, settings):
         return ([self.tool("load"), mode, str(self.port[name])] +
-                ["%s=%s" % item for item in settings.items()])
+                ["%s=%s" % item for item in settings.items()] +
+                ["header=" + line for line in gateways.headers(name, self.port["direct"])])
+
+    def one_core(self, together):
+        """The backend beside the proxies, or back on the load's core: where all share
+        one core a latency holds no wake-up of another one."""
+        core = self.proxy_core if together else self.load_core
+        os.sched_setaffinity(self.root["direct"], {core})
+        return core
 
     def phase(self, name, phase):
         """One load on one proxy: what the load counted, and the CPU it took."""
         mode, settings = PHASES[phase]
-        if self.options.quick:
+        if self.options.quick or name in GATEWAYS:
             settings = {**settings, "seconds": QUICK_SECONDS}
+        if name in GATEWAYS:
+            settings = {**settings, **GATEWAY_LOAD, "model": gateways.MODEL[name]}
+        core = self.one_core(phase == "steady")
         before, begin = cpu_seconds(self.root[name]), time.monotonic()
         done = subprocess.run(self.load_command(name, mode, settings), check=True,
-                              stdout=subprocess.PIPE, preexec_fn=pinned(self.load_core))
+                              stdout=subprocess.PIPE, preexec_fn=pinned(core))
+        self.one_core(False)
         result = json.loads(done.stdout)
         result["cpu_s"] = cpu_seconds(self.root[name]) - before
         result["busy"] = 100 * result["cpu_s"] / (time.monotonic() - begin)
@@ -239,36 +272,54 @@ class Bench:
         return result
 
     def repetition(self, name):
-        unary, steady = self.phase(name, "unary"), self.phase(name, "steady")
-        paced, burst = self.phase(name, "paced"), self.phase(name, "burst")
-        row = {"rps": unary["rps"],
-               "p50_us": steady["latency"]["p50_us"], "p99_us": steady["latency"]["p99_us"],
+        unary, paced = self.phase(name, "unary"), self.phase(name, "paced")
+        row = {"rps": unary["rps"], "first_p50_us": paced["first"]["p50_us"],
                "delay_p50_us": paced["delay"]["p50_us"], "delay_p99_us": paced["delay"]["p99_us"],
-               "burst_eps": burst["eps"],
-               "errors": sum(r["errors"] for r in (unary, steady, paced, burst))}
+               "errors": unary["errors"] + paced["errors"]}
+        if name in GATEWAYS:
+            row.update({"busy": unary["busy"],
+                        "cpu_us": 1e6 * unary["cpu_s"] / max(1, unary["requests_all"]),
+                        "event_cpu_us": 1e6 * paced["cpu_s"] / max(1, paced["events_all"])})
+            return row
+        steady, burst = self.phase(name, "steady"), self.phase(name, "burst")
+        small, large = self.phase(name, "body100k"), self.phase(name, "body1m")
+        row.update({key + "_us": steady["latency"][key + "_us"] for key in ("p50", "p90", "p99", "p99_9")})
+        row["burst_eps"] = burst["eps"]
+        row["errors"] += sum(r["errors"] for r in (steady, burst, small, large))
         if name != "direct":
+            row.update({"cpu_100k_us": 1e6 * small["cpu_s"] / max(1, small["requests_all"]),
+                        "cpu_1m_us": 1e6 * large["cpu_s"] / max(1, large["requests_all"])})
             row.update({"busy": unary["busy"],
                         "cpu_us": 1e6 * unary["cpu_s"] / max(1, unary["requests_all"]),
                         "event_cpu_us": 1e6 * paced["cpu_s"] / max(1, paced["events_all"]),
                         "burst_cpu_us": 1e6 * burst["cpu_s"] / max(1, burst["events_all"])})
         return row
 
+    def on_load_core(self):
+        return pinned(self.load_core)
+
     def memory(self, name):
-        """KiB per open stream, from the difference between few and many of them."""
         few, many = QUICK_STREAMS if self.options.quick else STREAMS
-        kib = []
-        for count in (few, many):
-            with subprocess.Popen(
-                    self.load_command(name, "hold", {**STREAM_EVENTS, "connections": count}),
-                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                    preexec_fn=pinned(self.load_core)) as load:
-                if b"ready" not in load.stdout.readline():
-                    return None
-                kib.append(memory_kib(self.root[name]))
-                load.stdin.close()
-                load.wait(20)
-            time.sleep(0.3)
-        return (kib[1] - kib[0]) / (many - few)
+        return streams.per_stream(self, [name], few, many, memory_kib)
+
+    def tls_memory(self):
+        """The same for Backstay with TLS on both sides."""
+        streams.tls_backstay(self, free_port, "backstay-tls.yaml.in")
+        return self.memory("tls")
+
+    def many(self, count):
+        """KiB a stream with so many of them, over as many Backstays as it takes."""
+        names = ["backstay-%d" % i for i in range(-(-count // streams.PER_PROXY))]
+        backend = self.port["direct"]
+        for i, name in enumerate(names):
+            if i % 2 == 0:            # a backend needs one descriptor a stream
+                self.port["direct"] = free_port()
+                self.start("backend-%d" % i, [self.tool("backend"), str(self.port["direct"])],
+                           self.load_core, self.port["direct"])
+            port = free_port()
+            self.start(name, self.command("backstay", port), self.proxy_core, port)
+        self.port["direct"] = backend
+        return streams.per_stream(self, names, count // 10, count, memory_kib)
 
 
 # ---- the report -------------------------------------------------------------------
@@ -299,8 +350,9 @@ def summary(repetitions):
             for rep in repetitions:
                 if key.startswith("added_") and name != "direct" and "direct" in rep:
                     plain = key[len("added_"):]
-                    values.append(rep[name][plain] - rep["direct"][plain])
-                elif rep[name].get(key) is not None:
+                    if plain in rep[name]:
+                        values.append(rep[name][plain] - rep["direct"][plain])
+                elif not key.startswith("added_") and rep[name].get(key) is not None:
                     values.append(rep[name][key])
             if values:
                 table[name][key] = {"median": statistics.median(values),
@@ -352,9 +404,13 @@ def parse_options():
     parser.add_argument("--brownout", action="store_true",
                         help="instead: what clients notice when one of three backends has trouble")
     parser.add_argument("--repeat", type=int)
+    parser.add_argument("--streams", default="10000,50000",
+                        help="numbers of streams held open besides, with commas; empty: none")
     parser.add_argument("--json", default=os.path.join(HERE, "results.json"))
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
+    options.gateways = os.path.join(options.build, "bench-gateways")
+    options.streams = [] if options.quick else [int(n) for n in options.streams.split(",") if n]
     options.repeat = options.repeat or (1 if options.quick else 3)
     options.rows = [r for r in ROWS if not options.only or r in options.only.split(",")]
     return options
@@ -368,11 +424,53 @@ def main_brownout(bench, options):
         bench.stop_all()
 
 
+def measure_once(bench, row, idle):
+    """What does not change from one repetition to the next."""
+    for name in row:
+        if name == "direct":
+            continue
+        row[name]["idle_kib"], row[name]["start_ms"] = idle[name], bench.start_ms[name]
+        if name not in GATEWAYS:
+            row[name]["stream_kib"] = bench.memory(name)
+    if "backstay" in row:
+        row["backstay"]["tls_stream_kib"] = bench.tls_memory()
+
+
+def own_network():
+    """Runs the bench in a network namespace of its own, where it may: nothing else is
+    on that loopback, and congestion control is reno (BBR paces, which doubles the
+    cost of large bodies on a loopback)."""
+    if os.environ.get("BENCH_NETNS"):
+        with socket.socket() as s:
+            request = struct.pack("16sH", b"lo", 0x1 | 0x40)       # IFF_UP, IFF_RUNNING
+            fcntl.ioctl(s, 0x8914, request)                        # SIOCSIFFLAGS
+        try:
+            with open("/proc/sys/net/ipv4/tcp_congestion_control", "w") as f:
+                f.write("reno")
+        except OSError as e:
+            print("congestion control stays as it is: %s" % e, file=sys.stderr)
+        return
+    may = subprocess.run(["unshare", "-n", "true"], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, check=False).returncode == 0
+    os.environ["BENCH_NETNS"] = "1" if may else ""
+    if may:
+        os.execvp("unshare", ["unshare", "-n", sys.executable, "-B"] + sys.argv)
+    print("no network namespace of its own: others on this loopback disturb", file=sys.stderr)
+
+
+def congestion_control():
+    with open("/proc/sys/net/ipv4/tcp_congestion_control") as f:
+        return f.read().strip()
+
+
 def main():
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     options = parse_options()
+    options.rows = [r for r in options.rows if r not in GATEWAYS or
+                    r in gateways.install(options.gateways, [r])]
+    own_network()
     bench = Bench(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
     if options.brownout:
         main_brownout(bench, options)
         return
@@ -380,22 +478,26 @@ def main():
     machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)),
                "kernel": platform.release(), "nginx": first_line(["/usr/sbin/nginx", "-v"]),
                "haproxy": first_line(["/usr/sbin/haproxy", "-v"]),
+               "congestion_control": congestion_control(),
+               "binary_kib": os.path.getsize(bench.backstay()) // 1024,
                "load_before": os.getloadavg()[0], "repetitions": options.repeat,
                "quick": options.quick}
-    repetitions = []
+    repetitions, many = [], {}
     try:
         bench.start_all(options.rows)
+        idle = {name: memory_kib(bench.root[name]) for name in options.rows if name != "direct"}
         for i in range(options.repeat):
             repetitions.append({name: bench.repetition(name) for name in options.rows})
             print("repetition %d of %d done" % (i + 1, options.repeat), file=sys.stderr)
-        for name in options.rows:
-            if name != "direct":
-                repetitions[0][name]["stream_kib"] = bench.memory(name)
+        measure_once(bench, repetitions[0], idle)
+        for count in options.streams:
+            many[count] = bench.many(count)
     finally:
         bench.stop_all()
     table = summary(repetitions)
     with open(options.json, "w") as f:
-        json.dump({"machine": machine, "table": table, "repetitions": repetitions}, f, indent=1)
+        json.dump({"machine": machine, "table": table, "repetitions": repetitions,
+                   "kib_a_stream_of_many": many}, f, indent=1)
     print("%(cpu)s, %(cores)d cores, Linux %(kernel)s; %(nginx)s; %(haproxy)s" % machine)
     print("median (least–most) of %d; load average before: %.1f\n"
           % (options.repeat, machine["load_before"]))
@@ -404,6 +506,10 @@ def main():
     print_table(table, options.rows)
     if "backstay" in options.rows:
         print_ratios(table, options.rows)
+        print("\nThe program has %(binary_kib)d KiB, symbols for debuggers included." % machine)
+    for count, kib in many.items():
+        print("%s streams over %d Backstays: %s KiB each" % (number(count, 0), -(-count // streams.PER_PROXY),
+                                                             "no" if kib is None else number(kib, 2)))
     errors = sum(rep[name]["errors"] for rep in repetitions for name in rep)
     if errors:
         sys.exit("%d requests failed: the figures above do not count" % errors)

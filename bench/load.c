@@ -10,6 +10,8 @@
  *
  *   connections=64  seconds=3  warm_ms=300 (not counted in times and rates)
  *   rate=1000       stream=0   events=100  interval_us=10000  model=chat
+ *   body=1024       bytes of a request's body, at least
+ *   header=TEXT     one more header line; may be given several times
  */
 #include "plain.h"
 
@@ -25,7 +27,8 @@
 #include <unistd.h>
 
 #define CARRY_BYTES    1024
-#define REQUEST_BYTES  4096
+#define REQUEST_BYTES  (16 * 1024 * 1024)
+#define HEADERS_BYTES  2048
 #define OPENING_MAX    100       /* streams of `hold` that wait for their first event */
 #define MARK           "\"content\":\""
 #define STREAM_END     "data: [DONE]"
@@ -34,7 +37,8 @@ enum mode { MODE_CLOSED, MODE_OPEN, MODE_HOLD };
 
 struct conn {
 	int fd;
-	bool busy, had_event, ended;
+	bool busy, had_event, ended, writing;
+	size_t sent;                 /* of the request */
 	struct frame frame;
 	uint64_t due_ns;
 	size_t carry_len;
@@ -45,16 +49,16 @@ struct conn {
 struct load {
 	enum mode mode;
 	uint16_t port;
-	uint64_t connections, length_us, warm_ms, rate, stream, events, interval_us;
+	uint64_t connections, length_us, warm_ms, rate, stream, events, interval_us, body;
 	const char *model;
 	int epoll;
 	struct conn *conns, *idle;
 	uint64_t begin_ns, count_from_ns, end_ns, next_due_ns, period_ns;
 	uint64_t asked, opened, ready;
 	uint64_t done, done_all, events_seen, events_all, errors, reconnects, unsent;
-	struct hist latency, delay;
-	size_t request_len;
-	char request[REQUEST_BYTES];
+	struct hist latency, delay, first;   /* first: until a stream's first event */
+	size_t request_len, headers_len;
+	char *request, headers[HEADERS_BYTES];
 	char read[PLAIN_READ_BYTES];
 };
 
@@ -67,6 +71,28 @@ static void conn_open(struct load *l, struct conn *c)
 		plain_die("connect");
 }
 
+static void watch(struct load *l, struct conn *c, bool writing)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
+
+	if (c->writing == writing)
+		return;
+	c->writing = writing;
+	if (writing)
+		e.events |= EPOLLOUT;
+	if (epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0)
+		plain_die("epoll_ctl");
+}
+
+/* A failure shows when reading. */
+static void conn_send(struct load *l, struct conn *c)
+{
+	ssize_t n = send(c->fd, l->request + c->sent, l->request_len - c->sent, MSG_NOSIGNAL);
+
+	c->sent += n > 0 ? (size_t)n : 0;
+	watch(l, c, c->sent < l->request_len && (n >= 0 || errno == EAGAIN));
+}
+
 static void conn_ask(struct load *l, struct conn *c, uint64_t due_ns)
 {
 	memset(&c->frame, 0, sizeof c->frame);
@@ -75,14 +101,14 @@ static void conn_ask(struct load *l, struct conn *c, uint64_t due_ns)
 	c->carry_len = 0;
 	c->due_ns = due_ns;
 	l->asked++;
-	/* A request fits into an empty socket; a failure shows when reading. */
-	if (send(c->fd, l->request, l->request_len, MSG_NOSIGNAL) < 0 && errno == EAGAIN)
-		plain_die("send");
+	c->sent = 0;
+	conn_send(l, c);
 }
 
 static void conn_reopen(struct load *l, struct conn *c)
 {
 	close(c->fd);
+	c->writing = false;
 	l->reconnects++;
 	conn_open(l, c);
 }
@@ -149,6 +175,8 @@ static void on_event(struct load *l, struct conn *c, const char *at, size_t len)
 		hist_add(&l->delay, now - sent);
 	}
 	if (!c->had_event) {
+		if (c->due_ns >= l->count_from_ns && now <= l->end_ns)
+			hist_add(&l->first, now - c->due_ns);
 		c->had_event = true;
 		l->ready++;
 	}
@@ -235,17 +263,24 @@ static void turn(struct load *l, uint64_t until_ns)
 		ns = l->next_due_ns > now ? l->next_due_ns - now : 0;
 	wait = (struct timespec){ (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
 	n = epoll_pwait2(l->epoll, ready, 256, &wait, NULL);
-	for (i = 0; i < n; i++)
-		on_readable(l, ready[i].data.ptr);
+	for (i = 0; i < n; i++) {
+		struct conn *c = ready[i].data.ptr;
+
+		if (ready[i].events & EPOLLOUT)
+			conn_send(l, c);
+		if (ready[i].events & ~(uint32_t)EPOLLOUT)
+			on_readable(l, c);
+	}
 	start_more(l, plain_now_ns());
 }
 
 static void print_hist(const char *name, const struct hist *h)
 {
 	printf(", \"%s\": {\"count\": %llu, \"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, "
-	       "\"max_us\": %.1f}", name, (unsigned long long)h->count,
+	       "\"p99_9_us\": %.1f, \"max_us\": %.1f}", name, (unsigned long long)h->count,
 	       (double)hist_at(h, 0.50) / 1e3, (double)hist_at(h, 0.90) / 1e3,
-	       (double)hist_at(h, 0.99) / 1e3, (double)h->max_ns / 1e3);
+	       (double)hist_at(h, 0.99) / 1e3, (double)hist_at(h, 0.999) / 1e3,
+	       (double)h->max_ns / 1e3);
 }
 
 static void print_result(const struct load *l)
@@ -262,6 +297,7 @@ static void print_result(const struct load *l)
 	       (double)l->events_seen / seconds);
 	print_hist("latency", &l->latency);
 	print_hist("delay", &l->delay);
+	print_hist("first", &l->first);
 	printf("}\n");
 }
 
@@ -320,12 +356,21 @@ static bool option(struct load *l, const char *arg)
 		{ "stream=", &l->stream, 0, 1 },
 		{ "events=", &l->events, 1, 1000000 },
 		{ "interval_us=", &l->interval_us, 0, 100000000 },
+		{ "body=", &l->body, 0, REQUEST_BYTES / 2 },
 	};
 	size_t i, n;
 
 	if (strncmp(arg, "seconds=", 8) == 0) {
 		l->length_us = (uint64_t)(strtod(arg + 8, NULL) * 1e6);
 		return l->length_us > 0;
+	}
+	if (strncmp(arg, "header=", 7) == 0) {
+		n = strlen(arg + 7);
+		if (l->headers_len + n + 3 > sizeof l->headers)
+			return false;
+		l->headers_len += (size_t)snprintf(l->headers + l->headers_len,
+						   sizeof l->headers - l->headers_len, "%s\r\n", arg + 7);
+		return true;
 	}
 	if (strncmp(arg, "model=", 6) == 0) {
 		l->model = arg + 6;
@@ -341,31 +386,44 @@ static bool option(struct load *l, const char *arg)
 	return false;
 }
 
-/* What an SDK sends, in size and kind. */
+/* What an SDK sends, in size and kind; a long body is a long conversation. */
 static void write_request(struct load *l)
 {
-	char body[REQUEST_BYTES / 2];
-	int n = snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"system\","
-		"\"content\":\"You are a helpful assistant. Answer briefly, in plain words, and say so "
-		"if you do not know.\"},{\"role\":\"user\",\"content\":\"Tell me about foxes and dogs. "
-		"events=%llu interval_us=%llu\"}],\"temperature\":0.7,\"max_tokens\":512,\"stream\":%s}",
-		l->model, (unsigned long long)l->events, (unsigned long long)l->interval_us,
-		l->stream ? "true" : "false");
+	static const char words[] = "The quick brown fox jumps over the lazy dog, and says nothing of "
+		"it to anybody.\\n";
+	char *body = malloc(REQUEST_BYTES);
+	size_t n, kept;
 
-	l->request_len = (size_t)snprintf(l->request, sizeof l->request,
+	l->request = malloc(REQUEST_BYTES);
+	if (!body || !l->request)
+		plain_die("malloc");
+	n = (size_t)snprintf(body, REQUEST_BYTES, "{\"model\":\"%s\",\"stream\":%s,\"temperature\":0.7,"
+		"\"max_tokens\":512,\"messages\":[{\"role\":\"system\",\"content\":\"You are a helpful "
+		"assistant. Answer briefly, in plain words, and say so if you do not know.\"},"
+		"{\"role\":\"user\",\"content\":\"Tell me about foxes and dogs. events=%llu "
+		"interval_us=%llu ", l->model, l->stream ? "true" : "false",
+		(unsigned long long)l->events, (unsigned long long)l->interval_us);
+	for (; n + 5 < l->body; n += kept) {
+		kept = sizeof words - 1 < l->body - n - 5 ? sizeof words - 1 : l->body - n - 5;
+		memcpy(body + n, kept == sizeof words - 1 ? words : "........................................"
+		       "........................................................................", kept);
+	}
+	n += (size_t)snprintf(body + n, REQUEST_BYTES - n, "\"}]}");
+	l->request_len = (size_t)snprintf(l->request, REQUEST_BYTES,
 		"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
 		"Accept: application/json\r\nAccept-Encoding: identity\r\n"
 		"Content-Type: application/json\r\nUser-Agent: OpenAI/Python 2.8.0\r\n"
 		"X-Stainless-Lang: python\r\nX-Stainless-Retry-Count: 0\r\n"
-		"Authorization: Bearer sk-bench-0123456789abcdef0123456789abcdef\r\n"
-		"Content-Length: %d\r\n\r\n%s", (unsigned)l->port, n, body);
+		"Authorization: Bearer sk-bench-0123456789abcdef0123456789abcdef\r\n%s"
+		"Content-Length: %zu\r\n\r\n%s", (unsigned)l->port, l->headers, n, body);
+	free(body);
 }
 
 int main(int argc, char **argv)
 {
 	static const char *const modes[] = { "closed", "open", "hold" };
 	static struct load l = { .connections = 64, .length_us = 3000000, .warm_ms = 300, .rate = 1000,
-		.events = 100, .interval_us = 10000, .model = "chat" };
+		.events = 100, .interval_us = 10000, .model = "chat", .body = 1024 };
 	size_t mode = 0;
 	int i;
 

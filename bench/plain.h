@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAIN_READ_BYTES (64 * 1024)
+#define PLAIN_READ_BYTES (128 * 1024)
 #define FRAME_LINE_BYTES 256
 #define HIST_BUCKETS     (64 * 64)
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define BODY_STEP ((size_t)1024 * 1024)
+#define LEND_MIN ((size_t)16 * 1024)
 /* Room behind a head for what one read brings besides. */
 #define IN_SLACK ((size_t)1024 * 1024)
 
@@ -50,6 +51,8 @@ static bool memory_take(struct client_conn *c, size_t bytes)
 
 static void memory_give(struct client_conn *c)
 {
+	if (c->stream)
+		io_read_into(c->stream, NULL, 0);       /* where it was to be read is gone */
 	buf_free(&c->body);
 	atomic_fetch_sub(&c->door->counters->body_bytes, c->body_held);
 	c->body_held = 0;
@@ -229,11 +232,24 @@ static bool add_body(struct client_conn *c, struct slice bytes)
 		refuse_for_memory(c);
 		return false;
 	}
-	if (!buf_append(&c->body, bytes)) {
+	if (bytes.at && c->body.bytes && bytes.at == c->body.bytes + c->body.end) {
+		buf_added(&c->body, bytes.len);         /* lend_body() has lent their place */
+	} else if (!buf_append(&c->body, bytes)) {
 		client_conn_refuse(c, 503, S("There is no memory for the request's body."));
 		return false;
 	}
 	return true;
+}
+
+/* Much is to come: the kernel may write it where it belongs. A MiB read into the
+ * loop's buffer and copied from there cost a fifth more CPU. */
+static void lend_body(struct client_conn *c)
+{
+	size_t room = c->body.size - c->body.end;
+
+	if (c->state == CLIENT_BODY && c->body_kind == H1_BODY_LENGTH && c->body_left >= LEND_MIN && room > 0)
+		io_read_into(c->stream, c->body.bytes + c->body.end,
+			     room < c->body_left ? room : (size_t)c->body_left);
 }
 
 static void read_length_body(struct client_conn *c, struct slice *in)
@@ -246,6 +262,8 @@ static void read_length_body(struct client_conn *c, struct slice *in)
 	c->body_left -= part;
 	if (c->body_left == 0)
 		hand_up_kept(c);
+	else
+		lend_body(c);
 }
 
 static void read_chunked_body(struct client_conn *c, struct slice *in)
@@ -332,6 +350,8 @@ static void await_body(struct client_conn *c, const struct h1_head *head, struct
 		io_write(c->stream, &go_on, 1);
 		c->written += go_on.len;
 	}
+	if (nothing_behind)
+		lend_body(c);
 }
 
 static void begin_body(struct client_conn *c, const struct h1_head *head, struct slice raw,

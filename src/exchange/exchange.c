@@ -11,6 +11,8 @@
 #include "exchange/recall.h"
 #include "exchange/translate.h"
 
+#include <string.h>
+
 #define TO(s) (1u << EXCHANGE_##s)
 #define ON_ITS_WAY (TO(QUEUED) | TO(TRYING) | TO(PAUSING) | TO(STREAMING) | TO(ENDED))
 
@@ -267,6 +269,34 @@ static void cannot_be_asked(struct exchange *x, mono_ms now)
 	plan_report(x->plan, &x->pick, now, io_random(io_of(x)), FAULT_UNSUPPORTED, 0, -1, true);
 }
 
+static void *grown(struct exchange *x, const void *old, size_t size)
+{
+	void *more = arena_alloc_array(x->arena, size, x->attempts_room);
+
+	if (x->attempts > 0)
+		memcpy(more, old, size * x->attempts);
+	return more;
+}
+
+/* Nearly always one attempt is all: room for all that may be would take 2 KiB of
+ * every open stream. */
+static void add_record(struct exchange *x, mono_ms now)
+{
+	if (x->attempts == x->attempts_room) {
+		x->attempts_room = x->attempts_room ? 2 * x->attempts_room : 1;
+		x->records = grown(x, x->records, sizeof *x->records);
+		x->answers = grown(x, x->answers, sizeof *x->answers);
+		x->error_bodies = grown(x, x->error_bodies, sizeof *x->error_bodies);
+	}
+	x->records[x->attempts++] = (struct attempt_record){
+		.target = x->pick.target->name,
+		.model = x->pick.upstream_model,
+		.authority = x->pick.target->origin->authority,
+		.start_ms = now - x->started_at,
+		.first_token_ms = -1,
+	};
+}
+
 bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
 {
 	struct attempt *a = free_attempt(x);
@@ -283,13 +313,7 @@ bool exchange_begin_attempt(struct exchange *x, const char *kind, mono_ms now)
 		plan_done(x->plan, &x->pick);
 		return false;
 	}
-	x->records[x->attempts++] = (struct attempt_record){
-		.target = x->pick.target->name,
-		.model = x->pick.upstream_model,
-		.authority = x->pick.target->origin->authority,
-		.start_ms = now - x->started_at,
-		.first_token_ms = -1,
-	};
+	add_record(x, now);
 	if (!exchange_committed(x))
 		exchange_enter(x, EXCHANGE_TRYING);
 	begun = attempt_start(a, x, &how, now);
@@ -688,11 +712,6 @@ static void on_deadline(struct io_timer *timer, mono_ms now)
 
 void exchange_go(struct exchange *x, mono_ms now)
 {
-	size_t most = x->model->retry.max_attempts + LAST_RESORT_ATTEMPTS;
-
-	x->records = arena_array(x->arena, struct attempt_record, most);
-	x->answers = arena_array(x->arena, struct answer_facts, most);
-	x->error_bodies = arena_array(x->arena, struct slice, most);
 	x->plan = plan_create(x->arena, x->model, x->facts.model, x->star, x->deadline_at);
 	explain_plan(x);
 	if (queue_is_behind(x))

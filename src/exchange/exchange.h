@@ -237,6 +237,7 @@ struct exchange {
 	struct attempt_record *records;
 	struct answer_facts *answers; /* of the same attempts: what upstreams said */
 	struct slice *error_bodies;
+	unsigned attempts_room;       /* of these three arrays */
 	unsigned attempts;            /* begun */
 	struct io_timer deadline, pause;
 

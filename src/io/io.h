@@ -185,6 +185,11 @@ size_t io_write_pending(const struct io_stream *s);
 /* While paused no on_data/on_end comes (what the kernel holds stays there).
  * A reset may still be told. */
 void io_read_pause(struct io_stream *s, bool paused);
+/* Lends memory that the next bytes may be read into, no more than `room` of them:
+ * on_data() is then told of bytes at `at`, and the loan is over. They may come
+ * elsewhere just as well. Room 0 takes the memory back; so does closing. For
+ * long bodies, which would otherwise be copied once more. */
+void io_read_into(struct io_stream *s, char *at, size_t room);
 /* Sends FIN (or close_notify) after what is queued; reading goes on. */
 void io_stream_finish(struct io_stream *s);
 

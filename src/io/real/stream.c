@@ -202,19 +202,18 @@ static bool wants_bytes(const struct io_stream *s)
 	return s->state == STREAM_OPEN && !s->paused && !s->peer_ended;
 }
 
-/* Fills the scratch buffer once and tells what came. True if there may be more. */
+/* Fills the scratch buffer, or what was lent, once and tells what came. True if
+ * there may be more. */
 static bool read_once(struct io_stream *s)
 {
-	struct io *io = s->io;
-	size_t got = 0;
-	enum stream_io how;
+	char *at = s->lent ? s->lent : s->io->scratch;
+	size_t room = s->lent ? s->lent_room : SCRATCH_BYTES, got = 0;
+	enum stream_io how = s->ssl ? tls_read(s, at, room, &got) : plain_read(s, at, room, &got);
 
-	if (s->ssl)
-		how = tls_read(s, io->scratch, SCRATCH_BYTES, &got);
-	else
-		how = plain_read(s, io->scratch, SCRATCH_BYTES, &got);
+	if (got > 0)
+		s->lent = NULL;
 	if (got > 0 && s->events->on_data)
-		s->events->on_data(s->owner, (struct slice){ io->scratch, got });
+		s->events->on_data(s->owner, (struct slice){ at, got });
 	if (s->state != STREAM_OPEN)
 		return false;
 	/* While paused the end waits: it is met again by the next read. */
@@ -223,7 +222,7 @@ static bool read_once(struct io_stream *s)
 	else if (how == STREAM_IO_FAILED && !s->failing)
 		stream_tell_broken(s);
 	/* A read that did not fill the buffer took all there was. */
-	return how == STREAM_IO_OK && got == SCRATCH_BYTES && wants_bytes(s);
+	return how == STREAM_IO_OK && got == room && wants_bytes(s);
 }
 
 void stream_read(struct io_stream *s)
@@ -238,6 +237,13 @@ void stream_read(struct io_stream *s)
 	if (more && s->ssl)
 		stream_owe(s);
 	stream_watch(s);
+}
+
+void io_read_into(struct io_stream *s, char *at, size_t room)
+{
+	must(s->state != STREAM_CLOSED && s->state != STREAM_LINGER);
+	s->lent = room > 0 ? at : NULL;
+	s->lent_room = room;
 }
 
 void io_read_pause(struct io_stream *s, bool paused)

@@ -26,6 +26,8 @@ struct io_stream {
 	void *owner;
 	struct link in_streams, in_dirty, in_due;
 	struct buf out;
+	char *lent;                      /* where the next bytes go; NULL: the loop's scratch */
+	size_t lent_room;
 	struct io_timer linger;
 	struct io_grave grave;
 	SSL *ssl;                        /* NULL: plain */
