@@ -13,12 +13,14 @@ import sys
 NAMES = ("portkey", "litellm")
 MODEL = {"portkey": "bench-model", "litellm": "chat"}
 # Portkey's gateway streams only with the HTTP adapter of its own lock file.
-PORTKEY = ["@portkey-ai/gateway@1.15.2", "@hono/node-server@1.3.3", "@hono/node-ws@1.0.4"]
-LITELLM = ["litellm[proxy]==1.80.0"]
+PORTKEY = ["@portkey-ai/gateway@1.15.2", "@hono/node-server@1.13.5", "@hono/node-ws@1.2.0",
+           "hono@4.9.7"]
+LITELLM = ["litellm[proxy]==1.108.7"]
 LITELLM_CONFIG = """model_list:
   - model_name: chat
     litellm_params: {model: openai/bench-model, api_base: "http://127.0.0.1:%d/v1", api_key: sk-none}
 litellm_settings: {telemetry: false, num_retries: 0, request_timeout: 600}
+general_settings: {master_key: sk-bench-0123456789abcdef0123456789abcdef}
 """
 
 
