@@ -73,6 +73,9 @@ static void go_on_alone(struct exchange *x, mono_ms now)
 			x->dialect->may_resume(x->endpoint, &x->facts, RESUME_AUTO) != RESUME_NONE;
 	if (known)
 		note_given(x, buf_slice(&given));
+	/* What is kept is the whole of it, or nothing. */
+	if (!known || !buf_append(&r->noted, buf_slice(&given)))
+		r->noted_lost = true;
 	buf_free(&given);
 	if (!resume_is_possible(x, x->broke)) {
 		relay_end_broken(x, x->broke);
