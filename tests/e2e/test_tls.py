@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness import PATIENCE_S, Mock, chat_body, clean_environment, compact, poll
+from harness import PATIENCE_S, Mock, chat_body, clean_environment, compact, get, poll
 
 NAME = "models.test"              # no DNS knows it: only the forward proxy does
 
@@ -148,12 +148,18 @@ def test_a_new_certificate_is_used_after_a_reload(start_proxy, good, authority):
             with trust.wrap_socket(s, server_hostname="127.0.0.1") as secure:
                 return dict(x[0] for x in secure.getpeercert()["subject"])["commonName"]
 
+    def told_to_end():
+        return [float(line.split()[1]) for line in get(proxy.admin, "/metrics")[1].decode().split("\n")
+                if line.startswith("backstay_certificate_expiry_timestamp_seconds ")]
+
     assert common_name() == "older"
-    cert, key = authority.issue("newer", "IP:127.0.0.1")
+    assert told_to_end() == [4102444799]          # 2099-12-31 23:59:59
+    cert, key = authority.issue("newer", "IP:127.0.0.1", end="20991230235959Z")
     proxy.config["tls"] = {"cert": cert, "key": key}
     proxy.write()
     proxy.reload()
     poll("the new certificate", lambda: common_name() == "newer")
+    assert told_to_end() == [4102444799 - 86400]
 
 
 # ---- towards backends -----------------------------------------------------------------------
