@@ -2,6 +2,7 @@
 #include "config/inside.h"
 
 #include "dialect/dialect.h"
+#include "exchange/policy.h"
 #include "wire/url.h"
 
 #include <string.h>
@@ -505,6 +506,70 @@ static void read_aws(struct backend_reading *b, struct node *at)
 		b->out->credential = credential_read_aws(r, at, b->raw.proxy, b->raw.connect_ms);
 }
 
+/* ---- Google ------------------------------------------------------------------------- */
+
+#define GEMINI_URL "https://generativelanguage.googleapis.com"
+
+static struct slice env_or(struct backend_reading *b, struct slice given, const char *name,
+			   struct slice fallback)
+{
+	const char *text = b->r->source->env(b->r->source->owner, name);
+
+	if (given.len)
+		return given;
+	return text && *text ? arena_copy(b->r->arena, slice_of(text)) : fallback;
+}
+
+/* cloud.google.com/vertex-ai/docs/reference/rest, "Service endpoint". */
+static struct slice vertex_url(struct reader *r, struct slice location)
+{
+	if (slice_eq(location, S("global")))
+		return S("https://aiplatform.googleapis.com");
+	if (slice_eq(location, S("us")) || slice_eq(location, S("eu")))
+		return arena_printf(r->arena, "https://aiplatform.%.*s.rep.googleapis.com", SLICE_ARG(location));
+	return arena_printf(r->arena, "https://%.*s-aiplatform.googleapis.com", SLICE_ARG(location));
+}
+
+static void read_vertex(struct backend_reading *b, struct node *at)
+{
+	struct slice location = env_or(b, b->raw.location, "GOOGLE_CLOUD_LOCATION", S("global")), project;
+	struct dialect_place *place = arena_new(b->r->arena, struct dialect_place);
+	struct reader *r = b->r;
+
+	if (!b->raw.key && !b->raw.credential && !b->raw.auth)
+		b->out->credential = credential_read_google(r, at, b->raw.proxy, b->raw.connect_ms);
+	project = env_or(b, b->raw.project, "GOOGLE_CLOUD_PROJECT",
+			 b->out->credential ? b->out->credential->project : SLICE_NONE);
+	if (!value_is_name(location, "-", 64) || (project.len && !value_is_name(project, "-:._", 128))) {
+		complain_at(r, at, "\"project\" and \"location\" of a backend are names such as my-project and "
+			    "europe-west4");
+		return;
+	}
+	if (!project.len && !b->raw.key)
+		complain_at(r, at, "a backend of dialect vertex needs its \"project\", or a \"key\" of the express "
+			    "mode");
+	place->project = project;
+	place->location = location;
+	b->out->place = place;
+	if (!b->raw.url && !b->raw.urls)
+		b->raw.url = text_node(r, at, vertex_url(r, location), vertex_url(r, location));
+}
+
+static void read_google(struct backend_reading *b, struct node *at)
+{
+	struct slice name = b->out->dialect ? b->out->dialect->name : SLICE_NONE;
+
+	if (slice_eq(name, S("vertex"))) {
+		read_vertex(b, at);
+		return;
+	}
+	if (b->raw.project.len || b->raw.location.len)
+		complain_at(b->r, at, "\"project\" and \"location\" are for the dialect vertex; remove them, or add "
+			    "dialect: vertex");
+	if (slice_eq(name, S("gemini")) && !b->raw.url && !b->raw.urls)
+		b->raw.url = text_node(b->r, at, S(GEMINI_URL), S(GEMINI_URL));
+}
+
 static void read_backend(struct reader *r, const struct raw_top *top, const struct member *m,
 			 struct backend_policy *out)
 {
@@ -530,6 +595,7 @@ static void read_backend(struct reader *r, const struct raw_top *top, const stru
 		out->credential = credential_read(r, b.raw.credential, b.raw.proxy, b.raw.connect_ms);
 	read_dialect(r, &b.raw, out);
 	read_aws(&b, m->value);
+	read_google(&b, m->value);
 	read_probe(&b);
 	read_key(&b);
 	read_headers(&b);

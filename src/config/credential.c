@@ -102,6 +102,7 @@ static bool read_service_account(struct credential_reading *c, const struct node
 	out->account = member_of(c->r, json, S("client_email"));
 	out->secret = member_of(c->r, json, S("private_key"));
 	out->key_id = member_of(c->r, json, S("private_key_id"));
+	out->project = member_of(c->r, json, S("project_id"));
 	out->audience = member_of(c->r, json, S("token_uri"));
 	if (!out->account.len || !out->secret.len || !out->audience.len) {
 		complain_at(c->r, at, "the service account's key lacks client_email, private_key or "
@@ -130,6 +131,7 @@ static bool read_user(struct credential_reading *c, const struct node *at, struc
 	out->account = member_of(c->r, json, S("client_id"));
 	out->key_id = member_of(c->r, json, S("client_secret"));
 	out->secret = member_of(c->r, json, S("refresh_token"));
+	out->project = member_of(c->r, json, S("quota_project_id"));
 	if (!out->account.len || !out->key_id.len || !out->secret.len) {
 		complain_at(c->r, at, "the credentials of a user lack client_id, client_secret or "
 			    "refresh_token; run gcloud auth application-default login");
@@ -515,5 +517,15 @@ const struct credential_policy *credential_read_aws(struct reader *r, struct nod
 
 	section_defaults(&section_credential, &c.raw);
 	c.raw.kind = WORD_AWS;
+	return read_all(&c);
+}
+
+const struct credential_policy *credential_read_google(struct reader *r, struct node *at,
+						       struct node *proxy, int64_t connect_ms)
+{
+	struct credential_reading c = { .r = r, .at = at, .proxy = proxy, .connect_ms = connect_ms };
+
+	section_defaults(&section_credential, &c.raw);
+	c.raw.kind = WORD_GOOGLE;
 	return read_all(&c);
 }

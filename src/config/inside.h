@@ -273,7 +273,7 @@ struct raw_top {
 struct raw_backend {
 	int resume;                   /* enum resume_way */
 	int rate_scope;               /* enum rate_scope, or RATE_SCOPE_AUTO */
-	struct slice region, api_version;
+	struct slice region, project, location, api_version;
 	struct node *dialect, *vendor, *endpoints, *url, *urls, *key, *headers, *query, *proxy, *tls, *auth, *capabilities, *probe, *credential;
 	unsigned context_window;
 	unsigned max_in_flight, min_in_flight;
@@ -385,6 +385,9 @@ struct io_tls *origin_system_tls(struct reader *r, const struct node *n);
 unsigned read_capabilities(struct reader *r, const struct node *n);
 /* credential.c: names of its kinds for choices. */
 extern const struct choice credential_words[];
+/* What Google's own tools would find (`credential: {kind: google}`); as below. */
+const struct credential_policy *credential_read_google(struct reader *r, struct node *at,
+						       struct node *proxy, int64_t connect_ms);
 /* A backend's `credential`. NULL after a complaint. */
 const struct credential_policy *credential_read(struct reader *r, struct node *n, struct node *proxy,
 						int64_t connect_ms);

@@ -526,12 +526,20 @@ static const struct field backend_fields[] = {
 	  .shape = "list of `chat`, `responses`, `completions`, `embeddings`, `count_tokens`",
 	  .doc = "What the backend can be asked at. What it lacks is translated to what it has." },
 	{ "url", VALUE_NODE, AT(raw_backend, url), .shape = "URL",
-	  .doc = "Base URL, up to and without `/chat/completions`. Either this or `urls`." },
+	  .doc = "Base URL, up to and without `/chat/completions`. Either this or `urls`; `gemini`, `vertex` and "
+		 "`bedrock` have one of their own." },
 	{ "urls", VALUE_NODE, AT(raw_backend, urls), .shape = "list of URLs",
 	  .doc = "Several equal servers (at most 64). Each gives targets of its own." },
 	{ "region", VALUE_TEXT, AT(raw_backend, region), .shape = "AWS region",
 	  .doc = "For `bedrock`: where it is asked; without it that of `AWS_REGION`. Without a `url` that region's endpoint is used; without "
 		 "a `key` requests are signed, as with `credential: {kind: aws}`." },
+	{ "project", VALUE_TEXT, AT(raw_backend, project), .shape = "project id",
+	  .doc = "For `vertex`: whose models are asked; without it that of `GOOGLE_CLOUD_PROJECT`, or of the "
+		 "credential's file. Without a `key` the credential is `{kind: google}`; with one, and without a "
+		 "project, it is Vertex's express mode." },
+	{ "location", VALUE_TEXT, AT(raw_backend, location), .shape = "location, such as `europe-west4`",
+	  .doc = "For `vertex`: where it is asked; without it that of `GOOGLE_CLOUD_LOCATION`, else `global`. "
+		 "Without a `url` that location's endpoint is used." },
 	{ "key", VALUE_NODE, AT(raw_backend, key), .shape = "secret",
 	  .doc = "The credential. Best written as `${NAME}` or `${file:PATH}`." },
 	{ "credential", VALUE_NODE, AT(raw_backend, credential), .section = &section_credential,

@@ -160,11 +160,14 @@ void gemini_write_error_event(const struct endpoint *endpoint, const struct erro
 
 static void write_model(struct buf *out, struct slice name)
 {
-	buf_puts(out, "{\"name\":\"models/");
-	json_write_string(out, name);
-	/* The two texts are one string: without the quotes between them. */
-	out->end--;
-	buf_puts(out, "\",\"displayName\":");
+	struct buf full = BUF_INIT(name.len + 8);
+
+	buf_puts(&full, "models/");
+	buf_put(&full, name);
+	buf_puts(out, "{\"name\":");
+	json_write_string(out, buf_slice(&full));
+	buf_free(&full);
+	buf_puts(out, ",\"displayName\":");
 	json_write_string(out, name);
 	buf_puts(out, ",\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\","
 		 "\"embedContent\"]}");
@@ -206,20 +209,6 @@ static bool write_message(const struct endpoint *endpoint, struct slice text, st
 	return room;
 }
 
-static bool answer_to_stream(struct arena *arena, const struct endpoint *endpoint,
-			     const struct request_facts *facts, struct slice body, struct buf *out)
-{
-	return endpoint->kind == ENDPOINT_CHAT &&
-	       codec_answer_to_stream(&codec_gemini_generate, arena, facts, body, out);
-}
-
-static bool stream_to_answer(struct arena *arena, const struct endpoint *endpoint,
-			     struct slice stream, struct buf *out)
-{
-	return endpoint->kind == ENDPOINT_CHAT &&
-	       codec_stream_to_answer(&codec_gemini_generate, arena, stream, out);
-}
-
 /* ---- the rows ----------------------------------------------------------------------------------------- */
 
 #define SHARED                                          \
@@ -231,8 +220,8 @@ static bool stream_to_answer(struct arena *arena, const struct endpoint *endpoin
 	.judge_event = gemini_judge_event,               \
 	.judge_end = gemini_judge_end,                   \
 	.write_end = gemini_write_end,                   \
-	.answer_to_stream = answer_to_stream,            \
-	.stream_to_answer = stream_to_answer,            \
+	.answer_to_stream = gemini_answer_to_stream,     \
+	.stream_to_answer = gemini_stream_to_answer,     \
 	.may_resume = gemini_may_resume,                 \
 	.change_request = gemini_change_request,         \
 	.read_identity = gemini_read_identity,           \

@@ -31,6 +31,10 @@ enum resume_way gemini_may_resume(const struct endpoint *endpoint,
 size_t gemini_change_request(const struct request_facts *facts, struct slice body,
 			     const struct request_changes *changes, struct buf *room,
 			     struct slice parts[static DIALECT_CHANGED_PARTS]);
+bool gemini_answer_to_stream(struct arena *arena, const struct endpoint *endpoint,
+			     const struct request_facts *facts, struct slice body, struct buf *out);
+bool gemini_stream_to_answer(struct arena *arena, const struct endpoint *endpoint, struct slice stream,
+			     struct buf *out);
 void gemini_read_identity(struct slice data, struct event_identity *out);
 void gemini_write_error(const struct error_answer *e, struct buf *out);
 void gemini_write_error_event(const struct endpoint *endpoint, const struct error_answer *e,
@@ -107,6 +111,9 @@ struct slice gemini_base64(struct arena *arena, struct slice text);
  * vendors are told apart by what they begin with: "backstay.VENDOR." in base64,
  * as the field must be. A raw string for a proof (raw); arena. */
 struct slice gemini_proof(struct arena *arena, struct slice vendor, struct slice proof);
+/* What stands in the place of a call's proof where there is none: models that want
+ * one take it (ai.google.dev/gemini-api/docs/thought-signatures). */
+#define GEMINI_NO_SIGNATURE "\"skip_thought_signature_validator\""
 /* The reverse: whose proof a signature (raw) is; "gemini" for Google's own. */
 struct slice gemini_proof_read(struct arena *arena, struct slice raw, struct slice *vendor);
 

@@ -47,6 +47,8 @@ static void tell_signature(struct gemini_stream *s, struct slice part, unsigned 
 	if (!raw.len)
 		return;
 	raw = gemini_proof_read(out->arena, raw, &vendor);
+	if (!raw.len)
+		return;
 	e = tell(s, out, CANON_EVENT_SIGNATURE, choice);
 	e->text = raw;
 	e->vendor = vendor;

@@ -75,6 +75,8 @@ static void take_proof(struct request_reading *r, struct canon_part *p, const st
 	if (raw.len <= 2)
 		return;
 	raw = gemini_proof_read(r->arena, raw, &vendor);
+	if (!raw.len)
+		return;
 	if (slice_starts(vendor, S("sealed-"))) {
 		p->encrypted = raw;
 		vendor = slice_from(vendor, 7);

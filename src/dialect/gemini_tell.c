@@ -124,7 +124,8 @@ static struct slice arguments_of(struct codec_writer *w, const struct open_call 
 	return is_object(text) ? text : S("{}");
 }
 
-static void put_call(struct json_make *m, struct codec_writer *w, const struct open_call *c)
+/* A call that nobody proves says so, should it go to a model that wants a proof. */
+static void put_call(struct json_make *m, struct codec_writer *w, const struct open_call *c, bool first)
 {
 	make_object(m, NULL);
 	make_object(m, "functionCall");
@@ -136,6 +137,8 @@ static void put_call(struct json_make *m, struct codec_writer *w, const struct o
 	if (c->signature.len > 2)
 		make_raw(m, "thoughtSignature", gemini_proof(w->arena, c->vendor.len ? c->vendor : S("gemini"),
 							     c->signature));
+	else if (first)
+		make_raw(m, "thoughtSignature", S(GEMINI_NO_SIGNATURE));
 	make_object_end(m);
 }
 
@@ -289,7 +292,7 @@ static bool write_calls(struct codec_writer *w, unsigned choice, struct buf *out
 		if (c->told || c->choice != choice)
 			continue;
 		c->told = true;
-		put_call(&m, w, c);
+		put_call(&m, w, c, of == first);
 	}
 	end_content(&m);
 	end_candidate(&m, choice);
@@ -500,7 +503,7 @@ static void put_parts(struct json_make *m, struct codec_writer *w, const struct 
 			continue;
 		call = e->kind == CANON_EVENT_CALL ? call_of(telling(w), e) : NULL;
 		if (call) {
-			put_call(m, w, call);
+			put_call(m, w, call, !before || before->kind != CANON_EVENT_CALL);
 		} else if (e->kind == CANON_EVENT_TEXT || e->kind == CANON_EVENT_REASONING ||
 			   e->kind == CANON_EVENT_REFUSAL) {
 			if (!goes_on(before, e))

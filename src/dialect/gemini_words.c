@@ -256,6 +256,8 @@ struct slice gemini_proof_read(struct arena *arena, struct slice raw, struct sli
 	struct slice text = json_string(arena, raw), proof, name;
 
 	*vendor = S("gemini");
+	if (slice_eq(raw, S(GEMINI_NO_SIGNATURE)))
+		return SLICE_NONE;
 	/* "backstay." is twelve letters in base64. */
 	if (!slice_starts(gemini_base64(arena, text), encode64(arena, S(FOREIGN))))
 		return raw;

@@ -102,9 +102,7 @@ static bool has_media(const struct canon_part *p)
 /* ---- calls and results ---------------------------------------------------------------------- */
 
 /* Models of the third generation refuse a call of the turn under way that has no
- * signature. For calls that another model made there is a word that says so
- * (ai.google.dev/gemini-api/docs/thought-signatures). */
-#define NO_SIGNATURE "\"skip_thought_signature_validator\""
+ * signature; another model made it, or made none. */
 #define SIGNED_CALLS 30
 
 static void put_signature(struct writing *w, const struct canon_part *p)
@@ -127,7 +125,7 @@ static void put_call(struct writing *w, const struct canon_part *p, bool first)
 	if (proved)
 		put_signature(w, p);
 	else if (first && w->generation >= SIGNED_CALLS)
-		make_raw(&w->m, "thoughtSignature", S(NO_SIGNATURE));
+		make_raw(&w->m, "thoughtSignature", S(GEMINI_NO_SIGNATURE));
 	make_object_end(&w->m);
 }
 

@@ -30,6 +30,7 @@ struct credential_policy {
 	struct slice key_id;          /* of a service account's key; may be empty */
 	struct slice audience;        /* whom a claim is for: the token endpoint's URL as it was given */
 	struct slice scope;           /* of AWS's file: the profile */
+	struct slice project;         /* whose the key is, where its file says it (Google); may be empty */
 	struct slice session;         /* of AWS's keys: the session token; empty: none */
 	const struct origin *origin;  /* where it is asked for; NULL: nobody is asked */
 	struct slice path;            /* there, from the root, with query; of AWS's file: its path */

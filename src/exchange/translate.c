@@ -18,6 +18,14 @@ static const struct canon_request *canon_of(struct exchange *x)
 							  &x->canon, &x->canon_why);
 	if (x->canon_fault != FAULT_NONE)
 		x->canon = NULL;
+	if (x->canon && !x->facts.stream) {
+		/* Whole answers say what they took, those put together from events too. */
+		struct canon_request *r = arena_new(x->canon_arena, struct canon_request);
+
+		*r = *x->canon;
+		r->include_usage = true;
+		x->canon = r;
+	}
 	return x->canon;
 }
 

@@ -173,7 +173,12 @@ void mock_answer_error(struct mock *mock, const struct mock_behaviour *b, struct
 		shape = SHAPE_ANTHROPIC;
 	}
 	mock_script_clear(&mock->body);
-	if (plain && (mock->speaks == SPEAKS_BEDROCK || mock->speaks == SPEAKS_COHERE)) {
+	if (plain && mock->speaks == SPEAKS_GEMINI) {
+		mock_script_begin(&mock->body);
+		told.status = (uint32_t)mock_gemini_error(&mock->body.bytes, b);
+		told.status = b->status ? told.status : 0;
+		mock_script_end(&mock->body);
+	} else if (plain && (mock->speaks == SPEAKS_BEDROCK || mock->speaks == SPEAKS_COHERE)) {
 		answer_foreign_error(mock, b, a);
 	} else {
 		mock_script_begin(&mock->body);

@@ -18,7 +18,7 @@
 #define MOCK_TOKENS_MAX 100000u
 
 /* Whose API the request under way is in: errors and headers are in its words. */
-enum mock_dialect { SPEAKS_OPENAI, SPEAKS_ANTHROPIC, SPEAKS_BEDROCK, SPEAKS_COHERE };
+enum mock_dialect { SPEAKS_OPENAI, SPEAKS_ANTHROPIC, SPEAKS_BEDROCK, SPEAKS_COHERE, SPEAKS_GEMINI };
 
 struct mock {
 	struct io *io;
@@ -120,7 +120,7 @@ void mock_answer_html(struct mock *mock, const struct mock_behaviour *b, struct 
 
 enum mock_protocol {
 	PROTOCOL_CHAT, PROTOCOL_COMPLETIONS, PROTOCOL_RESPONSES, PROTOCOL_MESSAGES, PROTOCOL_BEDROCK,
-	PROTOCOL_COHERE
+	PROTOCOL_COHERE, PROTOCOL_GEMINI
 };
 
 struct mock_sse {
@@ -191,6 +191,12 @@ void mock_answer_misc(struct mock *mock, const struct mock_request *r,
 bool mock_is_token_path(struct slice path);
 void mock_answer_token(struct mock *mock, const struct mock_request *r,
 		       const struct mock_behaviour *b, struct mock_answer *a);
+/* Google's (mock_gemini.c). Is it one of its paths? */
+bool mock_is_gemini_path(struct slice path, enum mock_endpoint *endpoint);
+void mock_answer_gemini(struct mock *mock, struct mock_request *r, const struct mock_behaviour *b,
+			struct mock_answer *a);
+/* Appends the error of a behaviour in Google's words; gives its status. */
+int mock_gemini_error(struct buf *out, const struct mock_behaviour *b);
 /* A vector for an input (raw), as an array or (packed) base64 of floats; `dimensions`
  * 1 to 4096. */
 void mock_write_vector(struct mock *mock, struct buf *out, struct slice input, size_t dimensions, bool packed);

@@ -15,6 +15,9 @@ static const struct { enum mock_endpoint endpoint; const char *name; struct slic
 	{ MOCK_CONVERSE, "converse", S_INIT("/model") },
 	{ MOCK_COHERE_CHAT, "cohere_chat", S_INIT("/v2/chat") },
 	{ MOCK_COHERE_EMBED, "cohere_embed", S_INIT("/v2/embed") },
+	{ MOCK_GEMINI, "gemini", { NULL, 0 } },
+	{ MOCK_GEMINI_COUNT, "gemini_count", { NULL, 0 } },
+	{ MOCK_GEMINI_EMBED, "gemini_embed", { NULL, 0 } },
 	{ MOCK_AWS, "aws", S_INIT("/latest") },
 	{ MOCK_AWS, "aws", S_INIT("/aws-container") },
 	{ MOCK_MODELS, "models", S_INIT("/v1/models") },
@@ -41,6 +44,10 @@ const char *mock_endpoint_name(enum mock_endpoint e)
 
 enum mock_endpoint mock_find_endpoint(struct slice path)
 {
+	enum mock_endpoint gemini;
+
+	if (mock_is_gemini_path(path, &gemini))
+		return gemini;
 	for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
 		struct slice p = endpoints[i].path;
 
@@ -144,6 +151,8 @@ bool mock_has_key(const struct mock *mock, const struct h1_head *head)
 		given = slice_trim(slice_from(given, sizeof "bearer " - 1));
 	else if (h1_get(head, S("x-api-key")).at)
 		given = h1_get(head, S("x-api-key"));
+	else if (h1_get(head, S("x-goog-api-key")).at)
+		given = h1_get(head, S("x-goog-api-key"));
 	else
 		given = h1_get(head, S("api-key"));
 	return slice_eq_constant_time(given, slice_of(mock->key));
@@ -209,6 +218,11 @@ static bool answer_foreign(struct mock *mock, struct mock_request *r, const stru
 	case MOCK_COHERE_CHAT:
 	case MOCK_COHERE_EMBED:
 		mock_answer_cohere(mock, r, b, a);
+		break;
+	case MOCK_GEMINI:
+	case MOCK_GEMINI_COUNT:
+	case MOCK_GEMINI_EMBED:
+		mock_answer_gemini(mock, r, b, a);
 		break;
 	case MOCK_AWS:
 		mock_answer_aws(mock, r, b, a);
@@ -346,6 +360,8 @@ static enum mock_dialect speaks_of(const struct mock_request *r)
 		return SPEAKS_BEDROCK;
 	if (r->endpoint == MOCK_COHERE_CHAT || r->endpoint == MOCK_COHERE_EMBED)
 		return SPEAKS_COHERE;
+	if (r->endpoint == MOCK_GEMINI || r->endpoint == MOCK_GEMINI_COUNT || r->endpoint == MOCK_GEMINI_EMBED)
+		return SPEAKS_GEMINI;
 	return r->endpoint == MOCK_MODELS && h1_get(r->head, S("anthropic-version")).at
 		? SPEAKS_ANTHROPIC : SPEAKS_OPENAI;
 }

@@ -80,6 +80,13 @@ static void send_error(struct mock_sse *s)
 	struct buf *out;
 
 	s->cut_this = s->bad_this = s->bad_sum = false;
+	if (s->protocol == PROTOCOL_GEMINI) {
+		mock_gemini_error(mock_sse_begin(s, NULL), s->b);
+		end_event(s);
+		mock_script_step(s->out, STEP_END);
+		s->over = true;
+		return;
+	}
 	if (s->protocol == PROTOCOL_BEDROCK || s->protocol == PROTOCOL_COHERE) {
 		send_foreign_error(s);
 		mock_script_step(s->out, STEP_END);

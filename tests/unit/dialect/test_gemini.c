@@ -555,7 +555,7 @@ static void calls_are_told_whole(void **state)
 		assert_true(gemini_write_event(&w, &list.at[i], &out));
 	assert_true(slice_eq(buf_slice(&out), S(
 		"data: {\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"id\":\"c0\",\"name\":\"f\","
-		"\"args\":{\"a\":1}}},{\"functionCall\":{\"id\":\"c1\",\"name\":\"f\",\"args\":{\"a\":1}}}],\"role\":"
+		"\"args\":{\"a\":1}},\"thoughtSignature\":\"skip_thought_signature_validator\"},{\"functionCall\":{\"id\":\"c1\",\"name\":\"f\",\"args\":{\"a\":1}}}],\"role\":"
 		"\"model\"},\"index\":0}],\"modelVersion\":\"m\",\"responseId\":\"i\"}\r\n\r\n"
 		"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},"
 		"\"finishReason\":\"STOP\",\"index\":0}],\"modelVersion\":\"m\",\"responseId\":\"i\"}\r\n\r\n"
