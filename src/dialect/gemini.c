@@ -209,20 +209,6 @@ static bool write_message(const struct endpoint *endpoint, struct slice text, st
 	return room;
 }
 
-static bool answer_to_stream(struct arena *arena, const struct endpoint *endpoint,
-			     const struct request_facts *facts, struct slice body, struct buf *out)
-{
-	return endpoint->kind == ENDPOINT_CHAT &&
-	       codec_answer_to_stream(&codec_gemini_generate, arena, facts, body, out);
-}
-
-static bool stream_to_answer(struct arena *arena, const struct endpoint *endpoint,
-			     struct slice stream, struct buf *out)
-{
-	return endpoint->kind == ENDPOINT_CHAT &&
-	       codec_stream_to_answer(&codec_gemini_generate, arena, stream, out);
-}
-
 /* ---- the rows ----------------------------------------------------------------------------------------- */
 
 #define SHARED                                          \
@@ -234,8 +220,8 @@ static bool stream_to_answer(struct arena *arena, const struct endpoint *endpoin
 	.judge_event = gemini_judge_event,               \
 	.judge_end = gemini_judge_end,                   \
 	.write_end = gemini_write_end,                   \
-	.answer_to_stream = answer_to_stream,            \
-	.stream_to_answer = stream_to_answer,            \
+	.answer_to_stream = gemini_answer_to_stream,     \
+	.stream_to_answer = gemini_stream_to_answer,     \
 	.may_resume = gemini_may_resume,                 \
 	.change_request = gemini_change_request,         \
 	.read_identity = gemini_read_identity,           \

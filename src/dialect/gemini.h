@@ -31,6 +31,10 @@ enum resume_way gemini_may_resume(const struct endpoint *endpoint,
 size_t gemini_change_request(const struct request_facts *facts, struct slice body,
 			     const struct request_changes *changes, struct buf *room,
 			     struct slice parts[static DIALECT_CHANGED_PARTS]);
+bool gemini_answer_to_stream(struct arena *arena, const struct endpoint *endpoint,
+			     const struct request_facts *facts, struct slice body, struct buf *out);
+bool gemini_stream_to_answer(struct arena *arena, const struct endpoint *endpoint, struct slice stream,
+			     struct buf *out);
 void gemini_read_identity(struct slice data, struct event_identity *out);
 void gemini_write_error(const struct error_answer *e, struct buf *out);
 void gemini_write_error_event(const struct endpoint *endpoint, const struct error_answer *e,
