@@ -168,7 +168,9 @@ static void price(const struct attempt *a, struct spent *s)
 
 	if (s->input_tokens <= 0 && s->output_tokens <= 0)
 		return;
-	if (!p)
+	/* A table of a hundred names is gone through once, when the config is read,
+	 * unless the name is only known now. */
+	if (!p && slice_find(t->model, '*') != SLICE_NOT_FOUND)
 		p = price_find(&a->x->config->prices, t->backend->name, a->pick.upstream_model);
 	s->priced = p != NULL;
 	s->cost_nano_usd = p ? price_cost(p, s) : 0;
