@@ -14,8 +14,7 @@ SCHEMA = {"title": "answer", "type": "object",
           "required": ["answer", "sure"], "additionalProperties": False}
 RESULTS = {"get_weather": "rain", "get_time": "noon"}
 
-# "gemini" joins as a word here once the mock speaks it.
-BACKENDS = ("chat", "responses", "anthropic", "bedrock", "cohere")
+BACKENDS = ("chat", "responses", "anthropic", "bedrock", "cohere", "gemini")
 
 # name, the API it speaks, what its user cannot say or does not get to see
 PYTHON = {
