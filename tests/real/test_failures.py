@@ -5,6 +5,7 @@ import threading
 import openai
 import pytest
 
+from own_words import needs_own_words
 from world import LONG, SHORT, TALE, RawStream, ask_body, target_server, wait_for
 
 LONG_WORDS = 400                # enough that a kill comes while text still flows
@@ -67,6 +68,8 @@ def test_killed_before_its_first_token_nobody_notices(world, stream):
     ("replay", 1), ("replay", 8), ("replay", 24), ("prefill", 1), ("prefill", 24), ("continue", 8)])
 def test_killed_amid_a_stream_the_text_goes_on(world, way, pieces):
     """Word for word what the model says when nobody is killed."""
+    if way != "replay":
+        needs_own_words(world)
     truth = world.truth(LONG, TALE)
     model = "chat" if way == "replay" else "chat-" + way
     stream = RawStream(world.port, ask_body(LONG, model=model, max_tokens=TALE))
@@ -86,6 +89,7 @@ def test_killed_amid_a_stream_the_text_goes_on(world, way, pieces):
 
 
 def test_killed_twice_the_text_goes_on_twice(world):
+    needs_own_words(world)
     stream = RawStream(world.port, ask_body(LONG, model="chat-continue", max_tokens=TALE))
     first = world.servers[stream.server]
     second = next(one for one in world.servers.values() if one is not first)
