@@ -286,6 +286,10 @@ static void set(const struct command *m)
 		buf_puts(m->out, "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
 		return;
 	}
+	if (slice_eq(word(m, 5), S("NX")) && value_of(r, word(m, 1))) {
+		buf_puts(m->out, "_\r\n");
+		return;
+	}
 	v = calloc(1, sizeof *v);
 	must(v != NULL);
 	must(slice_eq(word(m, 3), S("PX")));
@@ -296,11 +300,26 @@ static void set(const struct command *m)
 	buf_puts(m->out, "+OK\r\n");
 }
 
-/* The one script there is: a value and what is left of its time. */
+/* Drops a value that is still the caller's. */
+static void drop_own(const struct command *m)
+{
+	struct value *v = value_of(m->c->r, word(m, 3));
+	bool own = v && slice_eq(v->bytes, word(m, 4));
+
+	if (own)
+		value_free(map_remove(m->c->r->values, word(m, 3)));
+	buf_putf(m->out, ":%d\r\n", own);
+}
+
+/* The scripts there are: a value and what is left of its time; and the one above. */
 static void eval(const struct command *m)
 {
 	struct value *v = value_of(m->c->r, word(m, 3));
 
+	if (slice_find_slice(word(m, 1), S("DEL")) != SLICE_NOT_FOUND) {
+		drop_own(m);
+		return;
+	}
 	if (!v) {
 		buf_puts(m->out, "_\r\n");
 		return;

@@ -15,7 +15,7 @@ static const struct breaker_policy breaker_policy = {
 	.open_max_ms = 15000, .lease_ms = 5000,
 };
 
-enum task_kind { TASK_ASK, TASK_PUT, TASK_PURGE, TASK_TELL };
+enum task_kind { TASK_ASK, TASK_PUT, TASK_PURGE, TASK_TELL, TASK_RELEASE };
 
 /* What workers ask for, on its way to the loop. */
 struct task {
@@ -27,6 +27,7 @@ struct task {
 	char name[CACHE_NAME_MAX + 1];
 	char what[32];                /* TELL */
 	int64_t span_ms;
+	uint64_t token;               /* RELEASE */
 };
 
 struct place {
@@ -56,7 +57,7 @@ struct back {
 struct trying {
 	struct store_get get;
 	struct link link;
-	uint64_t stamp;
+	uint64_t stamp, token;        /* see struct back_ask */
 	struct back_ask *ask;         /* NULL: it has been too slow */
 	struct back *back;
 	struct place *place;
@@ -91,7 +92,21 @@ static void on_limit(struct io_timer *timer, mono_ms now)
 	t->ask = NULL;                  /* the store still has it */
 	atomic_fetch_add(&t->place->timeouts, 1);
 	report(t, BREAKER_BAD);
-	ask_next(t->back, a);
+	if (t->token)
+		a->done(a, NULL);
+	else
+		ask_next(t->back, a);
+}
+
+/* A lease, or word of whose it is. */
+static void on_lease(struct trying *t, struct back_ask *a, enum store_end end)
+{
+	if (a) {
+		a->end = end;
+		a->done(a, NULL);
+	} else if (end == STORE_FOUND) {
+		shared_release(t->place->store, &t->get.key, t->token);
+	}
 }
 
 static void on_got(struct store_get *g, enum store_end end, struct cache_entry *e)
@@ -108,6 +123,11 @@ static void on_got(struct store_get *g, enum store_end end, struct cache_entry *
 			b->setup.found(b->setup.owner, e, t->stamp);
 	}
 	list_remove(&b->trying, &t->link);
+	if (t->token) {
+		on_lease(t, a, end);
+		free(t);
+		return;
+	}
 	free(t);
 	if (!a)
 		cache_entry_give(e);
@@ -129,10 +149,15 @@ static void try_place(struct back *b, struct place *p, struct back_ask *a, struc
 	t->place = p;
 	t->pass = pass;
 	t->stamp = a->stamp;
+	t->token = a->token;
 	t->limit.fire = on_limit;
 	list_append(&b->trying, &t->link);
 	io_timer_set(b->io, &t->limit, mono_after(io_now(b->io), p->wait_ms));
-	p->store->ops->get(p->store, &t->get);      /* which may have told already */
+	if (t->token)
+		shared_lease(p->store, &t->get, t->token);
+	else
+		p->store->ops->get(p->store, &t->get);
+	/* Which may have told already. */
 }
 
 static void ask_next(struct back *b, struct back_ask *a)
@@ -152,6 +177,22 @@ static void ask_next(struct back *b, struct back_ask *a)
 	a->done(a, NULL);
 }
 
+static void ask_lease(struct back *b, struct back_ask *a)
+{
+	struct place *p = b->shared ? &b->places[b->place_count - 1] : NULL;
+	struct breaker_pass pass;
+
+	a->end = STORE_FAILED;
+	if (!p || b->closed ||
+	    breaker_ask(&p->breaker, &breaker_policy, io_now(b->io), io_random(b->io), &pass) == BREAKER_DENY) {
+		if (p)
+			atomic_fetch_add(&p->skipped, 1);
+		a->done(a, NULL);
+		return;
+	}
+	try_place(b, p, a, pass);
+}
+
 /* ---- tasks ---------------------------------------------------------------------------------- */
 
 static void do_task(struct back *b, struct task *t)
@@ -159,7 +200,10 @@ static void do_task(struct back *b, struct task *t)
 	t->purge.name = slice_of(t->name);
 	switch (t->kind) {
 	case TASK_ASK:
-		ask_next(b, t->ask);
+		if (t->ask->token)
+			ask_lease(b, t->ask);
+		else
+			ask_next(b, t->ask);
 		break;
 	case TASK_PUT:
 		for (unsigned i = 0; i < b->place_count && !b->closed; i++)
@@ -172,6 +216,10 @@ static void do_task(struct back *b, struct task *t)
 	case TASK_TELL:
 		if (b->shared && !b->closed)
 			shared_tell(b->shared, slice_of(t->what), slice_of(t->name), t->span_ms);
+		break;
+	case TASK_RELEASE:
+		if (b->shared && !b->closed)
+			shared_release(b->shared, &t->purge.key, t->token);
 		break;
 	}
 	cache_entry_give(t->entry);
@@ -226,6 +274,15 @@ void back_ask(struct back *b, struct back_ask *a)
 
 	a->store = 0;
 	t->ask = a;
+	post(b, t);
+}
+
+void back_release(struct back *b, const struct cache_key *key, uint64_t token)
+{
+	struct task *t = task_new(TASK_RELEASE);
+
+	t->purge.key = *key;
+	t->token = token;
 	post(b, t);
 }
 
@@ -313,7 +370,7 @@ struct back *back_create(const struct back_setup *setup)
 			.on_purge = on_purge, .on_news = on_news, .owner = b,
 		};
 
-		b->shared = shared_create(&shared);
+		b->shared = shared_create(&shared);     /* the last of the places */
 		add_place(b, b->shared, "shared", p->shared.wait_ms);
 	}
 	return b;

@@ -32,6 +32,8 @@ void back_free(struct back *b);
 struct back_ask {
 	struct cache_key key;
 	uint64_t stamp;
+	uint64_t token;               /* a lease is asked for, not an answer; 0: an answer */
+	enum store_end end;           /* of a lease: FOUND: ours; NOTHING: another's; FAILED: nobody says */
 	/* Told once, on the back room's loop or by back_free(); the owner gets the
 	 * reference (or NULL). */
 	void (*done)(struct back_ask *a, struct cache_entry *e);
@@ -41,6 +43,8 @@ struct back_ask {
 
 /* Any thread; each is done on the loop soon, in this order. */
 void back_ask(struct back *b, struct back_ask *a);
+/* Gives a lease back, behind what was put before. */
+void back_release(struct back *b, const struct cache_key *key, uint64_t token);
 /* Takes a reference of its own. */
 void back_put(struct back *b, struct cache_entry *e);
 void back_purge(struct back *b, const struct cache_purge *p);

@@ -13,7 +13,7 @@ struct cache {
 	struct cache_desk *desks;
 	void (*on_news)(void *owner, struct slice what, struct slice about, int64_t span_ms);
 	void *news_owner;
-	_Atomic(uint64_t) purges, purged, kept_out;
+	_Atomic(uint64_t) purges, purged, kept_out, leases, waits, waits_answered;
 };
 
 /* What some store said to a worker's question, on its way to the worker. */
@@ -155,6 +155,20 @@ void cache_close(struct cache *c)
 		back_close(c->back);
 }
 
+static enum cache_lease lease_of(const struct back_ask *a)
+{
+	return !a->token || a->end == STORE_FAILED ? CACHE_LEASE_NOBODYS
+	     : a->end == STORE_FOUND ? CACHE_LEASE_OURS : CACHE_LEASE_THEIRS;
+}
+
+/* Nobody waits for it any more. */
+static void forget_said(struct cache_desk *d, struct cache_asking *a)
+{
+	cache_entry_give(a->entry);
+	if (lease_of(&a->ask) == CACHE_LEASE_OURS)
+		cache_lease_give(d->cache, &a->ask.key, a->ask.token);
+}
+
 static void take_said(struct cache_desk *d, bool tell)
 {
 	struct link *first;
@@ -170,9 +184,12 @@ static void take_said(struct cache_desk *d, bool tell)
 		if (l && tell) {
 			io_timer_clear(d->io, &l->limit);
 			l->asking = NULL;
+			l->lease = lease_of(&a->ask);
+			if (l->lease == CACHE_LEASE_OURS)
+				atomic_fetch_add(&d->cache->leases, 1);
 			l->done(l, a->entry);
 		} else {
-			cache_entry_give(a->entry);
+			forget_said(d, a);
 		}
 		free(a);
 		lock_take(&d->lock);
@@ -185,6 +202,7 @@ void cache_free(struct cache *c)
 	if (!c)
 		return;
 	back_free(c->back);
+	c->back = NULL;
 	for (struct cache_desk *d = c->desks, *next; d; d = next) {
 		next = d->next;
 		take_said(d, false);
@@ -246,6 +264,9 @@ struct cache_stats cache_stats(struct cache *c)
 		.purges = cache_purges(c),
 		.purged = atomic_load(&c->purged),
 		.kept_out = atomic_load(&c->kept_out),
+		.leases = atomic_load(&c->leases),
+		.waits = atomic_load(&c->waits),
+		.waits_answered = atomic_load(&c->waits_answered),
 	};
 
 	if (c->memory)
@@ -319,15 +340,17 @@ static void on_limit(struct io_timer *timer, mono_ms now)
 
 	(void)now;
 	cache_look_cancel(l);
+	l->lease = CACHE_LEASE_NOBODYS;
 	l->done(l, NULL);
 }
 
-void cache_look_start(struct cache_desk *d, struct cache_look *l, const struct cache_key *key)
+static void start(struct cache_desk *d, struct cache_look *l, const struct cache_key *key, uint64_t token)
 {
 	struct cache_asking *a = calloc(1, sizeof *a);
 
 	must(a != NULL);
 	a->ask.key = *key;
+	a->ask.token = token;
 	a->ask.stamp = cache_purges(d->cache);
 	a->ask.done = on_said;
 	a->look = l;
@@ -346,4 +369,33 @@ void cache_look_cancel(struct cache_look *l)
 	l->asking->look = NULL;
 	l->asking = NULL;
 	io_timer_clear(l->desk->io, &l->limit);
+}
+
+void cache_look_start(struct cache_desk *d, struct cache_look *l, const struct cache_key *key)
+{
+	start(d, l, key, 0);
+}
+
+/* ---- leases ------------------------------------------------------------------------------ */
+
+int64_t cache_lease_ms(const struct cache *c)
+{
+	return c->back && c->policy.shared.address_count ? c->policy.shared.lease_ms : 0;
+}
+
+void cache_lease_start(struct cache_desk *d, struct cache_look *l, const struct cache_key *key, uint64_t token)
+{
+	must(token != 0);
+	start(d, l, key, token);
+}
+
+void cache_lease_waited(struct cache *c, bool answered)
+{
+	atomic_fetch_add(answered ? &c->waits_answered : &c->waits, 1);
+}
+
+void cache_lease_give(struct cache *c, const struct cache_key *key, uint64_t token)
+{
+	if (c->back)
+		back_release(c->back, key, token);
 }

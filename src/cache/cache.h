@@ -41,10 +41,7 @@ void cache_put(struct cache *c, struct cache_entry *e, uint64_t purges);
 enum cache_purge_what { CACHE_PURGE_KEY, CACHE_PURGE_TAG, CACHE_PURGE_MODEL, CACHE_PURGE_ALL };
 
 struct cache_purge {
-	/* Longest name of a tag or model. */
-#define CACHE_NAME_MAX 256
-
-enum cache_purge_what what;
+	enum cache_purge_what what;
 	struct cache_key key;
 	struct slice name;            /* of the tag or the model */
 };
@@ -63,6 +60,8 @@ struct cache_stats {
 	struct cache_memory_stats memory;
 	uint64_t purges, purged;      /* orders, answers */
 	uint64_t kept_out;            /* not kept since a purge came while they were made */
+	uint64_t leases;              /* had, for questions that this machine was alone with */
+	uint64_t waits, waits_answered;       /* for another machine's answer; that it then gave */
 };
 struct cache_stats cache_stats(struct cache *c);
 
@@ -76,11 +75,19 @@ void cache_desk_close(struct cache_desk *d);
 
 struct cache_asking;
 
+/* Which machine computes the answer to a question? */
+enum cache_lease {
+	CACHE_LEASE_NOBODYS,          /* there is no store that could say: each by itself */
+	CACHE_LEASE_OURS,             /* this one, for as long as the config allows */
+	CACHE_LEASE_THEIRS,           /* another */
+};
+
 /* A look into them; lives inside its owner, who sets done. */
 struct cache_look {
 	/* Told once, unless it is cancelled: the answer, of which the owner gets a
 	 * reference, or NULL. Within the time that all stores together may take. */
 	void (*done)(struct cache_look *l, struct cache_entry *e);
+	enum cache_lease lease;       /* of cache_lease_start(), when done is told (with NULL) */
 	/* The cache's: */
 	struct cache_asking *asking;
 	struct cache_desk *desk;
@@ -93,6 +100,17 @@ bool cache_can_look(const struct cache *c);
 void cache_look_start(struct cache_desk *d, struct cache_look *l, const struct cache_key *key);
 /* done() will not be told; fine if nothing is under way. */
 void cache_look_cancel(struct cache_look *l);
+/* How long a lease holds, in ms; 0: there are none. */
+int64_t cache_lease_ms(const struct cache *c);
+/* Asks for the lease of a question; `token`, drawn by chance, proves that it is
+ * ours. Told as a look is. A lease that comes when nobody waits for it any more is
+ * given back. */
+void cache_lease_start(struct cache_desk *d, struct cache_look *l, const struct cache_key *key, uint64_t token);
+/* For the numbers: another machine's answer is waited for; or (`answered`) it came. */
+void cache_lease_waited(struct cache *c, bool answered);
+/* Gives it back: behind the answer, if one was put in before. Not told is fine too:
+ * it expires. */
+void cache_lease_give(struct cache *c, const struct cache_key *key, uint64_t token);
 /* What is known of one. */
 struct store_stats {
 	const char *name;             /* "disk", "shared" */

@@ -62,12 +62,15 @@ static bool works(const struct shared *s)
 	return !s->closed && redis_net_is_up(s->net) && shared_log_in_step(s->log);
 }
 
-static struct slice name_of(const struct shared *s, const struct cache_key *key, char out[static NAME_MAX_BYTES])
+/* The braces make a cluster keep an answer and its lease on one node, where they are
+ * written in the order in which they are sent. */
+static struct slice name_of(const struct shared *s, char kind, const struct cache_key *key,
+			    char out[static NAME_MAX_BYTES])
 {
 	char hex[CACHE_KEY_TEXT];
 
 	cache_key_text(key, hex);
-	snprintf(out, NAME_MAX_BYTES, "%.*s:a:%s", SLICE_ARG(s->setup.policy->prefix), hex);
+	snprintf(out, NAME_MAX_BYTES, "%.*s:%c:{%s}", SLICE_ARG(s->setup.policy->prefix), kind, hex);
 	return slice_of(out);
 }
 
@@ -160,7 +163,7 @@ static void shared_get(struct store *store, struct store_get *get)
 {
 	struct shared *s = shared_of(store);
 	char text[NAME_MAX_BYTES];
-	struct slice name = name_of(s, &get->key, text);
+	struct slice name = name_of(s, 'a', &get->key, text);
 	const struct slice words[] = { S("EVAL"), S(ask_script), S("1"), name };
 	struct getting *g;
 
@@ -175,6 +178,78 @@ static void shared_get(struct store *store, struct store_get *get)
 	g->get = get;
 	g->call.done = on_got;
 	redis_net_call(s->net, &g->call, name, words, COUNT_OF(words));
+}
+
+/* ---- leases --------------------------------------------------------------------------------- */
+
+/* Only who has it gives it back: it may have expired and be another's by now. */
+static const char release_script[] =
+	"if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end "
+	"return 0";
+
+static void token_text(uint64_t token, char out[static 20])
+{
+	snprintf(out, 20, "%016llx", (unsigned long long)token);
+}
+
+static void on_leased(struct net_call *c, const struct resp_value *v)
+{
+	struct getting *g = CONTAINER_OF(c, struct getting, call);
+	struct store_get *get = g->get;
+	struct shared *s = g->shared;
+	bool good = v && (v->type == RESP_TEXT || v->type == RESP_NULL);
+
+	free(g);
+	if (!good && !s->closed)
+		note_trouble(s, v ? v->text : slice_of(redis_net_trouble(s->net)));
+	get->done(get, !good ? STORE_FAILED : v->type == RESP_TEXT ? STORE_FOUND : STORE_NOTHING, NULL);
+}
+
+void shared_lease(struct store *store, struct store_get *get, uint64_t token)
+{
+	struct shared *s = shared_of(store);
+	char text[NAME_MAX_BYTES], mark[20], lives[24];
+	struct slice name = name_of(s, 'l', &get->key, text);
+	struct getting *g;
+
+	token_text(token, mark);
+	snprintf(lives, sizeof lives, "%lld", (long long)s->setup.policy->lease_ms);
+
+	const struct slice words[] = { S("SET"), name, slice_of(mark), S("PX"), slice_of(lives), S("NX") };
+
+	if (!works(s)) {
+		get->done(get, STORE_FAILED, NULL);
+		return;
+	}
+	g = calloc(1, sizeof *g);
+	must(g != NULL);
+	g->shared = s;
+	g->get = get;
+	g->call.done = on_leased;
+	redis_net_call(s->net, &g->call, name, words, COUNT_OF(words));
+}
+
+static void on_released(struct net_call *c, const struct resp_value *v)
+{
+	(void)v;                        /* else it expires */
+	free(CONTAINER_OF(c, struct putting, call));
+}
+
+void shared_release(struct store *store, const struct cache_key *key, uint64_t token)
+{
+	struct shared *s = shared_of(store);
+	char text[NAME_MAX_BYTES], mark[20];
+	struct slice name = name_of(s, 'l', key, text);
+	struct putting *p = calloc(1, sizeof *p);
+
+	must(p != NULL);
+	token_text(token, mark);
+
+	const struct slice words[] = { S("EVAL"), S(release_script), S("1"), name, slice_of(mark) };
+
+	p->shared = s;
+	p->call.done = on_released;
+	redis_net_call(s->net, &p->call, name, words, COUNT_OF(words));
 }
 
 /* ---- keeping ------------------------------------------------------------------------------------ */
@@ -198,7 +273,7 @@ static void send_put(struct shared *s, const struct cache_key *key, struct slice
 {
 	struct putting *p = calloc(1, sizeof *p);
 	char text[NAME_MAX_BYTES], lives[24];
-	struct slice name = name_of(s, key, text);
+	struct slice name = name_of(s, 'a', key, text);
 
 	must(p != NULL);
 	snprintf(lives, sizeof lives, "%lld", (long long)lives_ms);

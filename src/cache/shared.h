@@ -24,4 +24,10 @@ struct store *shared_create(const struct shared_setup *setup);
 /* Tells all nodes of a target; `span_ms`: how long it holds. */
 void shared_tell(struct store *s, struct slice what, struct slice about, int64_t span_ms);
 
+/* Asks that this machine alone computes an answer for a while (lease_ms): FOUND: it
+ * does; NOTHING: another does. `token` is never 0. */
+void shared_lease(struct store *s, struct store_get *get, uint64_t token);
+/* Lets others have it, if it is still ours by that token. */
+void shared_release(struct store *s, const struct cache_key *key, uint64_t token);
+
 #endif

@@ -289,6 +289,9 @@ static const struct field cache_shared_fields[] = {
 	  .doc = "Longest wait for an answer from it." },
 	{ "connect", VALUE_DURATION, AT(raw_cache_shared, connect_ms), 10, 1 * MINUTE, "1s",
 	  .doc = "For name lookup, TCP, TLS and the password together." },
+	{ "lease", VALUE_DURATION, AT(raw_cache_shared, lease_ms), 0, 10 * MINUTE, "0s",
+	  .doc = "Of models with `fresh` and `coalesce: on`: so long one machine may be alone with a question; "
+		 "the others wait for its answer so long, then ask themselves. 0s: each asks at once." },
 };
 const struct section section_cache_shared = {
 	"cache.shared", "shared",

@@ -62,6 +62,9 @@ void admin_cache(struct admin *a, const struct admin_request *r)
 	doc_number(&d, "purges", (int64_t)c.purges);
 	doc_number(&d, "purged", (int64_t)c.purged);
 	doc_number(&d, "kept_out", (int64_t)c.kept_out);
+	doc_number(&d, "leases", (int64_t)c.leases);
+	doc_number(&d, "lease_waits", (int64_t)c.waits);
+	doc_number(&d, "lease_answered", (int64_t)c.waits_answered);
 	doc_close(&d);
 	admin_answer_document(a, r, JSON_TYPE, doc_good(&d));
 }

@@ -57,6 +57,9 @@ static double read_cache(const struct source *src, size_t cell)
 	case AT_PROCESS_CACHE_PURGES:    return (double)c->purges;
 	case AT_PROCESS_CACHE_PURGED:    return (double)c->purged;
 	case AT_PROCESS_CACHE_KEPT_OUT:  return (double)c->kept_out;
+	case AT_PROCESS_LEASES:          return (double)c->leases;
+	case AT_PROCESS_LEASE_WAITS:     return (double)c->waits;
+	case AT_PROCESS_LEASE_ANSWERED:  return (double)c->waits_answered;
 	case AT_PROCESS_FLIGHTS:         return (double)src->flights.flights;
 	case AT_PROCESS_FOLLOWERS:       return (double)src->flights.followers;
 	default: return read_clients(src->s->clients, cell);

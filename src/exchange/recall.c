@@ -177,8 +177,7 @@ static void refuse_uncached(struct exchange *x)
 	exchange_end(x, FAULT_CALLER);
 }
 
-/* True: a kept answer has been given. */
-static bool give_hit(struct exchange *x, mono_ms now)
+bool recall_hit(struct exchange *x, mono_ms now)
 {
 	struct recall *r = x->recall;
 	struct cache_entry *e = known(x);
@@ -210,7 +209,7 @@ bool recall_begin(struct exchange *x, mono_ms now)
 	}
 	x->cache = CACHE_USE_MISS;
 	if (cache_may_hit(r->policy, &r->wishes) &&
-	    (give_hit(x, now) || look_further(x, RECALL_AT_FIRST, false)))
+	    (recall_hit(x, now) || look_further(x, RECALL_AT_FIRST, false)))
 		return true;
 	if (r->wishes.only_if_cached) {
 		refuse_uncached(x);
@@ -247,6 +246,7 @@ void recall_let_go(struct exchange *x)
 	else
 		flight_leave(&r->guest);
 	cache_look_cancel(&r->look);
+	recall_lease_end(x);
 }
 
 static bool give_stale(struct exchange *x, struct cache_entry *e, enum fault why, mono_ms now)

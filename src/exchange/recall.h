@@ -3,6 +3,7 @@
  *   recall.c         at the beginning and when nothing else is left: is there one to give?
  *   recall_key.c     which question is it, and whose?
  *   recall_keep.c    an answer that went well is kept
+ *   recall_lease.c   of several machines one at a time asks for an answer
  *   recall_follow.c  identical requests under way share one answer
  *   give.c           an answer that is there already goes to the client
  *   last_resort.c    a model near by, or a fixed message
@@ -28,7 +29,6 @@ struct recall {
 	uint64_t purges;              /* when the exchange began */
 	bool may_keep;
 	bool refresh;                 /* without a client: it fetches a new answer to keep */
-	bool alone;                   /* it follows nobody any more */
 	struct buf noted;             /* what the client was given, where no flight notes it */
 	bool noted_lost;
 	struct flight_guest guest;
@@ -38,6 +38,13 @@ struct recall {
 	struct cache_entry *found;    /* there */
 	enum { RECALL_AT_FIRST, RECALL_GIVEN_UP, RECALL_LATE } stage;     /* when it looked */
 	bool full;
+
+	uint64_t lease_token;
+	bool leased;                  /* no other machine asks for this answer meanwhile */
+	bool waited;                  /* another did */
+	mono_ms lease_until;          /* so long it is waited for */
+	int64_t poll_ms;
+	struct io_timer poll;
 };
 
 /* ---- for the conductor --------------------------------------------------------- */
@@ -75,6 +82,13 @@ bool recall_find_key(struct recall *r, const struct h1_head *head, const struct 
 void recall_flight_key(struct recall *r);
 /* Joins or leads a flight. True: it follows. */
 bool recall_join(struct exchange *x, mono_ms now);
+/* A leader: may it ask now, or does another machine already? True: recall_lease.c goes
+ * on when it knows. */
+bool recall_lease(struct exchange *x, mono_ms now);
+/* Waits for no lease and has none any more. */
+void recall_lease_end(struct exchange *x);
+/* Gives the kept answer if it is a hit by now. */
+bool recall_hit(struct exchange *x, mono_ms now);
 /* Told by the flight that it follows or leads. */
 void recall_on_news(struct flight_guest *g);
 /* Neither leads nor follows any more. */

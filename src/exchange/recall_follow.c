@@ -17,12 +17,11 @@ bool recall_join(struct exchange *x, mono_ms now)
 {
 	struct recall *r = x->recall;
 
-	(void)now;
 	if (!x->all->flights || !(r->policy->coalesce || r->refresh))
 		return false;
 	flight_join(x->all->setup.flights, x->all->flights, &r->flight_key, &r->guest);
 	if (r->guest.leads)
-		return false;
+		return recall_lease(x, now);
 	if (r->refresh) {       /* somebody else is at it already */
 		exchange_end(x, FAULT_NONE);
 		return true;
@@ -89,14 +88,15 @@ static void go_alone(struct exchange *x, mono_ms now)
 {
 	struct recall *r = x->recall;
 
-	r->alone = true;
 	if (exchange_committed(x)) {
 		go_on_alone(x, now);
 		return;
 	}
 	flight_leave(&r->guest);
 	x->cache = CACHE_USE_MISS;
-	exchange_go(x, now);
+	/* The leader may have found that another machine's answer has come. */
+	if (!cache_may_hit(r->policy, &r->wishes) || !recall_hit(x, now))
+		exchange_go(x, now);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */

@@ -194,6 +194,12 @@
 	  "Answers under way that may be shared, now.")                                               \
 	X(FOLLOWERS, GAUGE, "backstay_cache_followers", NONE, NONE, ONE, ALL,                         \
 	  "Requests that share one of them, now.")                                                    \
+	X(LEASES, COUNTER, "backstay_cache_leases_total", NONE, NONE, ONE, ALL,                       \
+	  "Questions that this machine alone asked, of all that share the store.")                    \
+	X(LEASE_WAITS, COUNTER, "backstay_cache_lease_waits_total", NONE, NONE, ONE, ALL,             \
+	  "Questions that waited for the answer which another machine had asked for.")                \
+	X(LEASE_ANSWERED, COUNTER, "backstay_cache_lease_answered_total", NONE, NONE, ONE, ALL,       \
+	  "Those that then had it; the others asked themselves.")                                     \
 	X(ALERTS, GAUGE, "backstay_alerts_firing", ALERT, NONE, ONE, ALL,                             \
 	  "Built-in alerts that fire, now.")                                                          \
 	X(ALERTS_LOST, COUNTER, "backstay_alert_events_lost_total", NONE, NONE, ONE, ALL,             \

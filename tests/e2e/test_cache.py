@@ -2,10 +2,13 @@
 a real Redis by three. Redis is killed, paused, restarted and filled meanwhile: no
 request may suffer for it."""
 
+import http.client
 import json
 import os
+import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -327,3 +330,47 @@ def test_a_cluster_that_moves_slots(place, mock, start_redis):
     poll("all to be kept", lambda: shared_of(pair[0])["puts"] >= 90)
     for proxy in pair:
         assert proxy.stop() == 0
+
+
+@needs_redis
+def test_one_machine_asks_for_all(place, start_redis):
+    """A lease: what one proxy is asking already the other waits for; one that is killed
+    while it has the lease keeps nobody waiting beyond it."""
+    slow = Mock(place, "slow", "--ttft", "400ms", "--gap", "20ms", "--tokens", "30").start()
+    redis = start_redis("lease")
+    config = config_of(slow, {"fresh": "1h", "coalesce": "on"},
+                       {"addresses": "127.0.0.1:%d" % redis.port, "prefix": "lease", "lease": "4s",
+                        "wait": "500ms"})
+    first, second = (Proxy(place, config, "lease%d" % i).start() for i in range(2))
+    for proxy in (first, second):
+        poll("the shared store", lambda p=proxy: "cache_shared_up" in p.said() and try_it(p))
+    before = slow.stats()["requests"]
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(proxy.chat, "who asks?") for proxy in (first, second) * 3]
+        answers = [a.result() for a in asked]
+    assert {status for status, _, _ in answers} == {200}
+    assert len({json.dumps(body) for _, _, body in answers}) == 1
+    assert slow.stats()["requests"] == before + 1
+    asked = [admin(p, "/admin/cache") for p in (first, second)]
+    assert sum(a["lease_answered"] for a in asked) >= 1
+    assert redis.say("EXISTS", "lease:l:{%s}" % first.record_of(answers[0][1]["x-request-id"])["cache_key"]) == 0
+    slow.behave("ttft 2s")
+    with ThreadPoolExecutor(2) as pool:
+        lost = pool.submit(ask_and_be_cut, first, "who dies?")
+        poll("the lease to be taken", lambda: admin(first, "/admin/cache")["leases"] > asked[0]["leases"])
+        waits = pool.submit(second.chat, "who dies?")
+        poll("the other to wait", lambda: admin(second, "/admin/cache")["lease_waits"] > asked[1]["lease_waits"])
+        os.kill(first.serving_pid(), signal.SIGKILL)     # and is started again
+        lost.result()
+        status, headers, _ = waits.result()
+    assert status == 200 and headers["x-backstay-cache"] == "miss"
+    assert second.stop() == 0
+    first.stop()
+    slow.kill()
+
+
+def ask_and_be_cut(proxy, prompt):
+    try:
+        proxy.chat(prompt)
+    except (OSError, http.client.HTTPException):
+        pass
