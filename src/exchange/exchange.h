@@ -35,6 +35,7 @@
 #define CLIENT_PENDING_MAX ((size_t)256 * 1024)       /* above it the backend is paused */
 
 struct exchange;
+struct recall_memo;
 struct translation;
 
 struct exchanges {
@@ -46,6 +47,7 @@ struct exchanges {
 	struct cache_desk *looks;     /* NULL where nothing is kept */
 	struct prober *prober;        /* looks at targets from outside; see probe.c */
 	struct credentials *credentials;
+	struct recall_memo *memo;     /* recall_canon.c; NULL until it is of use */
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
 	struct buf told;              /* what one event becomes for a client of another dialect */
 	uint64_t id_prefix, id_next;  /* of request ids */

@@ -74,6 +74,7 @@ void exchanges_free(struct exchanges *all)
 	config_give(all->config);
 	arena_free(all->scratch);
 	buf_free(&all->told);
+	free(all->memo);
 	free(all);
 }
 

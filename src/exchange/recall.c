@@ -90,14 +90,18 @@ static void remember_original(struct exchange *x, const struct cache_entry *e)
 
 bool recall_give(struct exchange *x, struct cache_entry *e, enum cache_use use, mono_ms now)
 {
-	struct buf told = BUF_INIT(ANSWER_BYTES_MAX);
+	struct buf told = BUF_INIT(ANSWER_BYTES_MAX), whole = BUF_INIT(ANSWER_BYTES_MAX);
 	struct slice bytes = e->facts.body;
 	bool good = true;
 
-	if (x->facts.stream) {
+	if (!recall_is_ours(x, e)) {
+		good = recall_retell(x, e, &whole);
+		bytes = buf_slice(&whole);
+	}
+	if (good && x->facts.stream) {
 		good = x->dialect->answer_to_stream &&
-		       x->dialect->answer_to_stream(exchanges_scratch(x->all), x->endpoint, &x->facts,
-						    e->facts.body, &told);
+		       x->dialect->answer_to_stream(exchanges_scratch(x->all), x->endpoint, &x->facts, bytes,
+						    &told);
 		bytes = buf_slice(&told);
 	}
 	if (good) {
@@ -107,6 +111,7 @@ bool recall_give(struct exchange *x, struct cache_entry *e, enum cache_use use, 
 		give_answer(x, bytes, x->recall->policy->pace_ms, now);
 	}
 	buf_free(&told);
+	buf_free(&whole);
 	return good;
 }
 

@@ -2,6 +2,7 @@
  *
  *   recall.c         at the beginning and when nothing else is left: is there one to give?
  *   recall_key.c     which question is it, and whose?
+ *   recall_canon.c   one question in several API languages is one question
  *   recall_keep.c    an answer that went well is kept
  *   recall_lease.c   of several machines one at a time asks for an answer
  *   recall_follow.c  identical requests under way share one answer
@@ -78,6 +79,17 @@ void recall_end(struct exchange *x);
 
 /* Fills in the keys. False: the request is none to keep. */
 bool recall_find_key(struct recall *r, const struct h1_head *head, const struct model_policy *model);
+/* Appends the request as a text that is the same for all API languages in which it
+ * can be said. False: it is one language's own; `out` is in no particular state. */
+bool recall_canonical(struct exchange *x, struct arena *scratch, struct buf *out);
+/* The key of a request whose key in its own language is `own`, if this worker has seen
+ * it before; and that it is `key`. */
+bool recall_memo_get(struct exchanges *all, const struct cache_key *own, struct cache_key *out);
+void recall_memo_set(struct exchanges *all, const struct cache_key *own, const struct cache_key *key);
+/* Is the kept answer in the language the client asks in? */
+bool recall_is_ours(const struct exchange *x, const struct cache_entry *e);
+/* Appends it in that language. False: it cannot be said. */
+bool recall_retell(struct exchange *x, const struct cache_entry *e, struct buf *out);
 /* Sets r->flight_key from r->key. */
 void recall_flight_key(struct recall *r);
 /* Joins or leads a flight. True: it follows. */

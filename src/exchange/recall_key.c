@@ -68,7 +68,6 @@ static bool too_warm(const struct exchange *x, const struct cache_policy *p)
 
 	if (json_is_nothing(said))      /* Gemini's place for it */
 		said = json_path(body, S("generationConfig.temperature"));
-
 	/* An embedding has no temperature. */
 	if (x->endpoint->kind == ENDPOINT_EMBEDDINGS)
 		return false;
@@ -151,9 +150,23 @@ void recall_flight_key(struct recall *r)
 {
 	const struct request_facts *f = &r->x->facts;
 
+	uint64_t language = slice_hash(r->x->endpoint->path, slice_hash(r->x->dialect->name, 3));
+
 	r->flight_key = r->key;
 	/* What is fetched for keeping is given to nobody. */
 	r->flight_key.bytes[0] ^= r->refresh ? 4 : (uint8_t)((f->stream ? 1 : 0) | (f->asks_usage ? 2 : 0));
+	for (size_t i = 0; i < sizeof language && !r->refresh; i++)
+		r->flight_key.bytes[8 + i] ^= (uint8_t)(language >> (8 * i));
+}
+
+/* Whose it is, and of which model. */
+static bool put_whose(const struct recall *r, const char *kind, const struct h1_head *head,
+		      const struct model_policy *model, struct buf *out)
+{
+	buf_putf(out, "backstay %s\n", kind);
+	put_scope(r->x, r->policy, head, out);
+	return buf_printf(out, "%.*s\n%016llx\n", SLICE_ARG(r->x->facts.model),
+			  (unsigned long long)model->cache_epoch);
 }
 
 /* What stands before the canonical body: whose it is, of which model, at which
@@ -162,13 +175,29 @@ static bool put_facts(const struct recall *r, const struct h1_head *head, const 
 		      struct buf *out)
 {
 	const struct exchange *x = r->x;
+	/* There the path says which model, and whether it streams. */
+	bool says_model = x->endpoint->model_place == MODEL_IN_PATH && x->endpoint->kind == ENDPOINT_CHAT;
 
-	buf_puts(out, "backstay answer 1\n");
-	put_scope(x, r->policy, head, out);
-	return buf_printf(out, "%.*s\n%016llx\n%.*s %.*s?%.*s\n", SLICE_ARG(x->facts.model),
-			  (unsigned long long)model->cache_epoch, SLICE_ARG(x->dialect->name),
-			  SLICE_ARG(x->path), SLICE_ARG(x->query)) &&
+	return put_whose(r, "answer 1", head, model, out) &&
+	       buf_printf(out, "%.*s %.*s?%.*s\n", SLICE_ARG(x->dialect->name),
+			  SLICE_ARG(says_model ? S("chat") : x->path), SLICE_ARG(x->query)) &&
 	       put_headers(x, out);
+}
+
+/* r->key is that of the request in its own language; should it be one that can be said
+ * in others, it becomes that of all of them. */
+static void find_common_key(struct recall *r, const struct h1_head *head, const struct model_policy *model,
+			    struct arena *scratch)
+{
+	struct buf text = BUF_INIT(8 * KEY_BODY_MAX + FACTS_MAX);
+	struct cache_key own = r->key;
+
+	if (recall_memo_get(r->x->all, &own, &r->key))
+		return;
+	if (put_whose(r, "question 1", head, model, &text) && recall_canonical(r->x, scratch, &text))
+		cache_key_of(buf_slice(&text), &r->key);
+	recall_memo_set(r->x->all, &own, &r->key);
+	buf_free(&text);
 }
 
 /* The text that is asked: the last message, if it is a user's and plain text; or
@@ -234,6 +263,7 @@ bool recall_find_key(struct recall *r, const struct h1_head *head, const struct 
 		cache_canonical(scratch, buf_slice(&x->body), &rules, &text);
 	if (found) {
 		cache_key_of(buf_slice(&text), &r->key);
+		find_common_key(r, head, model, scratch);
 		recall_flight_key(r);
 		if (r->policy->near_milli > 0)
 			find_context(r, head, model, scratch);
