@@ -1,6 +1,7 @@
 /* proxy.c: puts the rooms together the way the daemon does, on simulated loops. */
 #include "sim/proxy.h"
 
+#include "admit/budgets.h"
 #include "conn/client_conn.h"
 #include "conn/upstream.h"
 #include "cache/cache.h"
@@ -29,6 +30,7 @@ struct sim_proxy {
 	struct config *config;
 	struct target_registry *targets;
 	struct lobby *lobby;
+	struct budgets *budgets;
 	struct config *first;         /* whose stores are used */
 	struct cache *cache;
 	struct flights *flights;
@@ -66,6 +68,7 @@ static struct config *read_config(struct sim_proxy *p, struct slice file, struct
 	c->generation = ++p->generation;
 	target_registry_bind(p->targets, c->arena, c->models, c->model_count);
 	lobby_bind(p->lobby, c->models, c->model_count);
+	budgets_bind(p->budgets, c->budgets.budgets, c->budgets.count);
 	return c;
 }
 
@@ -118,6 +121,7 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 	p->log = log;
 	p->targets = target_registry_create();
 	p->lobby = lobby_create();
+	p->budgets = budgets_create();
 	target_registry_watch(p->targets, lobby_on_free, p->lobby);
 	p->config = read_config(p, file, config, errors);
 	if (!p->config) {
@@ -293,6 +297,7 @@ void sim_proxy_free(struct sim_proxy *p)
 	config_give(p->config);
 	target_registry_free(p->targets);
 	lobby_free(p->lobby);
+	budgets_free(p->budgets);
 	cache_free(p->cache);
 	config_give(p->first);
 	flights_free(p->flights);

@@ -61,6 +61,7 @@ enum fault_blame {
 	X(CLIENT_GONE,    "client_gone",  499, NEVER,      NO,     NOBODY,     "client_error",         "client_closed_request", "the client closed its connection") \
 	X(DEADLINE,       "deadline",     504, NEVER,      NO,     NOBODY,     "server_error",         "deadline_exceeded",     "the time allowed for this request ran out") \
 	X(SHED,           "shed",         503, NEVER,      NO,     NOBODY,     "server_error",         "overloaded",            "the proxy has no room for this request at the moment") \
+	X(BUDGET,         "budget",       429, NEVER,      NO,     NOBODY,     "insufficient_quota",   "budget_spent",          "the budget set for this client or model is spent") \
 	X(NO_TARGET,      "no_target",    503, NEVER,      NO,     NOBODY,     "server_error",         "no_target",             "no backend that can take this request is available") \
 	X(LOCAL,          "local",        503, NEVER,      NO,     NOBODY,     "server_error",         "local_resources",       "the proxy ran out of a local resource (descriptors, ports, memory)") \
 	X(SHUTDOWN,       "shutdown",     503, NEVER,      NO,     NOBODY,     "server_error",         "shutting_down",         "the proxy is shutting down")

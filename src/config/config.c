@@ -21,6 +21,7 @@ static void build(struct reader *r, struct node *root)
 	build_prices(r, top);
 	build_tracing(r, top);
 	build_models(r, top);
+	build_spending(r, top);
 	build_alerts(r, top);
 }
 

@@ -7,6 +7,7 @@
 #define BACKSTAY_CONFIG_CONFIG_H
 
 #include "admit/admit.h"
+#include "admit/policy.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/lock.h"
@@ -56,6 +57,7 @@ struct config {
 
 	struct client_limits limits;
 	struct admit_policy admit;
+	struct budgets_policy budgets;
 
 	struct cache_store_policy cache;
 	struct alert_policy alerts;

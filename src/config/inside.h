@@ -261,6 +261,7 @@ struct raw_top {
 	struct raw_cache_store cache;
 	struct node *prices;
 	struct node *tracing;
+	struct node *spending;
 	struct node *listen, *tls, *admin, *workers, *keys, *backends, *models, *mocks, *alerts;
 	int64_t drain_ms;
 	struct client_limits limits;
@@ -351,6 +352,17 @@ struct raw_tracing {
 	int propagate;                /* a bool */
 };
 
+struct raw_spending {
+	struct node *budgets, *state;
+};
+
+struct raw_budget {
+	enum budget_period per;
+	enum budget_then then;
+	int64_t near_milli;
+	struct node *cost, *tokens, *keys, *models;
+};
+
 struct raw_price {
 	struct node *input, *cached, *output;
 };
@@ -366,7 +378,7 @@ extern const struct section section_top, section_listen_tls, section_admin, sect
 	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_probe, section_credential, section_model, section_target, section_timeouts,
 	section_mock, section_alerts, section_alert_sink;
-extern const struct section section_price, section_tracing;
+extern const struct section section_price, section_tracing, section_spending, section_budget;
 
 /* ---- server.c, backends.c, models.c, proxy.c ------------------------------------- */
 
@@ -376,6 +388,11 @@ void build_mocks(struct reader *r, const struct raw_top *top);
 void build_backends(struct reader *r, const struct raw_top *top);
 /* alerts.c: the sinks of alerts. */
 void build_alerts(struct reader *r, const struct raw_top *top);
+/* budgets.c: what may be spent; behind the models, whose names it checks. */
+void build_spending(struct reader *r, const struct raw_top *top);
+/* "0.075" in millionths, of at most `max` whole ones. NULL, or what is wrong, as
+ * value_duration(); `above` where it is more. */
+const char *value_dollars(struct slice s, uint64_t max, const char *above, int64_t *out);
 /* A text that a header can carry: no space, ASCII only. */
 bool value_is_visible(struct slice s);
 /* Unique for what connections may be shared between; `tls_key` tells TLS setups

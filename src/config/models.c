@@ -141,6 +141,12 @@ static void say_abilities(const struct target_draft *d, struct target_policy *t)
 	t->context_window = d->context_window ? d->context_window : b->context_window;
 }
 
+/* Of an input three times as long as the output, as conversations have it. */
+static int64_t dearness(const struct price *p)
+{
+	return p ? 3 * p->input_pico + p->output_pico : ROUTE_DEAREST;
+}
+
 /* One target for each URL of each draft's backend. */
 static void spread(struct model_reading *m, const struct target_draft *drafts, size_t count)
 {
@@ -175,6 +181,7 @@ static void spread(struct model_reading *m, const struct target_draft *drafts, s
 			};
 			if (slice_find(d->model, '*') == SLICE_NOT_FOUND)
 				targets[at].price = price_find(&m->r->config->prices, name, d->model);
+			targets[at].dearness = dearness(targets[at].price);
 			say_abilities(d, &targets[at++]);
 		}
 	}

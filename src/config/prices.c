@@ -8,8 +8,7 @@
 #define PRICE_MAX_USD 10000           /* see price_cost() */
 #define FRACTION_DIGITS 6
 
-/* "0.075" in millionths. NULL, or what is wrong. */
-static const char *value_dollars(struct slice s, int64_t *out)
+const char *value_dollars(struct slice s, uint64_t max, const char *above, int64_t *out)
 {
 	struct slice whole = s, fraction = SLICE_NONE;
 	uint64_t dollars, millionths = 0;
@@ -17,8 +16,8 @@ static const char *value_dollars(struct slice s, int64_t *out)
 	(void)slice_cut(s, '.', &whole, &fraction);
 	if (!slice_to_u64(whole, &dollars))
 		return "is no amount in US dollars; write it like 2.50";
-	if (dollars > PRICE_MAX_USD)
-		return "is above 10,000 dollars; prices are for a million tokens";
+	if (dollars > max)
+		return above;
 	if (whole.len != s.len && (!slice_to_u64(fraction, &millionths) || fraction.len > FRACTION_DIGITS))
 		return "has no fraction of 1 to 6 digits; write it like 0.075";
 	for (size_t i = fraction.len; i < FRACTION_DIGITS; i++)
@@ -34,7 +33,8 @@ static bool read_dollars(struct reader *r, const char *key, const struct node *n
 
 	if (!scalar_of(r, key, n, &text))
 		return false;
-	wrong = value_dollars(text, out);
+	wrong = value_dollars(text, PRICE_MAX_USD, "is above 10,000 dollars; prices are for a million tokens",
+			      out);
 	if (wrong)
 		complain_at(r, n, "\"%s\": %s %s", key, quote(r, n->written), wrong);
 	return !wrong;

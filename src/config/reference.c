@@ -119,7 +119,7 @@ void config_write_reference(struct buf *out)
 		&section_cache, &section_breaker, &section_ejection,
 		&section_backend, &section_backend_tls, &section_probe, &section_model, &section_target,
 		&section_timeouts, &section_last_resort, &section_cache_store, &section_cache_disk, &section_cache_shared,
-		&section_alerts, &section_alert_sink, &section_tracing, &section_price, &section_mock,
+		&section_alerts, &section_alert_sink, &section_tracing, &section_price, &section_spending, &section_budget, &section_mock,
 	};
 
 	for (size_t i = 0; i < COUNT_OF(sections); i++)

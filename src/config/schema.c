@@ -842,6 +842,53 @@ const struct section section_alerts = {
 		{ NULL, NULL } },
 };
 
+static const struct choice budget_periods[] = {
+	{ "hour", BUDGET_HOUR }, { "day", BUDGET_DAY }, { "month", BUDGET_MONTH }, { NULL, 0 },
+};
+static const struct choice budget_thens[] = {
+	{ "alert", BUDGET_ALERT }, { "cheaper", BUDGET_CHEAPER }, { "refuse", BUDGET_REFUSE }, { NULL, 0 },
+};
+static const struct field budget_fields[] = {
+	{ "cost", VALUE_NODE, AT(raw_budget, cost), .shape = "US dollars",
+	  .doc = "What may be spent in a period, as the price table counts it: `50` or `0.75`. A budget has a "
+		 "`cost`, or `tokens`, or both." },
+	{ "tokens", VALUE_NODE, AT(raw_budget, tokens), .shape = "whole number",
+	  .doc = "Tokens, input and output together, that may be used in a period." },
+	{ "per", VALUE_CHOICE, AT(raw_budget, per), .fallback = "day", .choices = budget_periods,
+	  .doc = "The period: an hour, a day or a month of the calendar, in UTC. Each begins with nothing spent." },
+	{ "keys", VALUE_NODE, AT(raw_budget, keys), .fallback = "everybody", .shape = "name or list of names",
+	  .doc = "Client keys, or groups of them, whose requests count here, all together." },
+	{ "models", VALUE_NODE, AT(raw_budget, models), .fallback = "all", .shape = "name or list of names",
+	  .doc = "Models that are asked for, as `models` names them; what their fallbacks cost counts as well." },
+	{ "alert", VALUE_PERCENT, AT(raw_budget, near_milli), 0, 100000, "80%",
+	  .doc = "Alert `budget_near` fires at this share, `budget_spent` at 100 %." },
+	{ "then", VALUE_CHOICE, AT(raw_budget, then), .fallback = "alert", .choices = budget_thens,
+	  .doc = "What becomes of requests while nothing is left. `alert`: they go on. `cheaper`: they go to the "
+		 "cheapest targets and fallbacks that can take them, the others only where those fail. `refuse`: "
+		 "a kept answer or the last resort, marked as such, else an error 429 whose `Retry-After` is the "
+		 "period's end." },
+};
+const struct section section_budget = {
+	"spending.budgets.NAME", "a budget", "NAME is made of letters, digits and `. _ -`, at most 64 bytes.",
+	budget_fields, COUNT_OF(budget_fields),
+	(const struct stray[]){
+		{ "key", "write \"keys\"" }, { "model", "write \"models\"" }, { "limit", "write \"cost\" or \"tokens\"" },
+		{ "usd", "write \"cost\"" }, { NULL, NULL } },
+};
+
+static const struct field spending_fields[] = {
+	{ "budgets", VALUE_NODE, AT(raw_spending, budgets), .section = &section_budget, .shape = "mapping",
+	  .required = true, .doc = "At most 256." },
+	{ "state", VALUE_NODE, AT(raw_spending, state), .shape = "path",
+	  .doc = "A file in which what has been spent survives a restart." },
+};
+const struct section section_spending = {
+	"spending", "spending", "What may be spent. All workers of a process count together; several machines "
+	"each count for themselves. A request is judged when it comes, and counted when it has ended, so that "
+	"those under way may take a budget beyond its end.",
+	spending_fields, COUNT_OF(spending_fields), NULL,
+};
+
 static const struct field top_fields[] = {
 	{ "listen", VALUE_NODE, AT(raw_top, listen), .fallback = "127.0.0.1:8080",
 	  .shape = "address, or list of addresses",
@@ -873,6 +920,8 @@ static const struct field top_fields[] = {
 	  .doc = "Traces for a collector." },
 	{ "prices", VALUE_NODE, AT(raw_top, prices), .section = &section_price, .shape = "mapping",
 	  .fallback = "those of well-known models", .doc = "What tokens cost." },
+	{ "spending", VALUE_NODE, AT(raw_top, spending), .section = &section_spending, .shape = "mapping",
+	  .doc = "What may be spent." },
 	{ "mocks", VALUE_NODE, AT(raw_top, mocks), .section = &section_mock, .shape = "mapping",
 	  .doc = "Simulated model servers." },
 };
@@ -882,5 +931,6 @@ const struct section section_top = {
 		{ "timeouts", "write defaults: {timeouts: …}, or put it in a model" },
 		{ "retry", "write defaults: {retry: …}, or put it in a model" },
 		{ "port", "write listen: 127.0.0.1:PORT" },
+		{ "budgets", "write spending: {budgets: …}" },
 		{ NULL, NULL } },
 };

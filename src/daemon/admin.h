@@ -19,6 +19,7 @@ struct pulse;
 
 /* What the serving process knows of itself; the control thread's. */
 struct admin_state {
+	struct io *io;                /* knows the time on the wall; NULL: it is reckoned from the start */
 	struct config *config;        /* in use; targets bound */
 	const struct config *first_config;    /* the one the mocks were started from */
 	struct metrics *metrics;
@@ -56,10 +57,13 @@ MUST_USE bool admin_write_targets(const struct admin_state *s, mono_ms now, stru
 MUST_USE bool admin_write_state(const struct admin_state *s, mono_ms now, struct buf *out);
 MUST_USE bool admin_write_status(const struct admin_state *s, mono_ms now, struct buf *out);
 
+/* Unix time at `now`. */
+int64_t admin_wall_ms(const struct admin_state *s, mono_ms now);
 /* Parts of the state, as members of the object that is open in `d`: "models",
- * "queue", "nodes"; one target, as an element of a list. */
+ * "queue", "budgets", "nodes"; one target, as an element of a list. */
 void admin_put_models(const struct admin_state *s, mono_ms now, struct doc *d);
 void admin_put_queue(const struct admin_state *s, struct doc *d);
+void admin_put_budgets(const struct admin_state *s, mono_ms now, struct doc *d);
 void admin_put_cluster(const struct admin_state *s, mono_ms now, struct doc *d);
 void admin_put_target(const struct admin_state *s, const struct model_policy *m,
 		      const struct target_policy *t, mono_ms now, struct doc *d);

@@ -2,6 +2,7 @@
  * process, the models' queues and budgets, the targets. */
 #include "daemon/admin.h"
 
+#include "admit/budgets.h"
 #include "base/check.h"
 #include "base/map.h"
 #include "cache/cache.h"
@@ -21,6 +22,7 @@ struct place {
 struct source {
 	const struct admin_state *s;
 	mono_ms now;
+	int64_t wall_ms;
 	struct place *places;         /* arena */
 	size_t place_count;
 	struct cache_stats cache;
@@ -232,6 +234,27 @@ static bool read_store(const struct store_stats *s, size_t cell, double *out)
 	return true;
 }
 
+/* ---- budgets ------------------------------------------------------------------------------ */
+
+static bool read_budget(const struct source *src, const struct budget_policy *b, size_t cell, double *out)
+{
+	struct budget_view v;
+
+	budget_look(b, src->wall_ms, &v);
+	switch (cell) {
+	case AT_BUDGET_COST:       *out = (double)v.cost_nano_usd / 1e9; break;
+	case AT_BUDGET_TOKENS:     *out = (double)v.tokens; break;
+	case AT_BUDGET_COST_MAX:   *out = (double)b->cost_nano_usd / 1e9; break;
+	case AT_BUDGET_TOKENS_MAX: *out = (double)b->tokens; break;
+	case AT_BUDGET_USED:       *out = (double)v.used_milli / BUDGET_WHOLE; break;
+	case AT_BUDGET_ENDS:       *out = (double)v.ends_wall_ms / 1000; break;
+	case AT_BUDGET_REFUSED:    *out = (double)v.refused; break;
+	case AT_BUDGET_MOVED:      *out = (double)v.moved; break;
+	default: never("a number of a budget that nobody reads");
+	}
+	return true;
+}
+
 /* ---- all of it -------------------------------------------------------------------------------- */
 
 static size_t count(void *owner, enum metric_scope scope)
@@ -241,6 +264,7 @@ static size_t count(void *owner, enum metric_scope scope)
 	return scope == SCOPE_ROOM ? src->s->config->model_count
 	     : scope == SCOPE_PLACE ? src->place_count
 	     : scope == SCOPE_STORE ? src->store_count
+	     : scope == SCOPE_BUDGET ? src->s->config->budgets.count
 	     : scope == SCOPE_SINK ? alerts_sinks(src->s->alerts) : 1;
 }
 
@@ -251,6 +275,7 @@ static struct slice label(void *owner, enum metric_scope scope, size_t i)
 	return scope == SCOPE_ROOM ? src->s->config->models[i].name
 	     : scope == SCOPE_PLACE ? src->places[i].target->name
 	     : scope == SCOPE_STORE ? slice_of(src->stores[i].name)
+	     : scope == SCOPE_BUDGET ? src->s->config->budgets.budgets[i].name
 	     : scope == SCOPE_SINK ? alerts_sink_name(src->s->alerts, i) : SLICE_NONE;
 }
 
@@ -264,6 +289,8 @@ static bool read_cell(void *owner, enum metric_scope scope, size_t i, size_t cel
 	}
 	if (scope == SCOPE_STORE)
 		return read_store(&src->stores[i], cell, out);
+	if (scope == SCOPE_BUDGET)
+		return read_budget(src, &src->s->config->budgets.budgets[i], cell, out);
 	return scope == SCOPE_ROOM ? read_room(src, i, cell, out)
 	     : scope == SCOPE_PLACE ? read_place(src, i, cell, out) : read_process(src, cell, out);
 }
@@ -272,7 +299,7 @@ bool admin_write_metrics(const struct admin_state *s, enum metrics_format format
 			 struct buf *out)
 {
 	struct arena *arena = arena_create(0);
-	struct source src = { .s = s, .now = now, .cache = cache_stats(s->cache),
+	struct source src = { .s = s, .now = now, .wall_ms = admin_wall_ms(s, now), .cache = cache_stats(s->cache),
 			      .flights = flights_count(s->flights) };
 	const struct metrics_now held = { &src, count, label, read_cell };
 	bool ok;

@@ -74,6 +74,16 @@ static void queue(struct admin *a, const struct admin_request *r)
 	admin_answer_document(a, r, JSON_TYPE, doc_good(&d));
 }
 
+static void budgets(struct admin *a, const struct admin_request *r)
+{
+	struct doc d = DOC(&a->document);
+
+	doc_open(&d, NULL);
+	admin_put_budgets(a->state, io_now(a->io), &d);
+	doc_close(&d);
+	admin_answer_document(a, r, JSON_TYPE, doc_good(&d));
+}
+
 static void cluster(struct admin *a, const struct admin_request *r)
 {
 	struct doc d = DOC(&a->document);
@@ -156,6 +166,7 @@ const struct admin_route admin_routes[] = {
 	{ "GET", "/admin/targets", ADMIN_LOOK, targets },
 	{ "GET", "/admin/exchanges", ADMIN_LOOK, exchanges },
 	{ "GET", "/admin/queue", ADMIN_LOOK, queue },
+	{ "GET", "/admin/budgets", ADMIN_LOOK, budgets },
 	{ "GET", "/admin/cluster", ADMIN_LOOK, cluster },
 	{ "GET", "/admin/alerts", ADMIN_LOOK, alerts },
 	{ "GET", "/admin/drills", ADMIN_LOOK, drills },

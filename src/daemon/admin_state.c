@@ -2,6 +2,7 @@
  * asks for a part of it. */
 #include "daemon/admin.h"
 
+#include "admit/budgets.h"
 #include "base/check.h"
 #include "cache/cache.h"
 #include "daemon/doc.h"
@@ -179,7 +180,7 @@ static void put_totals(const struct admin_state *s, struct doc *d)
 	doc_number(d, "input_tokens", (int64_t)t.input_tokens);
 	doc_number(d, "output_tokens", (int64_t)t.output_tokens);
 	doc_number(d, "in_progress", (int64_t)p.exchanges);
-	doc_real(d, "cost_usd", (double)t.cost_nano_usd / 1e9);
+	doc_money(d, "cost_usd", (int64_t)t.cost_nano_usd);
 	doc_close(d);
 }
 
@@ -270,6 +271,50 @@ void admin_put_queue(const struct admin_state *s, struct doc *d)
 	doc_close(d);
 }
 
+/* ---- budgets ---------------------------------------------------------------------------- */
+
+int64_t admin_wall_ms(const struct admin_state *s, mono_ms now)
+{
+	return s->io ? io_wall_ms(s->io) : s->started_wall_ms + (now - s->started_at);
+}
+
+static void put_limit(struct doc *d, const char *name, int64_t nano)
+{
+	if (nano)
+		doc_money(d, name, nano);
+	else
+		doc_null(d, name);
+}
+
+void admin_put_budgets(const struct admin_state *s, mono_ms now, struct doc *d)
+{
+	const struct budgets_policy *all = &s->config->budgets;
+
+	doc_open_list(d, "budgets");
+	for (size_t i = 0; i < all->count; i++) {
+		const struct budget_policy *b = &all->budgets[i];
+		struct budget_view v;
+
+		budget_look(b, admin_wall_ms(s, now), &v);
+		doc_open(d, NULL);
+		doc_text(d, "name", b->name);
+		doc_word(d, "per", budget_period_name(b->per));
+		doc_word(d, "then", budget_then_name(b->then));
+		doc_word(d, "state", v.used_milli >= BUDGET_WHOLE ? "spent"
+				   : v.used_milli > 0 && v.used_milli >= b->near_milli ? "near" : "well");
+		doc_number(d, "used_percent", v.used_milli / 1000);
+		doc_money(d, "cost_usd", v.cost_nano_usd);
+		put_limit(d, "cost_limit_usd", b->cost_nano_usd);
+		doc_number(d, "tokens", v.tokens);
+		doc_known(d, "tokens_limit", b->tokens > 0, b->tokens);
+		doc_number(d, "ends_ms", v.ends_wall_ms);
+		doc_number(d, "refused", (int64_t)v.refused);
+		doc_number(d, "moved", (int64_t)v.moved);
+		doc_close(d);
+	}
+	doc_close_list(d);
+}
+
 /* Who shares the work. A node that knows of no others is alone. */
 void admin_put_cluster(const struct admin_state *s, mono_ms now, struct doc *d)
 {
@@ -310,6 +355,7 @@ static void put_all(const struct admin_state *s, mono_ms now, struct doc *d)
 	put_pulse(s, now, d);
 	admin_put_models(s, now, d);
 	admin_put_queue(s, d);
+	admin_put_budgets(s, now, d);
 	put_cache(s, d);
 	put_alerts(s, d);
 	drills_write(s->drills, "drills", d);

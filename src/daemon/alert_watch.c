@@ -2,6 +2,7 @@
  * open is not well yet: only a good answer ends trouble, not time alone. */
 #include "daemon/alerts.h"
 
+#include "admit/budgets.h"
 #include "base/check.h"
 #include "cache/cache.h"
 #include "route/target.h"
@@ -11,7 +12,8 @@
 
 #define KINDS (1u << ALERT_TARGET_OPEN | 1u << ALERT_CREDENTIAL_OFF | 1u << ALERT_OUT_OF_MONEY |     \
 	       1u << ALERT_MODEL_GONE | 1u << ALERT_MODEL_DEGRADED | 1u << ALERT_MODEL_DOWN |         \
-	       1u << ALERT_RETRIES_SPENT | 1u << ALERT_STORE_DOWN)
+	       1u << ALERT_RETRIES_SPENT | 1u << ALERT_STORE_DOWN | 1u << ALERT_BUDGET_NEAR |         \
+	       1u << ALERT_BUDGET_SPENT)
 
 static bool is_out(const char *state)
 {
@@ -134,9 +136,50 @@ static void look_at_stores(struct alerts *a, struct cache *cache)
 	}
 }
 
-void alert_watch_look(struct alerts *a, const struct config *c, struct cache *cache, mono_ms now)
+static const char *consequence(enum budget_then then)
+{
+	switch (then) {
+	case BUDGET_ALERT:
+		break;
+	case BUDGET_CHEAPER:
+		return "its requests go to the cheapest targets that can take them";
+	case BUDGET_REFUSE:
+		return "its requests are refused, but for kept answers";
+	}
+	return "its requests go on";
+}
+
+static void note_budget(struct alerts *a, const struct budget_policy *b, const struct budget_view *v)
+{
+	char text[ALERT_TEXT_MAX], until[25];
+	bool spent = v->used_milli >= BUDGET_WHOLE;
+
+	log_stamp(v->ends_wall_ms, until);
+	snprintf(text, sizeof text, "%lld %% of it are used: %lld.%02lld US dollars and %lld tokens in this %s, which "
+		 "ends at %s. %s %s.", (long long)(v->used_milli / 1000),
+		 (long long)(v->cost_nano_usd / 1000000000), (long long)(v->cost_nano_usd / 10000000 % 100),
+		 (long long)v->tokens, budget_period_name(b->per), until, spent ? "Until then" : "Once it is spent",
+		 consequence(b->then));
+	note(a, spent ? ALERT_BUDGET_SPENT : ALERT_BUDGET_NEAR, b->name, text);
+}
+
+/* One that is spent is no longer told to be nearly so. */
+static void look_at_budgets(struct alerts *a, const struct budgets_policy *all, int64_t wall_ms)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		struct budget_view v;
+
+		budget_look(&all->budgets[i], wall_ms, &v);
+		if (v.used_milli > 0 && v.used_milli >= all->budgets[i].near_milli)
+			note_budget(a, &all->budgets[i], &v);
+	}
+}
+
+void alert_watch_look(struct alerts *a, const struct config *c, struct cache *cache, mono_ms now,
+		      int64_t wall_ms)
 {
 	look_at_stores(a, cache);
+	look_at_budgets(a, &c->budgets, wall_ms);
 	for (size_t i = 0; i < c->model_count; i++)
 		look_at_model(a, &c->models[i], now);
 	alerts_round(a, KINDS);

@@ -3,13 +3,11 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "daemon/alert_post.h"
+#include "daemon/state_file.h"
 #include "observe/metrics.h"
 #include "wire/json.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -96,37 +94,6 @@ static void log_sink(struct alerts *a, size_t sink, const struct alert_posted *p
 
 /* ---- the state file --------------------------------------------------------------------- */
 
-/* Whole or not at all: a new file takes the old one's place. */
-static bool write_whole(const char *path, struct slice text, char *why, size_t size)
-{
-	char next[4096];
-	int fd, len = snprintf(next, sizeof next, "%s.new", path);
-	bool ok;
-
-	if (len < 0 || (size_t)len >= sizeof next) {
-		snprintf(why, size, "the path is too long");
-		return false;
-	}
-	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	ok = fd >= 0;
-	while (ok && text.len) {
-		ssize_t n = write(fd, text.at, text.len);
-
-		ok = n > 0;
-		text = ok ? slice_from(text, (size_t)n) : text;
-	}
-	ok = ok && fsync(fd) == 0;
-	if (!ok)
-		snprintf(why, size, "%s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	if (ok && rename(next, path) != 0) {
-		snprintf(why, size, "%s", strerror(errno));
-		ok = false;
-	}
-	return ok;
-}
-
 /* On a background thread; a later version is never replaced by an earlier one. */
 static void save_work(struct io_job *job)
 {
@@ -136,7 +103,7 @@ static void save_work(struct io_job *job)
 	lock_take(&a->writing);
 	s->failed = false;
 	if (s->version > a->written_version) {
-		s->failed = !write_whole(s->path, buf_slice(&s->text), s->why, sizeof s->why);
+		s->failed = !state_file_write(s->path, buf_slice(&s->text), s->why, sizeof s->why);
 		if (!s->failed)
 			a->written_version = s->version;
 	}
@@ -203,18 +170,8 @@ static void on_save_timer(struct io_timer *t, mono_ms now)
 static void load_work(struct io_job *job)
 {
 	struct saving *s = CONTAINER_OF(job, struct saving, job);
-	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? 1 : 0;
 
-	while (n > 0) {
-		char *room = buf_room(&s->text, 65536);
-
-		n = room ? read(fd, room, 65536) : 0;
-		if (room)
-			buf_added(&s->text, n > 0 ? (size_t)n : 0);
-	}
-	if (fd >= 0)
-		close(fd);
+	state_file_read(s->path, &s->text);
 }
 
 static void load_done(struct io_job *job)
@@ -378,7 +335,7 @@ static void on_watch(struct io_timer *t, mono_ms now)
 {
 	struct alerts *a = CONTAINER_OF(t, struct alerts, watch_timer);
 
-	alert_watch_look(a, a->config, a->cache, now);
+	alert_watch_look(a, a->config, a->cache, now, io_wall_ms(a->io));
 	io_timer_set(a->io, t, mono_after(now, WATCH_MS));
 }
 

@@ -43,8 +43,9 @@ size_t alerts_sinks(const struct alerts *a);
 struct slice alerts_sink_name(const struct alerts *a, size_t sink);
 double alerts_read_sink(const struct alerts *a, size_t sink, size_t cell);
 
-/* Looks at all targets, models and stores (`cache` NULL: none), and notes what is
- * wrong with them (alert_watch.c). */
-void alert_watch_look(struct alerts *a, const struct config *c, struct cache *cache, mono_ms now);
+/* Looks at all targets, models, budgets and stores (`cache` NULL: none), and notes
+ * what is wrong with them (alert_watch.c). */
+void alert_watch_look(struct alerts *a, const struct config *c, struct cache *cache, mono_ms now,
+		      int64_t wall_ms);
 
 #endif

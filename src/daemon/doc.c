@@ -73,6 +73,13 @@ void doc_real(struct doc *d, const char *name, double number)
 	d->full = d->full || !buf_printf(d->out, "%.2f", number);
 }
 
+void doc_money(struct doc *d, const char *name, int64_t nano_usd)
+{
+	lead(d, name);
+	d->full = d->full || !buf_printf(d->out, "%lld.%09lld", (long long)(nano_usd / 1000000000),
+					 (long long)(nano_usd % 1000000000));
+}
+
 void doc_bool(struct doc *d, const char *name, bool value)
 {
 	lead(d, name);

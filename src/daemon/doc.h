@@ -30,6 +30,8 @@ void doc_text(struct doc *d, const char *name, struct slice text);
 void doc_word(struct doc *d, const char *name, const char *text);
 void doc_number(struct doc *d, const char *name, int64_t number);
 void doc_real(struct doc *d, const char *name, double number);
+/* Billionths of a dollar as dollars. */
+void doc_money(struct doc *d, const char *name, int64_t nano_usd);
 void doc_bool(struct doc *d, const char *name, bool value);
 void doc_null(struct doc *d, const char *name);
 /* A number, or null where it is not known. */

@@ -2,10 +2,12 @@
  * carries no traffic itself. */
 #include "daemon/server.h"
 
+#include "admit/budgets.h"
 #include "base/check.h"
 #include "cache/cache.h"
 #include "cache/flight.h"
 #include "daemon/admin.h"
+#include "daemon/budget_state.h"
 #include "daemon/command.h"
 #include "daemon/drills.h"
 #include "daemon/reload.h"
@@ -36,6 +38,8 @@ struct server {
 	struct client_counters clients;
 	struct target_registry *registry;
 	struct lobby *lobby;
+	struct budgets *budgets;
+	struct budget_state *budget_state;
 	struct config *cache_config;  /* whose stores are used */
 	struct cache *cache;
 	struct flights *flights;
@@ -242,6 +246,8 @@ static void on_config(void *owner, struct config *c)
 	c->generation = atomic_fetch_add(&s->setup->shared->generation, 1) + 1;
 	target_registry_bind(s->registry, c->arena, c->models, c->model_count);
 	lobby_bind(s->lobby, c->models, c->model_count);
+	budgets_bind(s->budgets, c->budgets.budgets, c->budgets.count);
+	budget_state_set_config(s->budget_state, c);
 	know_labels(s, c);
 	s->state.config = c;
 	s->log.level = c->log_level;
@@ -348,12 +354,15 @@ static void furnish(struct server *s, struct config *config)
 {
 	s->registry = target_registry_create();
 	s->lobby = lobby_create();
+	s->budgets = budgets_create();
+	s->budget_state = budget_state_create(s->io, &s->log, s->budgets, config);
 	s->cache_config = config_take(config);
 	s->cache = cache_create(&s->cache_config->cache, io_random(s->io), s->io, &s->log);
 	cache_hear(s->cache, on_news, s);
 	s->flights = flights_create(io_random(s->io));
 	target_registry_watch(s->registry, lobby_on_free, s->lobby);
 	s->state = (struct admin_state){
+		.io = s->io,
 		.config = config_take(config),
 		.first_config = s->setup->first_config,
 		.cache = s->cache,
@@ -373,6 +382,7 @@ static void furnish(struct server *s, struct config *config)
 	s->drain_limit.fire = on_drain_limit;
 	target_registry_bind(s->registry, config->arena, config->models, config->model_count);
 	lobby_bind(s->lobby, config->models, config->model_count);
+	budgets_bind(s->budgets, config->budgets.budgets, config->budgets.count);
 	know_labels(s, config);
 	s->state.alerts = alerts_create(s->io, &s->log, config);
 	alerts_watch_cache(s->state.alerts, s->cache);
@@ -408,10 +418,12 @@ static void clear_away(struct server *s)
 	cache_close(s->cache);
 	admin_free(s->admin);
 	alerts_stop(s->state.alerts);
+	budget_state_stop(s->budget_state);
 	sockets_close(s->setup->sockets);
 	io_real_free(s->io);         /* joins what reads the config in the background */
 	reload_free(s->reload);
 	alerts_free(s->state.alerts);
+	budget_state_free(s->budget_state);
 	config_give(s->state.config);
 	metrics_free(s->state.metrics);
 	recent_free(s->state.recent);
@@ -421,6 +433,7 @@ static void clear_away(struct server *s)
 	buf_free(&s->state.refused);
 	target_registry_free(s->registry);
 	lobby_free(s->lobby);
+	budgets_free(s->budgets);
 	cache_free(s->cache);
 	config_give(s->cache_config);
 	flights_free(s->flights);

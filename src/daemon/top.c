@@ -216,6 +216,25 @@ static void draw_alerts(struct drawing *d, const struct json *s)
 	}
 }
 
+/* Those of which little is left. */
+static void draw_budgets(struct drawing *d, const struct json *s)
+{
+	const struct json *budgets = json_get(s, S("budgets"));
+
+	for (const struct json *b = budgets ? budgets->first : NULL; b && !d->full; b = b->next) {
+		struct slice state = text_of(d, b, "state");
+
+		if (slice_eq(state, S("well")))
+			continue;
+		tint(d, slice_eq(state, S("spent")) ? RED : YELLOW);
+		putf(d, "budget %.*s: ", SLICE_ARG(text_of(d, b, "name")));
+		tint(d, PLAIN);
+		putf(d, "%lld %% of this %.*s used; then: %.*s", (long long)number_of(b, "used_percent"),
+		     SLICE_ARG(text_of(d, b, "per")), SLICE_ARG(text_of(d, b, "then")));
+		end_line(d);
+	}
+}
+
 /* ---- models ------------------------------------------------------------------------------ */
 
 struct health {
@@ -341,6 +360,7 @@ bool top_draw(struct slice state, struct slice troubles, const struct top_page *
 	}
 	draw_head(&d, s);
 	draw_alerts(&d, s);
+	draw_budgets(&d, s);
 	for (const struct json *m = models->first; m && !d.full; m = m->next) {
 		end_line(&d);
 		if (!d.full)

@@ -85,6 +85,8 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 	if (x->degraded_why != FAULT_NONE)
 		out[n++] = (struct h1_header){ S("x-backstay-degraded-why"),
 					       slice_of(fault_row(x->degraded_why)->name) };
+	if (x->budget)
+		out[n++] = (struct h1_header){ S("x-backstay-budget-spent"), x->budget->name };
 	if (x->cache)
 		out[n++] = (struct h1_header){ S("x-backstay-cache"), slice_of(cache_use_name(x->cache)) };
 	if (x->cache == CACHE_USE_NEAR)

@@ -4,7 +4,7 @@
 
 #include "exchange/exchange.h"
 
-#define ANSWER_OWN_HEADERS 12
+#define ANSWER_OWN_HEADERS 13
 
 /* x-request-id and x-backstay-*: as many as fit; gives the count. */
 size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER_OWN_HEADERS]);

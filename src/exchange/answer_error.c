@@ -187,12 +187,17 @@ static void choose_without_tries(struct exchange *x, bool full, mono_ms now, str
 void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct error_answer *e,
 			 struct slice *body)
 {
-	mono_ms retry_at = plan_retry_at(x->plan);
 	const struct answer_facts *said;
+	mono_ms retry_at;
 	unsigned told;
 
 	*body = SLICE_NONE;
 	*e = (struct error_answer){ .request_id = x->id, .retry_after_ms = -1 };
+	if (budgets_refuse(x)) {
+		budgets_error(x, e);
+		return;
+	}
+	retry_at = plan_retry_at(x->plan);
 	if (x->attempts == 0) {
 		choose_without_tries(x, full, now, e);
 		return;

@@ -118,6 +118,7 @@ static void report(struct exchange *x, mono_ms now)
 		.cache_key = recall_key_text(x, key_text),
 	};
 
+	budgets_pay(x);
 	if (x->all->setup.on_record)
 		x->all->setup.on_record(x->all->setup.owner, &record);
 }
@@ -714,6 +715,11 @@ static void on_deadline(struct io_timer *timer, mono_ms now)
 
 void exchange_go(struct exchange *x, mono_ms now)
 {
+	budgets_ask(x);
+	if (budgets_refuse(x)) {
+		exchange_give_up(x, false, now);
+		return;
+	}
 	x->plan = plan_create(x->arena, x->model, x->facts.model, x->star, x->deadline_at);
 	explain_plan(x);
 	if (queue_is_behind(x))

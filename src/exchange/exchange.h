@@ -209,6 +209,7 @@ struct exchange {
 	struct slice canon_why;
 	uint64_t not_carried;         /* features that kept targets out of the plan */
 
+	const struct budget_policy *budget;   /* that is spent, and has a say in what follows; NULL: none */
 	struct plan *plan;            /* NULL until it is to be tried */
 	uint64_t sticky;              /* hash of what ties it to a target; 0: nothing */
 	bool explains;                /* the client asked why, and may */
@@ -379,6 +380,18 @@ struct slice explain_text(struct exchange *x);
 void explain_free(struct exchange *x);
 /* An upstream's head has come: what it says of its rate limits is kept. */
 void explain_upstream_head(struct attempt *a, const struct h1_head *head);
+
+/* ---- budgets.c ---------------------------------------------------------------------- */
+
+/* Before it is tried: sets x->budget where one is spent that concerns it and does
+ * more than telling people. The strictest counts. */
+void budgets_ask(struct exchange *x);
+/* Is it to be refused for that? */
+bool budgets_refuse(const struct exchange *x);
+/* The error that says so. */
+void budgets_error(struct exchange *x, struct error_answer *e);
+/* What all its attempts have cost is counted. */
+void budgets_pay(const struct exchange *x);
 
 /* ---- probe.c ------------------------------------------------------------------------- */
 

@@ -176,6 +176,7 @@ void explain_plan(struct exchange *x)
 		.sticky = x->sticky,
 		.on_event = on_event,
 		.owner = x,
+		.cheap = x->budget && x->budget->then == BUDGET_CHEAPER,
 		.tell_all = x->explains || log_wants(x->all->setup.log, LOG_DEBUG),
 	};
 

@@ -230,7 +230,7 @@ bool recall_is_trouble(enum fault why)
 	const struct fault_row *row = fault_row(why);
 
 	switch (why) {
-	case FAULT_SHED: case FAULT_NO_TARGET: case FAULT_DEADLINE: case FAULT_LOCAL:
+	case FAULT_SHED: case FAULT_BUDGET: case FAULT_NO_TARGET: case FAULT_DEADLINE: case FAULT_LOCAL:
 		return true;
 	case FAULT_UNSUPPORTED: case FAULT_SHUTDOWN: case FAULT_CLIENT_GONE:
 		return false;

@@ -21,7 +21,8 @@
 	X(OUT_OF_MONEY,     "out_of_money",     CRITICAL, 0, "a backend's account is out of money") \
 	X(MODEL_GONE,       "model_gone",       WARNING,  0, "a target's model is not there")   \
 	X(RETRIES_SPENT,    "retries_spent",    WARNING,  0, "a model's retry budget is spent") \
-	X(BUDGET_SPENT,     "budget_spent",     WARNING,  0, "a budget is spent")               \
+	X(BUDGET_NEAR,      "budget_near",      WARNING,  0, "a budget is nearly spent")        \
+	X(BUDGET_SPENT,     "budget_spent",     CRITICAL, 0, "a budget is spent")               \
 	X(CONFIG_REFUSED,   "config_refused",   WARNING,  0, "a changed config is refused")     \
 	X(STORE_DOWN,       "store_down",       WARNING,  0, "a store is out")                  \
 	X(PROCESS_RESTARTED, "process_restarted", WARNING, 300000, "the serving process has died and was started again") \

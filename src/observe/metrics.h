@@ -95,7 +95,7 @@ struct slice metrics_media_type(enum metrics_format f);
  * behind SCOPES_COUNTED. */
 struct metrics_now {
 	void *owner;
-	/* How many models (SCOPE_ROOM), targets (SCOPE_PLACE), sinks, stores there are; 1 for
+	/* How many models (SCOPE_ROOM), targets (SCOPE_PLACE), sinks, stores, budgets there are; 1 for
 	 * SCOPE_PROCESS. */
 	size_t (*count)(void *owner, enum metric_scope s);
 	struct slice (*label)(void *owner, enum metric_scope s, size_t i);

@@ -15,6 +15,7 @@
 #define PLACE_ROW(...)   AS_ROW(PLACE, __VA_ARGS__)
 #define SINK_ROW(...)    AS_ROW(SINK, __VA_ARGS__)
 #define STORE_ROW(...)   AS_ROW(STORE, __VA_ARGS__)
+#define BUDGET_ROW(...)  AS_ROW(BUDGET, __VA_ARGS__)
 
 const struct metric_row metric_rows[] = {
 	METRICS_OF_WORKER(WORKER_ROW)
@@ -26,6 +27,7 @@ const struct metric_row metric_rows[] = {
 	METRICS_OF_PLACE(PLACE_ROW)
 	METRICS_OF_SINK(SINK_ROW)
 	METRICS_OF_STORE(STORE_ROW)
+	METRICS_OF_BUDGET(BUDGET_ROW)
 };
 const size_t metric_row_count = COUNT_OF(metric_rows);
 
@@ -106,6 +108,7 @@ const char *const *metric_scope_labels(enum metric_scope s)
 	static const char *const target[METRIC_SCOPE_LABELS] = { "target" };
 	static const char *const sink[METRIC_SCOPE_LABELS] = { "sink" };
 	static const char *const store[METRIC_SCOPE_LABELS] = { "store" };
+	static const char *const budget[METRIC_SCOPE_LABELS] = { "budget" };
 	static const char *const spend[METRIC_SCOPE_LABELS] = { "model", "target", "key" };
 
 	switch (s) {
@@ -117,6 +120,8 @@ const char *const *metric_scope_labels(enum metric_scope s)
 		return sink;
 	case SCOPE_STORE:
 		return store;
+	case SCOPE_BUDGET:
+		return budget;
 	case SCOPE_SPEND:
 		return spend;
 	case SCOPE_WORKER: case SCOPE_PROCESS: case SCOPE_COUNT:

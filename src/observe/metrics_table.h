@@ -13,6 +13,7 @@
  *   PLACE   target
  *   SINK    sink
  *   STORE   store                   of kept answers, outside of memory
+ *   BUDGET  budget                  what may be spent
  *
  * Columns: id, kind, name, two further labels (from METRIC_DIMS), scale, which
  * cells are told although they are zero, sentence.
@@ -293,6 +294,24 @@
 	X(BYTES, GAUGE, "backstay_cache_store_bytes", NONE, NONE, ONE, SEEN,                          \
 	  "Bytes they take, as far as is known.")
 
+#define METRICS_OF_BUDGET(X)                                                                          \
+	X(COST, GAUGE, "backstay_budget_spent_usd", NONE, NONE, ONE, ALL,                             \
+	  "What has been spent of a budget in the present period, in US dollars.")                    \
+	X(TOKENS, GAUGE, "backstay_budget_spent_tokens", NONE, NONE, ONE, ALL,                        \
+	  "Tokens used of it in the present period.")                                                 \
+	X(COST_MAX, GAUGE, "backstay_budget_limit_usd", NONE, NONE, ONE, SEEN,                        \
+	  "What may be spent of it in a period, in US dollars.")                                      \
+	X(TOKENS_MAX, GAUGE, "backstay_budget_limit_tokens", NONE, NONE, ONE, SEEN,                   \
+	  "Tokens that may be used of it in a period.")                                               \
+	X(USED, GAUGE, "backstay_budget_used_ratio", NONE, NONE, ONE, ALL,                            \
+	  "The larger share of both: 1 is all of it.")                                                \
+	X(ENDS, GAUGE, "backstay_budget_period_end_timestamp_seconds", NONE, NONE, ONE, ALL,          \
+	  "Unix time at which the present period ends.")                                              \
+	X(REFUSED, COUNTER, "backstay_budget_refused_total", NONE, NONE, ONE, ALL,                    \
+	  "Requests that it kept from being tried.")                                                  \
+	X(MOVED, COUNTER, "backstay_budget_moved_total", NONE, NONE, ONE, ALL,                        \
+	  "Requests that it sent to the cheapest targets.")
+
 /* scope, its rows */
 #define METRIC_SCOPES(X)                                    \
 	X(WORKER,  METRICS_OF_WORKER)                       \
@@ -303,7 +322,8 @@
 	X(ROOM,    METRICS_OF_ROOM)                         \
 	X(PLACE,   METRICS_OF_PLACE)                        \
 	X(SINK,    METRICS_OF_SINK)                         \
-	X(STORE,   METRICS_OF_STORE)
+	X(STORE,   METRICS_OF_STORE)                        \
+	X(BUDGET,  METRICS_OF_BUDGET)
 
 #define AS_ENUM(scope, rows) SCOPE_##scope,
 enum metric_scope { METRIC_SCOPES(AS_ENUM) SCOPE_COUNT };
@@ -359,6 +379,9 @@ enum { METRICS_OF_SINK(AS_ENUM) AT_SINK_CELLS };
 #undef AS_ENUM
 #define AS_ENUM(id, kind, name, a, b, ...) METRIC_PLACES(STORE, id, kind, a, b)
 enum { METRICS_OF_STORE(AS_ENUM) AT_STORE_CELLS };
+#undef AS_ENUM
+#define AS_ENUM(id, kind, name, a, b, ...) METRIC_PLACES(BUDGET, id, kind, a, b)
+enum { METRICS_OF_BUDGET(AS_ENUM) AT_BUDGET_CELLS };
 #undef AS_ENUM
 
 #define TOLD_ALL     (-1)

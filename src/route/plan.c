@@ -24,6 +24,7 @@ struct candidate {
 	bool running, never_again;
 	bool unfit;                   /* cannot take this request */
 	bool too_small;               /* its window, as far as is known or guessed */
+	bool dear;                    /* a cheaper one is wanted, as far as is known */
 	bool reasons;
 	bool passed_over;             /* while scouting: it was full */
 	bool paid;                    /* the running try took a token of the retry budget */
@@ -53,6 +54,7 @@ struct plan {
 	uint64_t full;                /* places that the last plan_next() found full */
 	bool full_is_good;            /* one of them is in good standing: worth waiting for */
 	bool over;                    /* a fault that nobody else can mend */
+	int64_t dearest;              /* what is wanted at most at present */
 	bool awaiting;                /* what others hear, since ... */
 	mono_ms awaiting_since;
 	struct plan_wants wants;
@@ -131,6 +133,7 @@ struct plan *plan_create(struct arena *arena, const struct model_policy *model, 
 
 	p->last = &p->stages;
 	p->deadline = deadline;
+	p->dearest = -1;
 	add_stages(arena, p, model);
 	p->candidates = arena_array(arena, struct candidate, p->count);
 	for (const struct stage *s = p->stages; s; s = s->next) {
@@ -212,6 +215,28 @@ static void judge_windows(struct plan *p)
 		p->candidates[i].too_small = false;
 }
 
+/* Lets in the cheapest of what has been too dear so far. False: nothing has. */
+static bool spend_more(struct plan *p)
+{
+	int64_t next = ROUTE_DEAREST;
+	bool any = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct candidate *c = &p->candidates[i];
+
+		if (c->unfit || c->too_small || c->target->dearness <= p->dearest)
+			continue;
+		any = true;
+		if (c->target->dearness < next)
+			next = c->target->dearness;
+	}
+	if (any)
+		p->dearest = next;
+	for (size_t i = 0; i < p->count; i++)
+		p->candidates[i].dear = p->candidates[i].target->dearness > p->dearest;
+	return any;
+}
+
 void plan_want(struct plan *p, const struct plan_wants *wants)
 {
 	p->wants = *wants;
@@ -222,6 +247,8 @@ void plan_want(struct plan *p, const struct plan_wants *wants)
 			   (wants->fits && !wants->fits(wants->owner, c->target));
 	}
 	judge_windows(p);
+	if (wants->cheap)
+		(void)spend_more(p);
 	for (size_t i = 0; i < p->count; i++) {
 		const struct candidate *c = &p->candidates[i];
 
@@ -236,9 +263,14 @@ void plan_want(struct plan *p, const struct plan_wants *wants)
 
 /* ---- choosing among untried targets ------------------------------------------- */
 
-static bool is_out_of_question(const struct candidate *c)
+static bool is_useless(const struct candidate *c)
 {
 	return c->unfit || c->too_small || c->running || c->never_again;
+}
+
+static bool is_out_of_question(const struct candidate *c)
+{
+	return c->dear || is_useless(c);
 }
 
 /* How the stage's targets are doing now. */
@@ -650,7 +682,7 @@ static bool may_ask_again(const struct plan *p, const struct stage *s)
 
 /* ---- the plan's face --------------------------------------------------------------- */
 
-enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct pick *pick)
+static enum plan_answer next_affordable(struct plan *p, mono_ms now, uint64_t random, struct pick *pick)
 {
 	bool saw_full = false;
 
@@ -682,6 +714,15 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 		if (next_again(p, s, now, random, MONO_NEVER - 1, UINT_MAX, &saw_full, pick))
 			return PLAN_GO;
 	return saw_full ? PLAN_FULL : PLAN_SPENT;
+}
+
+enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct pick *pick)
+{
+	enum plan_answer answer = next_affordable(p, now, random, pick);
+
+	while (answer != PLAN_GO && !p->over && p->wants.cheap && spend_more(p))
+		answer = next_affordable(p, now, random, pick);
+	return answer;
 }
 
 uint64_t plan_full_places(const struct plan *p)
@@ -841,7 +882,7 @@ bool plan_has_other(struct plan *p, const struct pick *current, mono_ms now)
 		for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
 			struct candidate *c = &p->candidates[i];
 
-			if (i == current->candidate || is_out_of_question(c))
+			if (i == current->candidate || is_useless(c))
 				continue;
 			target_look(c->target->state, s->model, now, 0, &c->look);
 			if (!can_pay(p, c, now))
@@ -863,7 +904,7 @@ bool plan_has_healthy(struct plan *p, const struct pick *current, mono_ms now)
 		for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
 			struct candidate *c = &p->candidates[i];
 
-			if (i == current->candidate || c->tries || is_out_of_question(c))
+			if (i == current->candidate || c->tries || is_useless(c))
 				continue;
 			target_look(c->target->state, s->model, now, 0, &c->look);
 			if (c->look.use == USE_GOOD && !c->look.doubt)

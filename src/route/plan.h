@@ -78,6 +78,8 @@ struct plan_wants {
 	void (*on_event)(void *owner, const struct plan_event *e);
 	void *owner;
 	bool tell_all;
+	bool cheap;                           /* by price, whatever priorities say: a dearer target, or
+	                                       * fallback, only where no cheaper one can serve */
 };
 
 enum plan_answer {

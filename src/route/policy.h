@@ -81,6 +81,8 @@ enum capability {
 	CAN_ALL = 31,
 };
 
+#define ROUTE_DEAREST INT64_MAX
+
 /* A backend's URL and the model's name used there. A backend with several URLs
  * gives as many targets. */
 struct target_policy {
@@ -99,6 +101,7 @@ struct target_policy {
 	int resume;                   /* enum resume_way: how it goes on with a broken answer */
 	bool reasons;                 /* is known to think without being asked; filled in by binding */
 	const struct price *price;    /* of its tokens; NULL: not known, or the model is a pattern */
+	int64_t dearness;             /* its price as one number, to be compared; ROUTE_DEAREST: not known */
 	struct target *state;         /* bound by target_registry_bind() */
 };
 
