@@ -108,7 +108,7 @@ static const struct row key_rows[] = {
 	  "1:1: unknown key \"backend\" in the config; did you mean \"backends\"?" },
 	{ B M "blah: 1\n",
 	  "3:1: unknown key \"blah\" in the config; known keys here: listen, tls, admin, workers, drain, "
-	  "limits, keys, cache, log, alerts, defaults, backends, models, tracing, prices, mocks" },
+	  "limits, keys, cache, log, alerts, defaults, backends, models, tracing, prices, spending, mocks" },
 	{ B "models: {m: {targets: [o], fallback: [x]}}\n",
 	  "2:28: \"fallback\" is no key of a model; did you mean \"fallbacks\"?" },
 	{ B "models: {m: {targets: [o], timeouts: {connect: 2s}}}\n",
