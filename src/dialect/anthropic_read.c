@@ -490,9 +490,11 @@ static void read_thinking_config(struct request_reading *r, const struct json *v
 		r->out->think_budget = 0;        /* as without: no model must be left out for it */
 	} else if (is_word(type, S("adaptive"))) {
 		r->out->think_auto = true;
+		r->out->think_shown = true;
 	} else if (is_word(type, S("enabled")) &&
 		   json_i64(raw_of(json_get(value, S("budget_tokens"))), &r->out->think_budget)) {
 		r->out->features |= CANON_HAS(THINK_BUDGET);
+		r->out->think_shown = true;
 	} else {
 		request_refuse(r, "\"thinking\" must be of type disabled, adaptive, or enabled with "
 			       "\"budget_tokens\"");

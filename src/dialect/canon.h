@@ -210,6 +210,7 @@ struct canon_request {
 	int64_t think_budget;        /* tokens; -1: not said; 0: none */
 	bool think_auto;             /* adaptive: as much as the model likes */
 	struct slice summary;        /* a word: auto, concise, detailed, omitted; empty: not said */
+	bool think_shown;            /* the client's API shows thinking without being asked */
 
 	struct slice user, cache_key, safety_id;      /* raw */
 	struct slice metadata;       /* raw object */

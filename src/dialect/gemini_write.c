@@ -460,7 +460,7 @@ static void put_effort(struct writing *w)
 static void put_thinking(struct writing *w)
 {
 	const struct canon_request *r = w->r;
-	bool shown = r->summary.len && !slice_eq(r->summary, S("omitted"));
+	bool shown = r->summary.len ? !slice_eq(r->summary, S("omitted")) : r->think_shown;
 	struct json_make *m = &w->m;
 
 	if (!r->effort.len && r->think_budget < 0 && !r->think_auto && !shown)

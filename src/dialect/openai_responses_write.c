@@ -295,14 +295,18 @@ static struct slice effort_of(const struct canon_request *r)
 
 static void put_thinking(struct writing *w)
 {
-	struct slice effort = effort_of(w->r);
+	struct slice effort = effort_of(w->r), summary = w->r->summary;
 	struct json_make *m = &w->m;
 
-	if (!effort.len && !w->r->summary.len)
+	if (!summary.len && w->r->think_shown)
+		summary = S("auto");
+	if (slice_eq(summary, S("omitted")))
+		summary = SLICE_NONE;
+	if (!effort.len && !summary.len)
 		return;
 	make_object(m, "reasoning");
 	make_word(m, "effort", effort);
-	make_word(m, "summary", slice_eq(w->r->summary, S("omitted")) ? SLICE_NONE : w->r->summary);
+	make_word(m, "summary", summary);
 	make_object_end(m);
 }
 

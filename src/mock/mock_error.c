@@ -131,7 +131,7 @@ struct slice mock_error_text(const struct mock_behaviour *b)
 const char *mock_bedrock_error_name(int status)
 {
 	static const struct { int status; const char *name; } rows[] = {
-		{ 400, "ValidationException" }, { 403, "AccessDeniedException" },
+		{ 400, "ValidationException" }, { 401, "UnrecognizedClientException" }, { 403, "AccessDeniedException" },
 		{ 404, "ResourceNotFoundException" }, { 408, "ModelTimeoutException" },
 		{ 424, "ModelErrorException" }, { 429, "ThrottlingException" },
 		{ 503, "ServiceUnavailableException" }, { 529, "ServiceUnavailableException" },

@@ -51,7 +51,7 @@ struct mock_request {
 	/* Members of a JSON body; raw values, SLICE_NONE if absent. */
 	struct slice conversation;            /* messages, input or prompt */
 	struct slice tools, tool_choice, response_format, stop, dimensions, encoding_format, text,
-		documents, query_text, metadata, thinking;
+		documents, query_text, metadata, thinking, reasoning, include;
 	struct slice model;                   /* decoded */
 	bool stream, include_usage, obfuscate, logprobs;
 	unsigned n;

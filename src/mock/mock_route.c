@@ -71,7 +71,8 @@ enum {
 	WANT_MODEL, WANT_MESSAGES, WANT_INPUT, WANT_PROMPT, WANT_STREAM, WANT_STREAM_OPTIONS, WANT_TOOLS,
 	WANT_TOOL_CHOICE, WANT_RESPONSE_FORMAT, WANT_STOP, WANT_MAX_TOKENS, WANT_MAX_COMPLETION_TOKENS,
 	WANT_MAX_OUTPUT_TOKENS, WANT_N, WANT_LOGPROBS, WANT_DIMENSIONS, WANT_ENCODING_FORMAT, WANT_TEXT,
-	WANT_DOCUMENTS, WANT_METADATA, WANT_STOP_SEQUENCES, WANT_OUTPUT_CONFIG, WANT_THINKING, WANT_COUNT
+	WANT_DOCUMENTS, WANT_METADATA, WANT_STOP_SEQUENCES, WANT_OUTPUT_CONFIG, WANT_THINKING,
+	WANT_REASONING, WANT_INCLUDE, WANT_COUNT
 };
 
 static void take_members(struct mock *mock, struct mock_request *r, const struct json_want *w)
@@ -94,6 +95,8 @@ static void take_members(struct mock *mock, struct mock_request *r, const struct
 	r->response_format = w[WANT_RESPONSE_FORMAT].value;
 	r->stop = w[WANT_STOP].found ? w[WANT_STOP].value : w[WANT_STOP_SEQUENCES].value;
 	r->thinking = w[WANT_THINKING].value;
+	r->reasoning = w[WANT_REASONING].value;
+	r->include = w[WANT_INCLUDE].value;
 	if (w[WANT_OUTPUT_CONFIG].found && w[WANT_OUTPUT_CONFIG].type == JSON_OBJECT)
 		r->response_format = json_member(w[WANT_OUTPUT_CONFIG].value, S("format"));
 	r->dimensions = w[WANT_DIMENSIONS].value;
@@ -126,7 +129,8 @@ static bool read_json(struct mock *mock, struct mock_request *r, struct mock_ans
 		[WANT_DOCUMENTS] = { .name = S("documents") }, [WANT_METADATA] = { .name = S("metadata") },
 		[WANT_STOP_SEQUENCES] = { .name = S("stop_sequences") },
 		[WANT_OUTPUT_CONFIG] = { .name = S("output_config") },
-		[WANT_THINKING] = { .name = S("thinking") },
+		[WANT_THINKING] = { .name = S("thinking") }, [WANT_REASONING] = { .name = S("reasoning") },
+		[WANT_INCLUDE] = { .name = S("include") },
 	};
 	enum json_result why = json_scan_object(r->body, wants, WANT_COUNT, NULL);
 

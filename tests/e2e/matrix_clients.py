@@ -419,6 +419,8 @@ def try_to(client, model, ask):
     except Exception as error:                   # the judge knows which are right
         got = got_nothing()
         status = getattr(error, "status_code", None) or getattr(error, "code", None)
+        headers = getattr(getattr(error, "response", None), "headers", None) or {}
         got["error"] = {"kinds": [kind.__name__ for kind in type(error).__mro__],
-                        "status": status if isinstance(status, int) else None, "message": str(error)}
+                        "status": status if isinstance(status, int) else None, "message": str(error),
+                        "retry_after": headers.get("retry-after")}
         return got

@@ -16,9 +16,11 @@ RESULTS = {"get_weather": "rain", "get_time": "noon"}
 
 BACKENDS = ("chat", "responses", "anthropic", "bedrock", "cohere", "gemini")
 
-# name, the API it speaks, what its user cannot say or does not get to see
+# name, the API it speaks, what its user cannot say or does not get to see; with a
+# backend behind it: there alone (that one tells its thinking to those who ask for it,
+# and chat has no word to ask with)
 PYTHON = {
-    "openai_chat": {"cannot": {"top_k"}},
+    "openai_chat": {"cannot": {"top_k"}, "hides": {"thoughts responses"}},
     "openai_responses": {"cannot": {"stop", "seed", "top_k"}},
     "anthropic": {"cannot": {"seed"}},
     "genai": {"cannot": set()},
@@ -26,7 +28,7 @@ PYTHON = {
     "langchain_anthropic": {"cannot": {"seed"}},
 }
 NODE = {
-    "openai_chat": {"cannot": {"top_k"}},
+    "openai_chat": {"cannot": {"top_k"}, "hides": {"thoughts responses"}},
     "openai_responses": {"cannot": {"stop", "seed", "top_k"}},
     "anthropic": {"cannot": {"seed"}},
     "genai": {"cannot": set()},
@@ -42,9 +44,6 @@ LACKS = {
     "bedrock": {"seed": "seed", "image_by_url": "image_url"},
 }
 
-
-# What the mock does not play in that API.
-UNPLAYED = {"responses": {"parallel", "parallel_streamed", "thinking", "thinking_streamed"}}
 
 
 def say(text, **more):
@@ -80,6 +79,17 @@ CASES = {
     "too_long": {"ask": say("hello"), "spec": "context-length", "want": {"error": 400}},
     "broken": {"ask": say("hello"), "spec": "status 500", "want": {"error": 502}},
     "broken_streamed": {"ask": {**say("hello"), "stream": True}, "spec": "status 500", "want": {"error": 502}},
+    # These have backends of their own: whose credential is refused, or who asks for
+    # patience, is not asked again for a while.
+    "limited": {"ask": say("hello"), "at": "-limited", "spec": "status 429 retry-after 3600",
+                "want": {"error": 429, "patience": 3600}},
+    "limited_streamed": {"ask": {**say("hello"), "stream": True}, "at": "-limited",
+                         "spec": "status 429 retry-after 3600", "want": {"error": 429, "patience": 3600}},
+    "refused": {"ask": say("hello"), "at": "-refused", "spec": "status 401", "want": {"error": 502}},
+    "overloaded": {"ask": say("hello"), "spec": "status 503", "want": {"error": 503}},
+    "overloaded_529": {"ask": {**say("hello"), "stream": True}, "spec": "status 529", "want": {"error": 503}},
+    "broken_midway": {"ask": {**say("hello"), "stream": True}, "spec": "error after 3", "want": {"broken": True}},
+    "cut_midway": {"ask": {**say("hello"), "stream": True}, "spec": "cut after 3", "want": {"broken": True}},
     "cancel": {"ask": {**say("a story"), "stream": True, "cancel": True}, "spec": "gap 20ms tokens 1000",
                "want": {"cancelled": True}},
     # Begun at one vendor, who calls a tool; when the result comes, he is out, and the
@@ -97,14 +107,15 @@ CASES = {
 def cells(clients):
     """(client, backend, case) of all that can be asked."""
     return [(client, backend, case) for client, row in clients.items() for backend in BACKENDS
-            for case in CASES if not row["cannot"] & CASES[case]["ask"].keys() and
-            case not in UNPLAYED.get(backend, ())]
+            for case in CASES if not row["cannot"] & CASES[case]["ask"].keys()]
 
 
-def errors(client):
-    """The names that the client has for 400 and for 502."""
+def errors(client, status):
+    """The names that the client has for an error of that status."""
     if client == "genai":
-        return {400: ("ClientError", "ApiError"), 502: ("ServerError", "ApiError")}
+        return {"ClientError" if status < 500 else "ServerError", "ApiError"}
     if client.startswith("ai_"):
-        return {400: ("AI_APICallError",), 502: ("AI_APICallError",)}
-    return {400: ("BadRequestError", "ContextOverflowError"), 502: ("InternalServerError",)}
+        return {"AI_APICallError"}
+    return {400: {"BadRequestError", "ContextOverflowError"}, 429: {"RateLimitError"},
+            529: {"InternalServerError", "OverloadedError"}}.get(
+        status, {"InternalServerError"})

@@ -53,9 +53,12 @@ def proxy(start_proxy, mock, ruin):
     backends, models = {}, {}
     for i, name in enumerate(BACKENDS):
         heir = BACKENDS[(i + 1) % len(BACKENDS)]
-        backends[name] = backend_of(name, mock)
         backends[name + "-ruin"] = backend_of(name, ruin)
-        models[name] = {"targets": [{"backend": name, "model": NAMES[name]}], "retry": {"max_attempts": 1}}
+        for state in ("", "-limited", "-refused"):
+            backends[name + state] = backend_of(name, mock)
+            models[name + state] = {"targets": [{"backend": name + state, "model": NAMES[name]}],
+                                    "retry": {"max_attempts": 1}}
+        models[name + "-limited"]["timeouts"] = {"total": "10s"}        # nothing to wait for
         models[name + "-broken"] = {"targets": [
             {"backend": name + "-ruin", "model": NAMES[name]},
             {"backend": heir, "model": NAMES[heir], "priority": 2}]}
@@ -80,9 +83,15 @@ def judge(client, row, backend, case, got, oracle):
         assert LACKS[backend][case] in got["error"]["message"]
         return
     if "error" in want:
-        assert got["error"] and got["error"]["status"] == want["error"], got
-        assert set(errors(client)[want["error"]]) & set(got["error"]["kinds"]), got["error"]
+        status = 529 if want["error"] == 503 and "anthropic" in client else want["error"]
+        assert got["error"] and got["error"]["status"] == status, got
+        assert errors(client, status) & set(got["error"]["kinds"]), got["error"]
         assert got["error"]["message"]
+        if "patience" in want and got["error"]["retry_after"] is not None:
+            assert 0 < int(got["error"]["retry_after"]) <= want["patience"]
+        return
+    if "broken" in want:
+        assert got["error"] and got["error"]["message"], got
         return
     assert got["error"] is None, got["error"]
     if "text" in want:
@@ -94,7 +103,7 @@ def judge(client, row, backend, case, got, oracle):
     if "finish" in want:
         assert got["finish"] == want["finish"]
     if "thoughts" in want:
-        assert "thoughts" in hides or got["thoughts"]
+        assert hides & {"thoughts", "thoughts " + backend} or got["thoughts"]
         assert got["text"]
     if "cancelled" in want:
         assert got["cancelled"]
@@ -121,7 +130,7 @@ def run(client, mock, backend, case):
     row = CASES[case]
     mock.behave(row.get("spec", ""))
     before = mock.stats()["cancelled"]
-    got = matrix_clients.try_to(client, backend, row["ask"])
+    got = matrix_clients.try_to(client, backend + row.get("at", ""), row["ask"])
     if "cancelled" in row["want"] and not got["error"]:
         poll("the cancelled stream", lambda: mock.stats()["cancelled"] > before)
         got["cancelled"] = True
@@ -154,7 +163,7 @@ def told(proxy, mock, request):
     """What all cells that are wanted came to, from one process."""
     wanted = [item.callspec.params["cell"] for item in request.session.items
               if getattr(item, "originalname", "") == "test_node" and item.module is request.module]
-    jobs = [{"client": client, "model": backend, "then": then_of(backend, case), "ask": CASES[case]["ask"],
+    jobs = [{"client": client, "model": backend + CASES[case].get("at", ""), "then": then_of(backend, case), "ask": CASES[case]["ask"],
              "spec": CASES[case].get("spec", ""), "results": CASES[case].get("results")}
             for client, backend, case in wanted]
     script = shutil.copy(SCRIPT, HOME)

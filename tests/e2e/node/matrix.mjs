@@ -317,8 +317,9 @@ async function tryTo(client, model, ask) {
 		return await clients[client](model, ask);
 	} catch (error) {
 		const status = error.status ?? error.statusCode ?? null;
+		const headers = error.responseHeaders ?? (error.headers && Object.fromEntries(error.headers)) ?? {};
 		return { ...nothing(), error: { kinds: [error.constructor.name, error.name], status,
-			message: String(error.message) } };
+			message: String(error.message), retry_after: headers['retry-after'] ?? null } };
 	}
 }
 
