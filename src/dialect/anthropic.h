@@ -87,6 +87,22 @@ enum fault anthropic_read_error(struct arena *arena, const struct endpoint *endp
 unsigned anthropic_version(struct slice model);
 /* Features of the API that a model of that name refuses. */
 uint64_t anthropic_model_lacks(struct slice model);
+/* In struct codec. */
+uint64_t anthropic_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly);
+
+enum anthropic_think { ANTHROPIC_THINK_UNSAID, ANTHROPIC_THINK_OFF, ANTHROPIC_THINK_BUDGET,
+		       ANTHROPIC_THINK_ADAPTIVE };
+/* How a request's wish to think is put to a model. */
+struct anthropic_plan {
+	enum anthropic_think way;
+	int64_t budget;              /* tokens, of ANTHROPIC_THINK_BUDGET */
+	int64_t max_tokens;          /* of the whole answer */
+	struct slice effort;         /* the word for output_config; empty: none */
+	uint64_t unsaid, less;       /* features: not to be said beside the rest; said by less, or left
+				      * out for this one answer */
+};
+/* `version` is anthropic_version(). */
+void anthropic_plan_thinking(const struct canon_request *r, unsigned version, struct anthropic_plan *out);
 /* The text of an answer begun as it is sent: without space at its end. */
 struct slice anthropic_sent(const struct canon_request *r);
 

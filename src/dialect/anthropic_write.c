@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "dialect/json_make.h"
+#include "dialect/losses.h"
 #include "dialect/vendor.h"
 
 struct writing {
@@ -14,8 +15,7 @@ struct writing {
 	const struct canon_request *r;
 	const struct codec_target *target;
 	unsigned version;            /* anthropic_version() */
-	int64_t max_tokens;
-	bool thinks;                 /* thinking is asked for with a budget */
+	struct anthropic_plan plan;  /* of its thinking */
 };
 
 /* ---- models ----------------------------------------------------------------------- */
@@ -53,33 +53,9 @@ unsigned anthropic_version(struct slice model)
 	return (unsigned)(10 * major + minor);
 }
 
-uint64_t anthropic_model_lacks(struct slice model)
-{
-	unsigned version = anthropic_version(model);
-	uint64_t lacks = 0;
-
-	if (version == 0)
-		return 0;
-	if (version >= 46)
-		lacks |= CANON_HAS(PREFILL);
-	if (version >= 47)
-		lacks |= CANON_HAS(TEMPERATURE) | CANON_HAS(TOP_P) | CANON_HAS(TOP_K);
-	if (version < 41)
-		lacks |= CANON_HAS(JSON_SCHEMA) | CANON_HAS(STRICT_TOOLS);
-	return lacks;
-}
-
 static bool may_say(const struct writing *w, uint64_t feature)
 {
 	return ((w->target->vendor->lacks | anthropic_model_lacks(w->target->model)) & feature) == 0;
-}
-
-/* max_tokens must be there: as much as the model can say, where nobody said. */
-static int64_t default_max_tokens(unsigned version)
-{
-	if (version == 0)
-		return 8192;         /* others who speak this API */
-	return version < 35 ? 4096 : version < 37 ? 8192 : 32000;
 }
 
 /* ---- blocks ------------------------------------------------------------------------- */
@@ -498,68 +474,6 @@ static void put_tools(struct writing *w)
 
 /* ---- thinking ------------------------------------------------------------------------------ */
 
-/* The words here are low, medium, high, xhigh and max. */
-static struct slice effort_word(const struct writing *w)
-{
-	struct slice effort = w->r->effort;
-
-	if (slice_eq(effort, S("minimal")))
-		return S("low");
-	if (slice_eq(effort, S("xhigh")) && w->version < 47)
-		return S("high");
-	if (effort.len || w->r->think_budget <= 0)
-		return effort;
-	return w->r->think_budget <= 4096 ? S("low") : w->r->think_budget <= 16384 ? S("medium") : S("high");
-}
-
-/* Where effort has no word, it is a budget. */
-static int64_t budget_of(const struct writing *w)
-{
-	static const struct { struct slice word; int64_t tokens; } budgets[] = {
-		{ S_INIT("minimal"), 1024 }, { S_INIT("low"), 2048 }, { S_INIT("medium"), 8192 },
-		{ S_INIT("high"), 16384 }, { S_INIT("xhigh"), 24576 }, { S_INIT("max"), 24576 },
-	};
-
-	for (size_t i = 0; i < COUNT_OF(budgets); i++)
-		if (slice_eq(w->r->effort, budgets[i].word))
-			return budgets[i].tokens;
-	return w->r->think_budget;
-}
-
-/* A call that is being answered must have come with thinking, where thinking is
- * asked for with a budget. */
-static bool calls_without_thinking(const struct canon_request *r)
-{
-	bool open = false;
-
-	for (const struct canon_message *m = r->messages; m; m = m->next) {
-		bool proved = false, calls = false;
-
-		for (const struct canon_part *p = m->parts; p; p = p->next) {
-			proved |= p->kind == CANON_PART_REASONING && is_said(p);
-			calls |= p->kind == CANON_PART_CALL;
-		}
-		if (m->role == CANON_ASSISTANT)
-			open = calls && !proved;
-		else if (m->role == CANON_USER)
-			open = false;
-	}
-	return open;
-}
-
-static bool is_forced(const struct canon_request *r)
-{
-	return r->choice == CANON_CHOICE_REQUIRED || r->choice == CANON_CHOICE_ONE;
-}
-
-#define BUDGET_MIN 1024
-
-/* Thinking does not go with a forced tool, nor with an answer begun. */
-static bool may_think(const struct canon_request *r)
-{
-	return !is_forced(r) && r->resume != RESUME_PREFILL && (r->features & CANON_HAS(PREFILL)) == 0;
-}
-
 static void put_display(struct writing *w)
 {
 	if (slice_eq(w->r->summary, S("omitted")))
@@ -568,44 +482,28 @@ static void put_display(struct writing *w)
 		make_text(&w->m, "display", S("summarized"));
 }
 
-/* Up to Claude 4.5, and at others who speak this API. */
-static void put_budget(struct writing *w)
-{
-	int64_t budget = budget_of(w);
-
-	if (budget >= w->max_tokens)
-		budget = w->max_tokens - 1;
-	if (budget < BUDGET_MIN || calls_without_thinking(w->r))
-		return;
-	w->thinks = true;
-	make_object(&w->m, "thinking");
-	make_text(&w->m, "type", S("enabled"));
-	make_i64(&w->m, "budget_tokens", budget);
-	put_display(w);
-	make_object_end(&w->m);
-}
-
 static void put_thinking_config(struct writing *w)
 {
-	const struct canon_request *r = w->r;
-	bool off = slice_eq(r->effort, S("none")) || (!r->effort.len && r->think_budget == 0);
-	bool asked = r->effort.len || r->think_budget > 0 || r->think_auto;
+	struct json_make *m = &w->m;
 
-	if (off) {
-		if (w->version >= 50)        /* these think unless told not to */
-			make_raw(&w->m, "thinking", S("{\"type\":\"disabled\"}"));
+	switch (w->plan.way) {
+	case ANTHROPIC_THINK_UNSAID:
 		return;
+	case ANTHROPIC_THINK_OFF:
+		make_raw(m, "thinking", S("{\"type\":\"disabled\"}"));
+		return;
+	case ANTHROPIC_THINK_BUDGET:
+		make_object(m, "thinking");
+		make_text(m, "type", S("enabled"));
+		make_i64(m, "budget_tokens", w->plan.budget);
+		break;
+	case ANTHROPIC_THINK_ADAPTIVE:
+		make_object(m, "thinking");
+		make_text(m, "type", S("adaptive"));
+		break;
 	}
-	if (!asked || !may_think(r))
-		return;
-	if (w->version < 46 || (w->version == 46 && r->think_budget > 0)) {
-		put_budget(w);
-		return;
-	}
-	make_object(&w->m, "thinking");
-	make_text(&w->m, "type", S("adaptive"));
 	put_display(w);
-	make_object_end(&w->m);
+	make_object_end(m);
 }
 
 /* ---- the rest --------------------------------------------------------------------------------- */
@@ -613,9 +511,9 @@ static void put_thinking_config(struct writing *w)
 static void put_output_config(struct writing *w)
 {
 	const struct canon_request *r = w->r;
-	struct slice effort = effort_word(w);
+	struct slice effort = w->plan.effort;
 	bool schema = r->format == CANON_FORMAT_SCHEMA && may_say(w, CANON_HAS(JSON_SCHEMA));
-	bool word = effort.len && !slice_eq(effort, S("none")) && w->version >= 46;
+	bool word = effort.len > 0;
 
 	if (!schema && !word)
 		return;
@@ -645,13 +543,14 @@ static void put_sampling(struct writing *w)
 {
 	const struct canon_request *r = w->r;
 	struct json_make *m = &w->m;
+	bool thinks = w->plan.way == ANTHROPIC_THINK_BUDGET || w->plan.way == ANTHROPIC_THINK_ADAPTIVE;
+	uint64_t refused = thinks ? losses_beside_thinking(r) | CANON_HAS(TEMPERATURE) : 0;
 
-	/* Next to a budget for thinking these are refused. */
-	if (!w->thinks && may_say(w, CANON_HAS(TEMPERATURE)))
+	if (may_say(w, CANON_HAS(TEMPERATURE)) && !(refused & CANON_HAS(TEMPERATURE)))
 		make_given(m, "temperature", temperature_of(r));
-	if (!w->thinks && may_say(w, CANON_HAS(TOP_P)))
+	if (may_say(w, CANON_HAS(TOP_P)) && !(refused & CANON_HAS(TOP_P)))
 		make_given(m, "top_p", r->top_p);
-	if (!w->thinks && may_say(w, CANON_HAS(TOP_K)))
+	if (may_say(w, CANON_HAS(TOP_K)) && !(refused & CANON_HAS(TOP_K)))
 		make_given(m, "top_k", r->top_k);
 	if (!r->stop)
 		return;
@@ -704,11 +603,11 @@ bool anthropic_codec_write_request(struct arena *arena, const struct canon_reque
 
 	if (!can_resume(&w))
 		return false;
-	w.max_tokens = r->max_tokens >= 0 ? r->max_tokens : default_max_tokens(w.version);
+	anthropic_plan_thinking(r, w.version, &w.plan);
 	make_object(&w.m, NULL);
 	make_text(&w.m, "model", target->model);
 	if (!counts)
-		make_i64(&w.m, "max_tokens", w.max_tokens);
+		make_i64(&w.m, "max_tokens", w.plan.max_tokens);
 	talk = put_system(&w);
 	put_messages(&w, talk);
 	put_tools(&w);

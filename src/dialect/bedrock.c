@@ -20,6 +20,7 @@ const struct codec codec_bedrock_converse = {
 	.endpoint = ENDPOINT_CHAT,
 	.framing = FRAMING_EVENTSTREAM,
 	.carries = CARRIED,
+	.lacks = bedrock_lacks,
 	.write_request = bedrock_write_request,
 	.read_event = bedrock_read_event,
 	.read_end = bedrock_read_end,
@@ -47,6 +48,7 @@ const struct codec codec_bedrock_count = {
 	.task = CANON_COUNT,
 	.endpoint = ENDPOINT_COUNT_TOKENS,
 	.carries = CARRIED,
+	.lacks = bedrock_lacks,
 	.write_request = bedrock_write_count,
 	.read_answer = read_count,
 };

@@ -37,6 +37,16 @@ bool bedrock_thinks_by_budget(struct slice model);
  * outputConfig; empty: none. */
 struct slice bedrock_put_thinking(struct json_make *m, const struct canon_request *r,
 				  struct slice model);
+/* In struct codec. */
+uint64_t bedrock_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly);
+/* May a pair of the caller's notes be told (raw strings)? AWS takes short ones of few
+ * characters. */
+bool bedrock_fits_metadata(struct slice key, struct slice value);
+#define BEDROCK_METADATA_MAX 16
+/* Is that a tier of the API (a word)? */
+bool bedrock_knows_tier(struct slice tier);
+/* Is a temperature (but the one that goes without saying) refused? */
+bool bedrock_refuses_temperature(const struct canon_request *r, struct slice model);
 /* Are there members to be written by bedrock_put_thinking()? */
 bool bedrock_says_thinking(const struct canon_request *r, struct slice model);
 

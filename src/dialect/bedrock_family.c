@@ -6,6 +6,9 @@
 #include "dialect/bedrock.h"
 
 #include "base/check.h"
+#include "dialect/anthropic.h"
+#include "dialect/losses.h"
+#include "wire/json.h"
 
 static bool has(struct slice text, const char *word)
 {
@@ -131,6 +134,12 @@ static struct slice put_claude(struct json_make *m, const struct canon_request *
 	return slice_eq(r->effort, S("minimal")) ? S("low") : r->effort;
 }
 
+/* A tool that must be called and thinking do not go together. */
+static bool is_forced(const struct canon_request *r)
+{
+	return r->choice == CANON_CHOICE_REQUIRED || r->choice == CANON_CHOICE_ONE;
+}
+
 bool bedrock_says_thinking(const struct canon_request *r, struct slice model)
 {
 	if (!r->effort.len && r->think_budget < 0 && !r->think_auto)
@@ -140,7 +149,7 @@ bool bedrock_says_thinking(const struct canon_request *r, struct slice model)
 		/* Claude 3 before 3.7 knows no thinking, and need not be told to do without. */
 		if (is_off(r))
 			return !has(model, "claude-3-") || has(model, "claude-3-7");
-		return claude_budget(r, model) != 0;
+		return !is_forced(r) && claude_budget(r, model) != 0;
 	case BEDROCK_NOVA:
 		return true;
 	case BEDROCK_GPT: case BEDROCK_COHERE: case BEDROCK_OTHER:
@@ -168,6 +177,115 @@ struct slice bedrock_put_thinking(struct json_make *m, const struct canon_reques
 		return plain_effort(r);
 	}
 	return SLICE_NONE;
+}
+
+/* ---- what does not go together ------------------------------------------------------- */
+
+bool bedrock_fits_metadata(struct slice key, struct slice value)
+{
+	const struct slice texts[] = { canon_inside(key), canon_inside(value) };
+
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		if (!texts[i].at || texts[i].len > 256)
+			return false;
+		for (size_t k = 0; k < texts[i].len; k++) {
+			char c = texts[i].at[k];
+
+			if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			      slice_find(S(" :_@$#=/+,-."), c) != SLICE_NOT_FOUND))
+				return false;
+		}
+	}
+	return texts[0].len > 0;
+}
+
+static bool loses_metadata(struct slice rest)
+{
+	struct slice key, value;
+	size_t count = 0;
+
+	if (!rest.len || json_type_of(rest) != JSON_OBJECT)
+		return false;
+	while (json_next(&rest, &key, &value))
+		if (!bedrock_fits_metadata(key, value) || ++count > BEDROCK_METADATA_MAX)
+			return true;
+	return false;
+}
+
+bool bedrock_knows_tier(struct slice tier)
+{
+	static const struct slice tiers[] = {
+		S_INIT("default"), S_INIT("flex"), S_INIT("priority"), S_INIT("reserved"),
+	};
+
+	for (size_t i = 0; i < COUNT_OF(tiers); i++)
+		if (slice_eq(tier, tiers[i]))
+			return true;
+	return false;
+}
+
+static bool thinks(const struct canon_request *r, struct slice model)
+{
+	return bedrock_says_thinking(r, model) && !is_off(r);
+}
+
+/* Nova takes no parameters of sampling where it is to think hard. */
+static bool thinks_hard(const struct canon_request *r, struct slice model)
+{
+	return thinks(r, model) && slice_eq(plain_effort(r), S("high"));
+}
+
+#define SAMPLING (CANON_HAS(TEMPERATURE) | CANON_HAS(TOP_P) | CANON_HAS(TOP_K))
+
+static uint64_t claude_lacks(const struct canon_request *r, struct slice model, uint64_t *softly)
+{
+	unsigned version = anthropic_version(model);
+	bool asked = !is_off(r) && (r->effort.len || r->think_budget > 0 || r->think_auto);
+	uint64_t lacks = version >= 47 ? SAMPLING : 0;
+
+	if (thinks(r, model))
+		lacks |= losses_beside_thinking(r);
+	else if (asked && is_forced(r))
+		lacks |= CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET);
+	else if (asked)                      /* too little room, or calls that were not thought about */
+		*softly |= CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET);
+	return lacks;
+}
+
+bool bedrock_refuses_temperature(const struct canon_request *r, struct slice model)
+{
+	switch (bedrock_family_of(model)) {
+	case BEDROCK_CLAUDE:
+		return anthropic_version(model) >= 47 || thinks(r, model);
+	case BEDROCK_NOVA:
+		return thinks_hard(r, model);
+	case BEDROCK_GPT: case BEDROCK_COHERE: case BEDROCK_OTHER:
+		break;
+	}
+	return false;
+}
+
+uint64_t bedrock_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly)
+{
+	enum bedrock_family family = bedrock_family_of(target->model);
+	uint64_t lacks = 0;
+
+	if (family == BEDROCK_CLAUDE)
+		lacks = claude_lacks(r, target->model, softly);
+	else if (family == BEDROCK_NOVA && thinks_hard(r, target->model))
+		lacks = SAMPLING;
+	if (losses_outside(r->temperature, 0, 1000))
+		lacks |= CANON_HAS(TEMPERATURE);
+	if (r->cache_key.len)
+		*softly |= CANON_HAS(CACHE_HINT);
+	if (loses_metadata(r->metadata))
+		*softly |= CANON_HAS(METADATA);
+	if (!bedrock_knows_tier(r->service_tier) && !slice_eq(r->service_tier, S("auto")))
+		*softly |= CANON_HAS(SERVICE_TIER);
+	if (losses_foreign_thinking(r, S("bedrock")) &&
+	    (family != BEDROCK_CLAUDE || losses_foreign_thinking(r, S("anthropic"))))
+		*softly |= CANON_HAS(THINK_PARTS);
+	return lacks;
 }
 
 /* ---- formats -------------------------------------------------------------------------- */

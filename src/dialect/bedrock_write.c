@@ -3,6 +3,7 @@
 #include "dialect/bedrock.h"
 
 #include "base/check.h"
+#include "dialect/losses.h"
 #include "dialect/vendor.h"
 #include "wire/json.h"
 
@@ -483,14 +484,21 @@ static void put_inference(struct writing *w)
 {
 	const struct canon_request *r = w->r;
 	struct json_make *m = &w->m;
+	uint64_t lost = 0, lacks = bedrock_lacks(r, w->target, &lost);
+	struct slice top_p = lacks & CANON_HAS(TOP_P) ? SLICE_NONE : r->top_p, temperature = r->temperature;
 
-	if (r->max_tokens < 0 && !r->temperature.len && !r->top_p.len && !r->stop)
+	/* Here the scale ends at 1. */
+	if (losses_outside(temperature, 0, 1000))
+		temperature = S("1");
+	if (bedrock_refuses_temperature(r, w->target->model))
+		temperature = SLICE_NONE;
+	if (r->max_tokens < 0 && !temperature.len && !top_p.len && !r->stop)
 		return;
 	make_object(m, "inferenceConfig");
 	if (r->max_tokens >= 0)
 		make_i64(m, "maxTokens", r->max_tokens);
-	make_given(m, "temperature", r->temperature);
-	make_given(m, "topP", r->top_p);
+	make_given(m, "temperature", temperature);
+	make_given(m, "topP", top_p);
 	if (r->stop) {
 		make_array(m, "stopSequences");
 		for (const struct canon_text *t = r->stop; t; t = t->next)
@@ -500,11 +508,18 @@ static void put_inference(struct writing *w)
 	make_object_end(m);
 }
 
+static bool says_top_k(const struct writing *w)
+{
+	uint64_t softly = 0;
+
+	return w->r->top_k.len && !(bedrock_lacks(w->r, w->target, &softly) & CANON_HAS(TOP_K));
+}
+
 static void put_top_k(struct writing *w)
 {
 	struct json_make *m = &w->m;
 
-	if (!w->r->top_k.len)
+	if (!says_top_k(w))
 		return;
 	if (w->family == BEDROCK_NOVA) {
 		make_object(m, "inferenceConfig");
@@ -526,7 +541,7 @@ static struct slice put_additional(struct writing *w)
 		effort = bedrock_put_thinking(&w->m, r, w->target->model);
 		thinks = false;
 	}
-	if (thinks || r->top_k.len) {
+	if (thinks || says_top_k(w)) {
 		make_object(&w->m, "additionalModelRequestFields");
 		put_top_k(w);
 		if (thinks)
@@ -564,25 +579,6 @@ static void put_output(struct writing *w, struct slice effort)
 	make_object_end(m);
 }
 
-/* requestMetadata: short strings of few characters. */
-static bool fits_metadata(struct slice raw)
-{
-	struct slice text = canon_inside(raw);
-
-	if (!text.at || text.len > 256)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.at[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      slice_find(S(" :_@$#=/+,-."), c) != SLICE_NOT_FOUND))
-			return false;
-	}
-	return true;
-}
-
-#define METADATA_MAX 16
-
 static void put_metadata(struct writing *w)
 {
 	struct slice rest = w->r->metadata, key, value;
@@ -591,7 +587,7 @@ static void put_metadata(struct writing *w)
 	if (!rest.len || json_type_of(rest) != JSON_OBJECT)
 		return;
 	while (json_next(&rest, &key, &value)) {
-		if (!fits_metadata(key) || key.len <= 2 || !fits_metadata(value) || count == METADATA_MAX)
+		if (!bedrock_fits_metadata(key, value) || count == BEDROCK_METADATA_MAX)
 			continue;
 		if (count++ == 0)
 			make_object(&w->m, "requestMetadata");
@@ -603,16 +599,11 @@ static void put_metadata(struct writing *w)
 
 static void put_tier(struct writing *w)
 {
-	static const struct slice tiers[] = {
-		S_INIT("default"), S_INIT("flex"), S_INIT("priority"), S_INIT("reserved"),
-	};
-
-	for (size_t i = 0; i < COUNT_OF(tiers); i++)
-		if (slice_eq(w->r->service_tier, tiers[i])) {
-			make_object(&w->m, "serviceTier");
-			make_text(&w->m, "type", tiers[i]);
-			make_object_end(&w->m);
-		}
+	if (!bedrock_knows_tier(w->r->service_tier))
+		return;
+	make_object(&w->m, "serviceTier");
+	make_text(&w->m, "type", w->r->service_tier);
+	make_object_end(&w->m);
 }
 
 /* ---- the bodies ------------------------------------------------------------------------------------ */

@@ -83,8 +83,14 @@ struct codec {
 	/* Bits of CANON_FEATURES that the API can say (a vendor may lack some of them). */
 	uint64_t carries;
 
-	/* Of these, what a model of that (upstream) name refuses. NULL: nothing known. */
-	uint64_t (*model_lacks)(struct slice model);
+	/* Of these, what the target cannot be told: its model refuses it, or it does
+	 * not go with the rest of this request (`stream` and members of the target
+	 * do not count). Added to *softly: what is said by less, or left out since
+	 * no way to ask would be better; that is named, and keeps no target out.
+	 * Bits of features that the request does not use mean nothing. NULL: nothing
+	 * known. */
+	uint64_t (*lacks)(const struct canon_request *r, const struct codec_target *target,
+			  uint64_t *softly);
 
 	/* Reads a client's request. `body` is valid JSON or not: that is for it to
 	 * say. `facts` is what read_request() of the dialect found (model, stream).

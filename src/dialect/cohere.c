@@ -17,6 +17,7 @@ const struct codec codec_cohere_chat = {
 		   CANON_HAS(JSON_SCHEMA) | CANON_HAS(TEMPERATURE) | CANON_HAS(TOP_P) | CANON_HAS(TOP_K) |
 		   CANON_HAS(PENALTIES) | CANON_HAS(SEED) | CANON_HAS(STOP) | CANON_HAS(LOGPROBS) |
 		   CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET),
+	.lacks = cohere_lacks,
 	.write_request = cohere_write_request,
 	.read_event = cohere_read_event,
 	.read_end = cohere_read_end,

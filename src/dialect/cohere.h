@@ -9,6 +9,7 @@
 #include "dialect/json_make.h"
 
 /* Functions of the rows; contracts in struct codec. */
+uint64_t cohere_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly);
 bool cohere_write_request(struct arena *arena, const struct canon_request *r,
 			  const struct codec_target *target, struct buf *out);
 void cohere_read_event(struct codec_reader *r, struct arena *scratch, struct slice type,

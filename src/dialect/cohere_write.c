@@ -2,6 +2,7 @@
 #include "dialect/cohere.h"
 
 #include "base/check.h"
+#include "dialect/losses.h"
 #include "wire/json.h"
 
 struct writing {
@@ -318,25 +319,56 @@ static void put_thinking(struct writing *w)
 	make_object_end(&w->m);
 }
 
+#define STOPS_MAX 5
+
+/* p lies between 0.01 and 0.99, penalties between 0 and 1, and a token's
+ * probability comes without those of the others (docs.cohere.com/reference/chat). */
+uint64_t cohere_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly)
+{
+	uint64_t lacks = 0;
+
+	(void)target;
+	if (losses_outside(r->top_p, 10, 1000))
+		lacks |= CANON_HAS(TOP_P);
+	if (losses_outside(r->presence_penalty, 0, 1000) || losses_outside(r->frequency_penalty, 0, 1000))
+		lacks |= CANON_HAS(PENALTIES);
+	if (losses_stops(r) > STOPS_MAX)
+		lacks |= CANON_HAS(STOP);
+	if (r->top_logprobs > 0)
+		lacks |= CANON_HAS(LOGPROBS);
+	if (losses_outside(r->top_p, 10, 990))
+		*softly |= CANON_HAS(TOP_P);
+	return lacks;
+}
+
+static struct slice within(struct slice number, int64_t min, int64_t max, struct slice lowest,
+			   struct slice highest)
+{
+	if (!losses_outside(number, min, max))
+		return number;
+	return number.at[0] == '-' || losses_outside(number, min, INT64_MAX) ? lowest : highest;
+}
+
 static void put_sampling(struct writing *w)
 {
+	int left = STOPS_MAX;
 	const struct canon_request *r = w->r;
 	struct json_make *m = &w->m;
 
 	if (r->max_tokens >= 0)
 		make_i64(m, "max_tokens", r->max_tokens);
 	make_given(m, "temperature", r->temperature);
-	make_given(m, "p", r->top_p);
+	make_given(m, "p", within(r->top_p, 10, 990, S("0.01"), S("0.99")));
 	make_given(m, "k", r->top_k);
-	make_given(m, "presence_penalty", r->presence_penalty);
-	make_given(m, "frequency_penalty", r->frequency_penalty);
+	make_given(m, "presence_penalty", within(r->presence_penalty, 0, 1000, S("0"), S("1")));
+	make_given(m, "frequency_penalty", within(r->frequency_penalty, 0, 1000, S("0"), S("1")));
 	make_given(m, "seed", r->seed);
 	if (r->logprobs)
 		make_bool(m, "logprobs", true);
 	if (!r->stop)
 		return;
 	make_array(m, "stop_sequences");
-	for (const struct canon_text *t = r->stop; t; t = t->next)
+	for (const struct canon_text *t = r->stop; t && left-- > 0; t = t->next)
 		make_raw(m, NULL, t->raw);
 	make_array_end(m);
 }

@@ -55,7 +55,7 @@ enum fault gemini_read_answer(struct codec_reader *r, struct slice body, struct 
 bool gemini_write_event(struct codec_writer *w, const struct canon_event *e, struct buf *out);
 void gemini_resume_writer(struct codec_writer *w, const struct codec_so_far *so_far);
 bool gemini_write_answer(struct codec_writer *w, const struct canon_events *events, struct buf *out);
-uint64_t gemini_model_lacks(struct slice model);
+uint64_t gemini_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly);
 /* The same for counts of tokens. */
 enum fault gemini_count_read_request(struct arena *arena, struct slice body,
 				     const struct request_facts *facts,

@@ -2,6 +2,7 @@
 #include "dialect/gemini.h"
 
 #include "base/check.h"
+#include "dialect/losses.h"
 #include "dialect/vendor.h"
 
 struct writing {
@@ -41,9 +42,31 @@ static unsigned generation_of(struct slice model)
 	return n;
 }
 
-uint64_t gemini_model_lacks(struct slice model)
+static bool is_pro(struct slice model)
 {
-	return generation_of(model) >= 25 ? 0 : CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET);
+	return slice_find_slice(model, S("pro")) != SLICE_NOT_FOUND;
+}
+
+#define STOPS_MAX 5
+#define CANDIDATES_MAX 8
+#define PRO_BUDGET_MIN 128           /* those of the second generation cannot but think */
+
+uint64_t gemini_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly)
+{
+	unsigned generation = (unsigned)generation_of(target->model);
+	uint64_t lacks = 0;
+
+	if (generation < 25)                 /* they do not think */
+		lacks |= CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET);
+	if (losses_stops(r) > STOPS_MAX)
+		lacks |= CANON_HAS(STOP);
+	if (r->choices > CANDIDATES_MAX)
+		lacks |= CANON_HAS(CHOICES);
+	if (is_pro(target->model) && slice_eq(r->effort, S("none")))
+		*softly |= CANON_HAS(EFFORT);
+	if (losses_foreign_thinking(r, S("gemini")))
+		*softly |= CANON_HAS(THINK_PARTS);
+	return lacks;
 }
 
 /* ---- media ------------------------------------------------------------------------------ */
@@ -441,11 +464,11 @@ static bool is_word(struct slice effort, const char *word)
 static void put_effort(struct writing *w)
 {
 	struct slice effort = w->r->effort;
-	bool pro = slice_find_slice(w->target->model, S("pro")) != SLICE_NOT_FOUND;
+	bool pro = is_pro(w->target->model);
 	struct json_make *m = &w->m;
 
 	if (w->generation < 30) {
-		make_i64(m, "thinkingBudget", is_word(effort, "none") ? (pro ? 128 : 0)
+		make_i64(m, "thinkingBudget", is_word(effort, "none") ? (pro ? PRO_BUDGET_MIN : 0)
 			 : is_word(effort, "minimal") || is_word(effort, "low") ? 1024
 			 : is_word(effort, "medium") ? 8192 : 24576);
 		return;
@@ -471,7 +494,8 @@ static void put_thinking(struct writing *w)
 	if (r->effort.len)
 		put_effort(w);
 	else if (r->think_budget >= 0)
-		make_i64(m, "thinkingBudget", r->think_budget);
+		make_i64(m, "thinkingBudget", is_pro(w->target->model) && r->think_budget < PRO_BUDGET_MIN
+			 ? PRO_BUDGET_MIN : r->think_budget);
 	else if (r->think_auto)
 		make_i64(m, "thinkingBudget", -1);
 	if (shown)
@@ -508,6 +532,7 @@ static void put_config(struct writing *w)
 {
 	const struct canon_request *r = w->r;
 	struct json_make *m = &w->m;
+	int left = STOPS_MAX;
 
 	make_object(m, "generationConfig");
 	make_given(m, "temperature", r->temperature);
@@ -519,10 +544,10 @@ static void put_config(struct writing *w)
 	if (r->max_tokens >= 0)
 		make_i64(m, "maxOutputTokens", r->max_tokens);
 	if (r->choices > 1)
-		make_i64(m, "candidateCount", r->choices);
+		make_i64(m, "candidateCount", r->choices > CANDIDATES_MAX ? CANDIDATES_MAX : r->choices);
 	if (r->stop) {
 		make_array(m, "stopSequences");
-		for (const struct canon_text *t = r->stop; t; t = t->next)
+		for (const struct canon_text *t = r->stop; t && left-- > 0; t = t->next)
 			make_raw(m, NULL, t->raw);
 		make_array_end(m);
 	}

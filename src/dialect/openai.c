@@ -72,6 +72,7 @@ const struct codec codec_openai_chat = {
 		CANON_HAS(THINK_BUDGET) | CANON_HAS(PREFILL) | CANON_HAS(VERBOSITY) |
 		CANON_HAS(CACHE_HINT) | CANON_HAS(METADATA) | CANON_HAS(USER) | CANON_HAS(SERVICE_TIER) |
 		CANON_HAS(STORE) | CANON_HAS(NAMES) | CANON_HAS(IMAGE_DETAIL),
+	.lacks = openai_chat_lacks,
 	.read_request = openai_chat_read_request,
 	.write_request = openai_chat_write_request,
 	.read_event = openai_chat_read_event,
@@ -95,6 +96,7 @@ const struct codec codec_openai_responses = {
 		CANON_HAS(THINK_PARTS) | CANON_HAS(VERBOSITY) | CANON_HAS(SUMMARY) |
 		CANON_HAS(CACHE_HINT) | CANON_HAS(METADATA) | CANON_HAS(USER) | CANON_HAS(SERVICE_TIER) |
 		CANON_HAS(STORE) | CANON_HAS(IMAGE_DETAIL),
+	.lacks = openai_responses_lacks,
 	.read_request = openai_responses_read_request,
 	.write_request = openai_responses_write_request,
 	.read_event = openai_responses_read_event,

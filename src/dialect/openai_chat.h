@@ -26,6 +26,8 @@ bool openai_chat_write_event(struct codec_writer *w, const struct canon_event *e
 bool openai_chat_write_answer(struct codec_writer *w, const struct canon_events *events,
 			      struct buf *out);
 
+/* In struct codec. */
+uint64_t openai_chat_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly);
 /* A picture from a raw URL, which may be a data: URL; sets the feature. */
 void openai_read_image(struct request_reading *r, struct canon_part *part, struct slice url);
 /* {"type":"json_schema", name, schema, strict, description}: chat has them in a

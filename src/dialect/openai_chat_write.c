@@ -3,6 +3,9 @@
 #include "dialect/openai_chat.h"
 
 #include "base/check.h"
+#include "dialect/losses.h"
+
+#include <limits.h>
 
 struct writing {
 	struct json_make m;
@@ -396,6 +399,7 @@ static void put_number(struct writing *w, const char *name, uint64_t feature, st
 static void put_sampling(struct writing *w)
 {
 	const struct canon_request *r = w->r;
+	unsigned left = w->target->vendor->stops_max ? w->target->vendor->stops_max : UINT_MAX;
 
 	put_number(w, "temperature", CANON_HAS(TEMPERATURE), r->temperature);
 	put_number(w, "top_p", CANON_HAS(TOP_P), r->top_p);
@@ -415,7 +419,7 @@ static void put_sampling(struct writing *w)
 	}
 	if (r->stop && may_say(w, CANON_HAS(STOP))) {
 		make_array(&w->m, "stop");
-		for (const struct canon_text *t = r->stop; t; t = t->next)
+		for (const struct canon_text *t = r->stop; t && left-- > 0; t = t->next)
 			make_raw(&w->m, NULL, t->raw);
 		make_array_end(&w->m);
 	}
@@ -483,6 +487,14 @@ static void put_hints(struct writing *w)
 		make_word(&w->m, "verbosity", r->verbosity);
 	if (r->store >= 0 && may_say(w, CANON_HAS(STORE)))
 		make_bool(&w->m, "store", r->store == 1);
+}
+
+uint64_t openai_chat_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly)
+{
+	/* What is worth keeping is found without being told. */
+	if (losses_cache_marks(r))
+		*softly |= CANON_HAS(CACHE_HINT);
+	return target->vendor->stops_max && losses_stops(r) > target->vendor->stops_max ? CANON_HAS(STOP) : 0;
 }
 
 bool openai_chat_write_request(struct arena *arena, const struct canon_request *r,

@@ -20,6 +20,8 @@ enum fault openai_responses_read_answer(struct codec_reader *r, struct slice bod
 					struct canon_events *out);
 bool openai_responses_write_event(struct codec_writer *w, const struct canon_event *e,
 				  struct buf *out);
+uint64_t openai_responses_lacks(const struct canon_request *r, const struct codec_target *target,
+				uint64_t *softly);
 void openai_responses_resume_writer(struct codec_writer *w, const struct codec_so_far *so_far);
 bool openai_responses_write_answer(struct codec_writer *w, const struct canon_events *events,
 				   struct buf *out);

@@ -4,6 +4,7 @@
 #include "dialect/openai_responses.h"
 
 #include "base/check.h"
+#include "dialect/losses.h"
 
 struct writing {
 	struct json_make m;
@@ -327,6 +328,17 @@ static void put_hints(struct writing *w)
 		make_word(m, "service_tier", r->service_tier);
 	if (may_say(w, CANON_HAS(STORE)))
 		make_bool(m, "store", r->store == 1);
+}
+
+uint64_t openai_responses_lacks(const struct canon_request *r, const struct codec_target *target,
+				uint64_t *softly)
+{
+	(void)target;
+	if (losses_cache_marks(r))
+		*softly |= CANON_HAS(CACHE_HINT);
+	if (losses_foreign_thinking(r, S("openai")))
+		*softly |= CANON_HAS(THINK_PARTS);
+	return 0;
 }
 
 bool openai_responses_write_request(struct arena *arena, const struct canon_request *r,

@@ -27,6 +27,7 @@ struct vendor {
 	unsigned lacks_endpoints;    /* bits 1 << enum endpoint_kind */
 	uint64_t lacks;              /* bits of CANON_FEATURES that its dialect knows and it does not */
 	unsigned quirks;             /* bits of enum vendor_quirk */
+	unsigned stops_max;          /* stop words it takes; 0: not known */
 	enum resume_way resume;      /* what it is documented to take; RESUME_AUTO: nothing */
 	bool counts_account;         /* its rate limits are the account's, not each model's */
 	bool known;                  /* a well-known API; they all stream */

@@ -70,6 +70,8 @@ static struct slice degraded_of(const struct exchange *x)
 size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER_OWN_HEADERS])
 {
 	struct slice target = target_of(x), degraded = degraded_of(x);
+	const struct translation *t = x->lead ? x->lead->translation : NULL;
+	uint64_t dropped = t ? t->unsaid | t->less : 0;
 	char room[20];
 	size_t n = 0;
 
@@ -95,9 +97,8 @@ size_t answer_own_headers(struct exchange *x, struct h1_header out[static ANSWER
 	if (cache_use_gives(x->cache) && x->cache != CACHE_USE_JOINED)
 		out[n++] = (struct h1_header){ S("age"), arena_printf(x->arena, "%lld",
 			(long long)(x->cache_age_ms / 1000)) };
-	if (x->lead && x->lead->translation && x->lead->translation->dropped)
-		out[n++] = (struct h1_header){ S("x-backstay-dropped"),
-			canon_feature_names(x->arena, x->lead->translation->dropped) };
+	if (dropped)
+		out[n++] = (struct h1_header){ S("x-backstay-dropped"), canon_feature_names(x->arena, dropped) };
 	if (x->explains)
 		out[n++] = (struct h1_header){ S("x-backstay-explain"), explain_text(x) };
 	must(n <= ANSWER_OWN_HEADERS);

@@ -36,11 +36,17 @@ void translate_free(struct exchange *x)
 	x->canon = NULL;
 }
 
+/* *softly: what is told by less, and only has to be named; NULL: nobody asks. */
 static uint64_t not_carried(const struct canon_request *r, const struct codec *up,
-			    const struct backend_policy *backend, struct slice model)
+			    const struct backend_policy *backend, struct slice model, uint64_t *softly)
 {
-	uint64_t lacks = backend->vendor->lacks | (up->model_lacks ? up->model_lacks(model) : 0);
+	struct codec_target target = { .model = model, .vendor = backend->vendor };
+	uint64_t lacks = backend->vendor->lacks, less = 0;
 
+	if (up->lacks)
+		lacks |= up->lacks(r, &target, &less);
+	if (softly)
+		*softly = r->features & less;
 	return r->features & ~(up->carries & ~lacks);
 }
 
@@ -72,7 +78,7 @@ bool translate_fits(void *owner, const struct target_policy *target)
 		return true;
 	if (!up || !(r = canon_of(x)))
 		return false;
-	missing = not_carried(r, up, backend, target->model) & ~canon_hints() & ~x->model->may_lose;
+	missing = not_carried(r, up, backend, target->model, NULL) & ~canon_hints() & ~x->model->may_lose;
 	x->not_carried |= missing;
 	return missing == 0;
 }
@@ -205,7 +211,8 @@ static void resume_writer(struct attempt *a, struct translation *t)
  * Asked again, it gets the request's bytes: only what the answer may hold counts. */
 static bool may_go_on(const struct attempt *a, const struct codec *up)
 {
-	uint64_t lost = not_carried(a->x->canon, up, a->pick.target->backend, a->pick.upstream_model) &
+	uint64_t lost = not_carried(a->x->canon, up, a->pick.target->backend, a->pick.upstream_model,
+				    NULL) &
 			~canon_hints();
 
 	return (a->way == RESUME_REPLAY ? lost & CANON_HAS(HOSTED_TOOLS) : lost) == 0;
@@ -233,7 +240,8 @@ bool translate_begin(struct attempt *a)
 				       .may_stream = up->read_event != NULL, .codec = up };
 	t->foreign = backend->dialect != x->dialect;
 	t->as_it_is = pass && a->way == RESUME_REPLAY;
-	t->dropped = pass ? 0 : not_carried(x->canon, up, backend, a->pick.upstream_model);
+	if (!pass)
+		t->unsaid = not_carried(x->canon, up, backend, a->pick.upstream_model, &t->less);
 	begin_writer(a, t);
 	if (a->way != RESUME_NONE)
 		resume_writer(a, t);
@@ -261,7 +269,7 @@ bool translate_request(struct attempt *a)
 			r->max_tokens = r->max_tokens > (int64_t)x->ledger.tokens
 				? r->max_tokens - (int64_t)x->ledger.tokens : 1;
 	}
-	r->features &= ~t->dropped;
+	r->features &= ~t->unsaid;
 	t->reader.request = r;               /* the answer goes on from what is asked here */
 	buf_clear(&a->room);
 	return t->up->write_request(x->canon_arena, r, &target, &a->room);

@@ -21,7 +21,8 @@ struct translation {
 	bool foreign;                         /* the backend's dialect is not the client's */
 	bool as_it_is;                        /* the request passes as its bytes; only the answer is
 					       * told anew */
-	uint64_t dropped;                     /* features of the request that its target was not told */
+	uint64_t unsaid, less;                /* features of the request that its target was not told, or by
+					       * less than the client said */
 };
 
 /* Plan's question (struct plan_wants): can the target be asked this request at
