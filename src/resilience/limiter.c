@@ -27,21 +27,40 @@ uint32_t limiter_limit(const struct limiter *l, const struct limiter_policy *pol
 	return l->limit < ceiling ? l->limit : ceiling;
 }
 
+/* How long one waits to see what a limit, or one beyond it, has brought. */
+static int64_t pace_ms(const struct limiter *l)
+{
+	return l->habit_ms > GROW_MS ? l->habit_ms : GROW_MS;
+}
+
+bool limiter_admit(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
+		   uint32_t in_flight)
+{
+	mono_ms last = l->tried_at > l->settled_at ? l->tried_at : l->settled_at;
+
+	if (in_flight < limiter_limit(l, policy, now))
+		return true;
+	if ((policy->ceiling && in_flight >= policy->ceiling) || now - last < pace_ms(l))
+		return false;
+	l->tried_at = now;
+	return true;
+}
+
 /* What was asked before the last cut took effect tells nothing new. */
 static bool is_old_news(const struct limiter *l, mono_ms now, mono_ms started_at)
 {
 	return l->limit && started_at < l->settled_at && now - l->cut_at < FORGET_MS;
 }
 
-/* To `keep` 64ths of what was running. */
+/* To `keep` 64ths of what was running. While more are running than may, there is
+ * no news of the limit, only of being beyond it. */
 static void cut(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
 		uint32_t in_flight, uint32_t keep)
 {
 	uint32_t limit = limiter_limit(l, policy, now);
 
-	if (in_flight < limit)
-		limit = in_flight;
-	limit = (uint32_t)((uint64_t)limit * keep / 64);
+	if (in_flight <= limit)
+		limit = (uint32_t)((uint64_t)in_flight * keep / 64);
 	l->limit = limit < floor_of(policy) ? floor_of(policy) : limit;
 	l->cut_at = l->settled_at = l->grown_at = now;
 	l->batch = 0;
@@ -55,12 +74,17 @@ void limiter_overload(struct limiter *l, const struct limiter_policy *policy, mo
 	cut(l, policy, now, in_flight, 48);
 }
 
+static bool is_slow(const struct limiter *l, int64_t first_token_ms)
+{
+	return l->habit_ms && first_token_ms > l->habit_ms * SLOW_FACTOR &&
+	       first_token_ms - l->habit_ms > SLOW_MIN_MS;
+}
+
 /* The batch is full: what it says of the habit, and whether it is far from it. */
 static bool judge_batch(struct limiter *l, const struct limiter_policy *policy, uint32_t in_flight)
 {
 	int64_t fastest = l->batch_min_ms;
-	bool slow = l->habit_ms && fastest > l->habit_ms * SLOW_FACTOR &&
-		    fastest - l->habit_ms > SLOW_MIN_MS;
+	bool slow = is_slow(l, fastest);
 
 	l->batch = 0;
 	if (!slow)
@@ -113,15 +137,20 @@ void limiter_silent(struct limiter *l, const struct limiter_policy *policy, mono
 static void grow(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
 		 mono_ms started_at, uint32_t in_flight)
 {
-	int64_t pace = l->habit_ms > GROW_MS ? l->habit_ms : GROW_MS;
-
-	if (!l->limit || started_at < l->settled_at || now - l->grown_at < pace ||
-	    (uint64_t)in_flight * 2 < l->limit)
+	if (!l->limit || started_at < l->settled_at || now - l->grown_at < pace_ms(l) ||
+	    in_flight > l->limit || (uint64_t)in_flight * 2 < l->limit)
 		return;
 	l->grown_at = now;
 	l->limit += l->limit / 8 ? l->limit / 8 : 1;
 	if (policy->ceiling && l->limit >= policy->ceiling)
 		l->limit = 0;
+}
+
+/* Beyond the limit, and as quick as by habit: so many are not too many. */
+static void follow(struct limiter *l, uint32_t in_flight, int64_t first_token_ms)
+{
+	if (l->limit && in_flight > l->limit && l->habit_ms && !is_slow(l, first_token_ms))
+		l->limit = in_flight;
 }
 
 void limiter_good(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
@@ -131,7 +160,9 @@ void limiter_good(struct limiter *l, const struct limiter_policy *policy, mono_m
 		l->limit = 0;
 	if (is_old_news(l, now, started_at))
 		return;
-	if (first_token_ms >= 0)
+	if (first_token_ms >= 0) {
 		sample(l, policy, now, in_flight, first_token_ms, false);
+		follow(l, in_flight, first_token_ms);
+	}
 	grow(l, policy, now, started_at, in_flight);
 }

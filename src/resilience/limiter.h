@@ -13,7 +13,13 @@
  *    or the floor, are as slow as all were, it was no queue: that is the new habit.
  * While half of the limit is used and answers are good it grows by an eighth in
  * each second (or time to first token, where that is longer). After a minute
- * without a reason for it there is none again. */
+ * without a reason for it there is none again.
+ *
+ * What was running when the limit was cut may run for long: streams that are far
+ * beyond their first token. While they hold more places than there are, one
+ * request a second (or time to first token) goes beyond the limit, since nobody
+ * else could show that it is wrong: if its first token is quick, the limit is
+ * what runs, and grows from there. If not, the limit stays as it was. */
 #ifndef BACKSTAY_RESILIENCE_LIMITER_H
 #define BACKSTAY_RESILIENCE_LIMITER_H
 
@@ -39,10 +45,15 @@ struct limiter {
 	uint32_t cut_from;            /* ... how many were running; 0: it is not slow */
 	mono_ms cut_at, settled_at;   /* the last cut; what began before settled_at tells of older times */
 	mono_ms grown_at;
+	mono_ms tried_at;             /* when the last one went beyond the limit */
 };
 
 /* How many may run at `now`: floor .. ceiling, LIMITER_NONE without either. */
 uint32_t limiter_limit(const struct limiter *l, const struct limiter_policy *policy, mono_ms now);
+/* May one more begin, where so many are running? To be asked by who then begins:
+ * a yes beyond the limit is not given twice. */
+bool limiter_admit(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
+		   uint32_t in_flight);
 /* An answer was good. `in_flight`: how many were running, this one included.
  * `first_token_ms`: how long the first token took, -1 if unknown. `started_at`:
  * when it was asked. */

@@ -34,7 +34,7 @@ bool place_take(struct target *t, const struct backend_policy *backend, mono_ms 
 
 	lock_take(&t->host->lock);
 	room = (backend->max_in_flight == 0 || t->host->in_flight < backend->max_in_flight) &&
-	       (!adapts(backend) || t->in_flight < limiter_limit(&t->limiter, &limits, now));
+	       (!adapts(backend) || limiter_admit(&t->limiter, &limits, now, t->in_flight));
 	if (room) {
 		t->host->in_flight++;
 		t->in_flight++;

@@ -4,13 +4,13 @@
 #include "base/check.h"
 #include "resilience/limiter.h"
 
-enum step { GOOD, SLOW_BATCH, FAST_BATCH, LEAVE_BATCH, OVERLOAD, LIMIT };
+enum step { GOOD, QUICK, SLOW_BATCH, FAST_BATCH, LEAVE_BATCH, OVERLOAD, LIMIT, ADMIT };
 
 struct row {
 	mono_ms at;
 	enum step step;
 	mono_ms started_at;
-	uint32_t in_flight, want;     /* want: of LIMIT */
+	uint32_t in_flight, want;     /* want: of LIMIT; of ADMIT whether */
 	const char *sentence;
 };
 
@@ -34,6 +34,9 @@ static void play(const struct limiter_policy *policy, const struct row *rows, si
 		case GOOD:
 			limiter_good(&l, policy, r->at, r->started_at, r->in_flight, -1);
 			break;
+		case QUICK:
+			limiter_good(&l, policy, r->at, r->started_at, r->in_flight, r->at - r->started_at);
+			break;
 		case FAST_BATCH:
 			batch(&l, policy, r, 200);
 			break;
@@ -49,6 +52,9 @@ static void play(const struct limiter_policy *policy, const struct row *rows, si
 			break;
 		case LIMIT:
 			row_holds(limiter_limit(&l, policy, r->at) == r->want, r->sentence);
+			break;
+		case ADMIT:
+			row_holds(limiter_admit(&l, policy, r->at, r->in_flight) == r->want, r->sentence);
 			break;
 		}
 	}
@@ -141,6 +147,34 @@ static const struct row leaving_is_a_sign[] = {
 	{ 9000, LIMIT,      0,  0, 20, "" },
 };
 
+static const struct row long_streams_do_not_keep_a_wrong_limit[] = {
+	{ 1000, FAST_BATCH, 0, 60, 0, "" },
+	{ 3000, SLOW_BATCH, 0, 60, 0, "a moment's slowness, and all that run have long streams" },
+	{ 3000, LIMIT,      0,  0, 15, "" },
+	{ 3999, ADMIT,      0, 60, 0, "nobody else ..." },
+	{ 4000, ADMIT,      0, 60, 1, "... but one, after a second" },
+	{ 4001, ADMIT,      0, 61, 0, "and not two" },
+	{ 4900, QUICK,   4000, 61, 0, "that one is slow" },
+	{ 4900, LIMIT,      0,  0, 15, "so the limit was right" },
+	{ 5000, ADMIT,      0, 60, 1, "another one" },
+	{ 5200, QUICK,   5000, 61, 0, "is as quick as ever" },
+	{ 5200, LIMIT,      0,  0, 68, "so that many are not too many, nor is an eighth more" },
+	{ 5201, ADMIT,      0, 67, 1, "" },
+	{ 5201, ADMIT,      0, 68, 0, "" },
+};
+
+static const struct row trials_that_fail_cut_nothing_more[] = {
+	{ 1000, FAST_BATCH,  0, 60, 0, "" },
+	{ 3000, OVERLOAD,    0, 60, 0, "" },
+	{ 3000, LIMIT,       0,  0, 45, "" },
+	{ 4000, ADMIT,       0, 60, 1, "" },
+	{ 4100, OVERLOAD, 4000, 61, 0, "still too many" },
+	{ 4100, LIMIT,       0,  0, 45, "which was known" },
+	{ 5099, ADMIT,       0, 60, 0, "and a second goes by again" },
+	{ 5100, ADMIT,       0, 64, 0, "but the operator's word is not gone beyond" },
+	{ 5100, ADMIT,       0, 60, 1, "" },
+};
+
 static const struct row a_small_ceiling_is_below_the_floor[] = {
 	{ 0,   LIMIT,    0, 0, 2, "the operator's word" },
 	{ 100, OVERLOAD, 100, 2, 0, "" },
@@ -172,6 +206,13 @@ static void a_slow_one_gets_less(void **state)
 	PLAY(&open_end, leaving_is_a_sign);
 }
 
+static void a_limit_is_tried_again(void **state)
+{
+	(void)state;
+	PLAY(&open_end, long_streams_do_not_keep_a_wrong_limit);
+	PLAY(&to_64, trials_that_fail_cut_nothing_more);
+}
+
 static void prompts_of_every_length_are_no_slowness(void **state)
 {
 	struct limiter l = { 0 };
@@ -189,6 +230,7 @@ int main(void)
 		cmocka_unit_test(an_overloaded_target_gets_less),
 		cmocka_unit_test(a_good_one_gets_more_again),
 		cmocka_unit_test(a_slow_one_gets_less),
+		cmocka_unit_test(a_limit_is_tried_again),
 		cmocka_unit_test(prompts_of_every_length_are_no_slowness),
 	};
 
