@@ -42,10 +42,24 @@ void waiting_room_ended(struct waiting_room *r, mono_ms started_at, mono_ms now)
 	r->ended_at = now;
 }
 
+void waiting_room_forget(struct waiting_room *r, mono_ms now)
+{
+	r->any_ended = false;
+	r->gap_us = 0;
+	r->ended_at = r->forgot_at = now;
+}
+
+static int64_t age_ms(const struct waiting_room *r, mono_ms now)
+{
+	mono_ms from = r->running ? r->started_sum / r->running : now;
+
+	return now - (from > r->forgot_at ? from : r->forgot_at);
+}
+
 int64_t waiting_room_hold_ms(const struct waiting_room *r, mono_ms now)
 {
 	int64_t known = r->any_ended ? r->hold_ms : 0;
-	int64_t age = r->running ? now - r->started_sum / r->running : 0;
+	int64_t age = age_ms(r, now);
 
 	return age > known ? age : known;
 }
@@ -147,13 +161,17 @@ static size_t ahead_of(const struct waiting_room *r, const struct waiter *w)
 	return ahead;
 }
 
-bool waiting_room_is_behind(const struct waiting_room *r, const struct waiter *w)
+bool waiting_room_is_behind(const struct waiting_room *r, const struct waiter *w, uint64_t places)
 {
+	bool any = false;
+
 	LIST_EACH(&r->waiters, link, after) {
-		if (waiter_of(link)->priority <= w->priority)
-			return true;
+		if (waiter_of(link)->priority <= w->priority) {
+			places &= ~waiter_of(link)->places;
+			any = true;
+		}
 	}
-	return false;
+	return any && !places;
 }
 
 /* ---- coming and going --------------------------------------------------------------- */

@@ -58,6 +58,7 @@ struct waiting_room {
 	int64_t hold_ms;              /* how long one runs: moving average; valid if any ended */
 	bool any_ended;
 	mono_ms ended_at;             /* the last one */
+	mono_ms forgot_at;            /* what was before tells nothing */
 	int64_t gap_us;               /* between two ends: moving average */
 	int64_t patience_ms;          /* of those that left without a word of an answer: moving average */
 	uint32_t lost;                /* their recent share of all, in 65536ths */
@@ -72,6 +73,9 @@ void waiting_room_init(struct waiting_room *r);
  * by one end with the same `started_at`. */
 void waiting_room_began(struct waiting_room *r, mono_ms started_at);
 void waiting_room_ended(struct waiting_room *r, mono_ms started_at, mono_ms now);
+/* A target of the model has come back: how long everything took without it, and
+ * what ran then, tells nothing any more. */
+void waiting_room_forget(struct waiting_room *r, mono_ms now);
 /* A request got an answer, or its client left without a word of one after
  * `age_ms`, whether it waited or ran. */
 void waiting_room_kept(struct waiting_room *r);
@@ -108,7 +112,8 @@ void waiting_room_wait_on(struct waiting_room *r, struct waiter *w, uint64_t pla
 void waiting_room_leave(struct waiting_room *r, struct waiter *w, bool served);
 /* Is `w` in a room? */
 bool waiter_waits(const struct waiter *w);
-/* Does anybody wait before whom `w`, which is in no room, may not go? */
-bool waiting_room_is_behind(const struct waiting_room *r, const struct waiter *w);
+/* Do those before whom `w`, which is in no room, may not go wait for all of
+ * `places`? One that nobody of them wants may be free: they have been there. */
+bool waiting_room_is_behind(const struct waiting_room *r, const struct waiter *w, uint64_t places);
 
 #endif

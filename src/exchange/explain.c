@@ -139,6 +139,12 @@ static void pass_on(const struct exchange *x, const struct plan_event *e, int64_
 				   e->target->name, in_ms > 0 ? in_ms : 0);
 }
 
+static bool is_back(enum plan_event_kind kind)
+{
+	return kind == PLAN_EVENT_BREAKER_RAMP || kind == PLAN_EVENT_MACHINE_BACK ||
+	       kind == PLAN_EVENT_CREDENTIAL_BACK || kind == PLAN_EVENT_MODEL_BACK;
+}
+
 static void on_event(void *owner, const struct plan_event *e)
 {
 	struct exchange *x = owner;
@@ -149,6 +155,8 @@ static void on_event(void *owner, const struct plan_event *e)
 	if (x->explains)
 		put_explained(x, plan_event_name(e->kind), e, in_ms);
 	pass_on(x, e, in_ms);
+	if (x->model->room && is_back(e->kind))
+		lobby_forget(x->model->room, now);
 	if (!log_wants(x->all->setup.log, level))
 		return;
 	log_line(x->all->setup.log, level, plan_event_name(e->kind),

@@ -248,14 +248,14 @@ void lobby_leave(struct lobby_guest *g, bool served)
 		lobby_places_free(room->lobby, g->called_for);
 }
 
-bool lobby_is_behind(struct lobby_room *room, const struct lobby_guest *g)
+bool lobby_is_behind(struct lobby_room *room, const struct lobby_guest *g, uint64_t places)
 {
 	bool behind;
 
 	if (atomic_load(&room->count) == 0)
 		return false;
 	lock_take(&room->lock);
-	behind = waiting_room_is_behind(&room->waiting, &g->waiter);
+	behind = waiting_room_is_behind(&room->waiting, &g->waiter, places);
 	lock_give(&room->lock);
 	return behind;
 }
@@ -273,6 +273,13 @@ void lobby_ended(struct lobby_room *room, mono_ms started_at, mono_ms now)
 {
 	lock_take(&room->lock);
 	waiting_room_ended(&room->waiting, started_at, now);
+	lock_give(&room->lock);
+}
+
+void lobby_forget(struct lobby_room *room, mono_ms now)
+{
+	lock_take(&room->lock);
+	waiting_room_forget(&room->waiting, now);
 	lock_give(&room->lock);
 }
 

@@ -68,12 +68,14 @@ void lobby_wait_on(struct lobby_guest *g, uint64_t places);
 /* Leaves the room, `served` or not, or does nothing where it is in none. If it
  * had been called the call is passed on. */
 void lobby_leave(struct lobby_guest *g, bool served);
-/* Does anybody wait in the room whom `g` must let go first? */
-bool lobby_is_behind(struct lobby_room *room, const struct lobby_guest *g);
+/* Are all of `places` waited for by somebody whom `g` must let go first? */
+bool lobby_is_behind(struct lobby_room *room, const struct lobby_guest *g, uint64_t places);
 
 /* A request of the model begins to run, and ends (see waiting_room_began()). */
 void lobby_began(struct lobby_room *room, mono_ms started_at);
 void lobby_ended(struct lobby_room *room, mono_ms started_at, mono_ms now);
+/* See waiting_room_forget(). */
+void lobby_forget(struct lobby_room *room, mono_ms now);
 /* See waiting_room_kept() and waiting_room_lost(); lost_age_ms -1: it was kept. */
 void lobby_answered(struct lobby_room *room, int64_t lost_age_ms);
 /* See waiting_room_retry_ms(). */

@@ -136,7 +136,8 @@ void queue_init(struct exchange *x, const struct h1_head *head)
 
 bool queue_is_behind(struct exchange *x)
 {
-	return x->model->room && x->model->queue.length && lobby_is_behind(x->model->room, &x->guest);
+	return x->model->room && x->model->queue.length &&
+	       lobby_is_behind(x->model->room, &x->guest, plan_places(x->plan));
 }
 
 static void stop_running(struct exchange *x, mono_ms now)

@@ -46,6 +46,11 @@ bool limiter_admit(struct limiter *l, const struct limiter_policy *policy, mono_
 	return true;
 }
 
+void limiter_forget(struct limiter *l)
+{
+	*l = (struct limiter){ .habit_ms = l->habit_ms };
+}
+
 /* What was asked before the last cut took effect tells nothing new. */
 static bool is_old_news(const struct limiter *l, mono_ms now, mono_ms started_at)
 {

@@ -54,6 +54,8 @@ uint32_t limiter_limit(const struct limiter *l, const struct limiter_policy *pol
  * a yes beyond the limit is not given twice. */
 bool limiter_admit(struct limiter *l, const struct limiter_policy *policy, mono_ms now,
 		   uint32_t in_flight);
+/* Back from an outage: what was learnt in it is forgotten, but not the habit. */
+void limiter_forget(struct limiter *l);
 /* An answer was good. `in_flight`: how many were running, this one included.
  * `first_token_ms`: how long the first token took, -1 if unknown. `started_at`:
  * when it was asked. */

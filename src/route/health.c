@@ -552,6 +552,8 @@ unsigned target_end(struct target *t, const struct target_policy *policy,
 		t->off_total++;
 		lock_give(&t->lock);
 	}
+	if (news & NEWS_RAMPING)
+		place_begin_anew(t);
 	target_count_news(t, news);
 	return news;
 }
@@ -596,6 +598,8 @@ unsigned target_first_token(struct target *t, const struct model_policy *model,
 	end_waiting(t, now, v, true);
 	news |= news_of(gone, &t->model, now, 0, NEWS_MODEL_BACK, NEWS_MODEL_BACK);
 	lock_give(&t->lock);
+	if (news & NEWS_RAMPING)
+		place_begin_anew(t);
 	target_count_news(t, news);
 	return news;
 }

@@ -94,6 +94,13 @@ void place_first_token(struct target *t, const struct backend_policy *backend, m
 	lock_give(&t->host->lock);
 }
 
+void place_begin_anew(struct target *t)
+{
+	lock_take(&t->host->lock);
+	limiter_forget(&t->limiter);
+	lock_give(&t->host->lock);
+}
+
 unsigned place_limit(struct target *t, const struct backend_policy *backend, mono_ms now)
 {
 	const struct limiter_policy limits = limits_of(backend);

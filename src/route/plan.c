@@ -26,7 +26,7 @@ struct candidate {
 	bool too_small;               /* its window, as far as is known or guessed */
 	bool dear;                    /* a cheaper one is wanted, as far as is known */
 	bool reasons;
-	bool passed_over;             /* while scouting: it was full */
+	bool passed_over;             /* in this search: it was full */
 	bool paid;                    /* the running try took a token of the retry budget */
 	struct target_look look;      /* of the last survey */
 	struct target_visit visit;
@@ -476,23 +476,43 @@ static bool next_fresh(struct plan *p, const struct stage *s, enum target_use us
 	return false;
 }
 
-/* The least bad of what is out: that which comes back first. */
+/* The least bad of what is out that nobody has passed over: that which comes back
+ * first. */
+static size_t find_forced(const struct plan *p, const struct stage *s, mono_ms now)
+{
+	size_t best = SIZE_MAX;
+
+	for (size_t i = s->first; i < s->first + s->model->target_count; i++) {
+		const struct candidate *c = &p->candidates[i];
+
+		if (!c->passed_over && fits(c, USE_OPEN) && can_pay(p, c, now) &&
+		    (best == SIZE_MAX || c->look.at < p->candidates[best].look.at))
+			best = i;
+	}
+	return best;
+}
+
+static void pass_over_none(struct plan *p)
+{
+	for (size_t k = 0; k < p->count; k++)
+		p->candidates[k].passed_over = false;
+}
+
 static bool next_forced(struct plan *p, mono_ms now, uint64_t random, bool *saw_full,
 			struct pick *pick)
 {
-	for (const struct stage *s = p->stages; s; s = s->next) {
-		size_t best = SIZE_MAX;
+	size_t i;
 
-		for (size_t i = s->first; i < s->first + s->model->target_count; i++)
-			if (fits(&p->candidates[i], USE_OPEN) &&
-			    can_pay(p, &p->candidates[i], now) &&
-			    (best == SIZE_MAX || p->candidates[i].look.at < p->candidates[best].look.at))
-				best = i;
-		if (best == SIZE_MAX || !try_enter(p, s, best, now, random, true, saw_full, pick))
-			continue;
-		tell_decision(p, PLAN_EVENT_CHOSEN, &p->candidates[best], "last resort", FAULT_NONE,
-			      MONO_NEVER);
-		return true;
+	pass_over_none(p);
+	for (const struct stage *s = p->stages; s; s = s->next) {
+		while ((i = find_forced(p, s, now)) != SIZE_MAX) {
+			if (try_enter(p, s, i, now, random, true, saw_full, pick)) {
+				tell_decision(p, PLAN_EVENT_CHOSEN, &p->candidates[i], "last resort",
+					      FAULT_NONE, MONO_NEVER);
+				return true;
+			}
+			p->candidates[i].passed_over = true;
+		}
 	}
 	return false;
 }
@@ -542,8 +562,7 @@ static bool next_scouted(struct plan *p, mono_ms now, uint64_t random, bool *saw
 
 	if (p->begun > 0)
 		return false;
-	for (size_t k = 0; k < p->count; k++)
-		p->candidates[k].passed_over = false;
+	pass_over_none(p);
 	if (find_scouted(p, now, random) == SIZE_MAX || model_retries_left(p->stages->model, now) >= 1)
 		return false;
 	while ((i = find_scouted(p, now, random)) != SIZE_MAX) {
@@ -723,6 +742,16 @@ enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct 
 	while (answer != PLAN_GO && !p->over && p->wants.cheap && spend_more(p))
 		answer = next_affordable(p, now, random, pick);
 	return answer;
+}
+
+uint64_t plan_places(const struct plan *p)
+{
+	uint64_t places = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (!is_out_of_question(&p->candidates[i]))
+			places |= target_places(p->candidates[i].target->state);
+	return places;
 }
 
 uint64_t plan_full_places(const struct plan *p)

@@ -98,6 +98,8 @@ void plan_want(struct plan *p, const struct plan_wants *wants);
 /* The next try. That there are at most max_attempts is the caller's care; but no
  * target is asked again while that would leave a fallback model without a try. */
 enum plan_answer plan_next(struct plan *p, mono_ms now, uint64_t random, struct pick *pick);
+/* All places that would do (see target_places()), full or not. */
+uint64_t plan_places(const struct plan *p);
 /* After PLAN_FULL: the places that were full (see target_places()). */
 uint64_t plan_full_places(const struct plan *p);
 /* An untried target of the asked model, in good standing, for a second attempt

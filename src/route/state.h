@@ -109,6 +109,8 @@ void place_give(struct target *t, const struct backend_policy *backend, mono_ms 
 		const struct target_outcome *outcome);
 void place_first_token(struct target *t, const struct backend_policy *backend, mono_ms now,
 		       int64_t after_ms);
+/* Its breaker lets it back: the limit that it showed in its outage is gone. */
+void place_begin_anew(struct target *t);
 
 /* ---- hold.c ------------------------------------------------------------------- */
 

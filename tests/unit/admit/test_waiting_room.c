@@ -223,6 +223,22 @@ static void one_is_called_for_places_it_can_use(void **state)
 	PLAY(rows, 100);
 }
 
+static void who_waits_elsewhere_is_not_in_the_way(void **state)
+{
+	struct waiter in = { .priority = PRIORITY_NORMAL, .deadline = 9000, .wait_max_ms = 5000, .places = 1 };
+	struct waiter high = { .priority = PRIORITY_HIGH }, normal = { .priority = PRIORITY_NORMAL }, *shed;
+	struct waiting_room r;
+
+	(void)state;
+	waiting_room_init(&r);
+	assert_false(waiting_room_is_behind(&r, &normal, 1));   /* nobody is there */
+	assert_int_equal(waiting_room_enter(&r, &in, 10, 0, &shed), ROOM_WAIT);
+	assert_true(waiting_room_is_behind(&r, &normal, 1));
+	assert_false(waiting_room_is_behind(&r, &high, 1));     /* matters more */
+	assert_false(waiting_room_is_behind(&r, &normal, 3));   /* place 2 would do as well */
+	assert_false(waiting_room_is_behind(&r, &normal, 2));
+}
+
 static void a_called_one_is_not_shed(void **state)
 {
 	static const struct row rows[] = {
@@ -361,6 +377,24 @@ static void the_average_follows_what_ends(void **state)
 	assert_in_range(waiting_room_hold_ms(&r, 5), 160, 180);
 }
 
+static void what_was_before_a_target_came_back_is_forgotten(void **state)
+{
+	struct waiting_room r;
+
+	(void)state;
+	waiting_room_init(&r);
+	for (mono_ms start = 0; start < 8; start++)
+		waiting_room_began(&r, start);
+	waiting_room_ended(&r, 0, 20000);
+	assert_true(waiting_room_wait_ms(&r, 9, 20000) > 20000);
+	waiting_room_forget(&r, 20000);
+	assert_int_equal(waiting_room_wait_ms(&r, 9, 20000), 0);
+	assert_int_equal(waiting_room_hold_ms(&r, 20500), 500); /* those that run on show what is slow now */
+	waiting_room_began(&r, 20500);
+	waiting_room_ended(&r, 20500, 20600);
+	assert_true(waiting_room_wait_ms(&r, 9, 20600) < 1500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,12 +405,14 @@ int main(void)
 		cmocka_unit_test(a_key_makes_room_for_one_that_has_less),
 		cmocka_unit_test(one_is_called_for_places_it_can_use),
 		cmocka_unit_test(whose_doing_it_is_that_the_room_is_full),
+		cmocka_unit_test(who_waits_elsewhere_is_not_in_the_way),
 		cmocka_unit_test(a_called_one_is_not_shed),
 		cmocka_unit_test(without_a_length_nobody_waits),
 		cmocka_unit_test(nobody_waits_in_vain),
 		cmocka_unit_test(who_is_refused_comes_back_when_the_room_is_empty_or_later),
 		cmocka_unit_test(clients_show_how_long_they_wait),
 		cmocka_unit_test(the_average_follows_what_ends),
+		cmocka_unit_test(what_was_before_a_target_came_back_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,6 +213,22 @@ static void a_limit_is_tried_again(void **state)
 	PLAY(&to_64, trials_that_fail_cut_nothing_more);
 }
 
+static void an_outage_leaves_no_limit(void **state)
+{
+	struct limiter l = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		limiter_good(&l, &open_end, 100, 0, 50, 200);
+	limiter_overload(&l, &open_end, 1000, 900, 50);
+	assert_int_equal(limiter_limit(&l, &open_end, 1000), 37);
+	limiter_forget(&l);
+	assert_int_equal(limiter_limit(&l, &open_end, 1000), LIMITER_NONE);
+	for (int i = 0; i < 16; i++)
+		limiter_good(&l, &open_end, 5000, 1000, 40, 2000);
+	assert_int_equal(limiter_limit(&l, &open_end, 5000), 10);       /* its habit is known as before */
+}
+
 static void prompts_of_every_length_are_no_slowness(void **state)
 {
 	struct limiter l = { 0 };
@@ -231,6 +247,7 @@ int main(void)
 		cmocka_unit_test(a_good_one_gets_more_again),
 		cmocka_unit_test(a_slow_one_gets_less),
 		cmocka_unit_test(a_limit_is_tried_again),
+		cmocka_unit_test(an_outage_leaves_no_limit),
 		cmocka_unit_test(prompts_of_every_length_are_no_slowness),
 	};
 
