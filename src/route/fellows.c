@@ -36,9 +36,11 @@ static struct outlier_member member_of(struct target *t, const struct model_poli
 	target_look(t, model, now, 0, &look);
 	lock_take(&t->lock);
 	m = (struct outlier_member){ .first_token_ms = t->first_token.recent,
-				     .tokens_per_s = t->tokens_per_s };
+				     .tokens_per_s = t->tokens_per_s,
+				     .out = t->ejected_until > now };
 	lock_give(&t->lock);
-	m.out = look.use == USE_EJECTED || look.use == USE_OPEN || look.use == USE_OFF;
+	/* What is worse than ejected hides it: one that is paced meanwhile is out all the same. */
+	m.out = m.out || look.use == USE_EJECTED || look.use == USE_OPEN || look.use == USE_OFF;
 	return m;
 }
 
