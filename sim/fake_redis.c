@@ -311,13 +311,47 @@ static void drop_own(const struct command *m)
 	buf_putf(m->out, ":%d\r\n", own);
 }
 
-/* The scripts there are: a value and what is left of its time; and the one above. */
+/* What all have left of a minute's worth; kept as the text "at left left". */
+static void count_down(const struct command *m)
+{
+	struct fake_redis *r = m->c->r;
+	struct value *v = value_of(r, word(m, 3));
+	long long at = io_now(r->io), left[2], most[2], taken[2];
+	char text[96];
+
+	for (size_t i = 0; i < 2; i++) {
+		most[i] = strtoll(word(m, 4 + i).at, NULL, 10);
+		taken[i] = strtoll(word(m, 6 + i).at, NULL, 10);
+		left[i] = most[i] * 1000;
+	}
+	if (v)
+		must(sscanf(v->bytes.at, "%lld %lld %lld", &at, &left[0], &left[1]) == 3);
+	for (size_t i = 0; i < 2; i++) {
+		left[i] += (io_now(r->io) - at) * most[i] / 60;
+		left[i] = left[i] > most[i] * 1000 ? most[i] * 1000 : left[i];
+		left[i] -= taken[i] * 1000;
+		left[i] = left[i] < -most[i] * 1000 ? -most[i] * 1000 : left[i];
+	}
+	v = calloc(1, sizeof *v);
+	must(v != NULL);
+	snprintf(text, sizeof text, "%lld %lld %lld", (long long)io_now(r->io), left[0], left[1]);
+	v->bytes = keep((struct slice){ text, strlen(text) + 1 });
+	v->until = mono_after(io_now(r->io), 180000);
+	value_free(map_set(r->values, word(m, 3), v));
+	buf_putf(m->out, "*2\r\n:%lld\r\n:%lld\r\n", left[0], left[1]);
+}
+
+/* The scripts there are: a value and what is left of its time; and those above. */
 static void eval(const struct command *m)
 {
 	struct value *v = value_of(m->c->r, word(m, 3));
 
 	if (slice_find_slice(word(m, 1), S("DEL")) != SLICE_NOT_FOUND) {
 		drop_own(m);
+		return;
+	}
+	if (slice_find_slice(word(m, 1), S("HMGET")) != SLICE_NOT_FOUND) {
+		count_down(m);
 		return;
 	}
 	if (!v) {

@@ -10,6 +10,7 @@
 #include "exchange/exchange.h"
 #include "exchange/exchanges.h"
 #include "exchange/lobby.h"
+#include "exchange/quotas.h"
 #include "exchange/rumours.h"
 #include "route/target.h"
 
@@ -34,6 +35,7 @@ struct sim_proxy {
 	struct config *first;         /* whose stores are used */
 	struct cache *cache;
 	struct flights *flights;
+	struct quotas *quotas;
 	struct client_counters counters;
 	struct io_socket *socket;
 	struct worker workers[WORKERS_MAX];
@@ -83,7 +85,7 @@ static void worker_start(struct sim_proxy *p, struct worker *w,
 	w->io = sim_io_create(p->sim, name);
 	w->pool = upstream_pool_create(w->io, p->log);
 	setup = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = p->config, .lobby = p->lobby,
-					  .cache = p->cache, .flights = p->flights,
+					  .cache = p->cache, .flights = p->flights, .quotas = p->quotas,
 					  .log = p->log, .on_record = on_record, .owner = owner };
 	w->exchanges = exchanges_create(&setup);
 	w->door = client_door_create(w->io, &p->config->limits, &p->counters, p->log,
@@ -133,6 +135,7 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 	p->cache = cache_create(&p->first->cache, 1, home_of(p), log);
 	cache_hear(p->cache, on_news, p);
 	p->flights = flights_create(1);
+	p->quotas = quotas_create(p->cache, log);
 	p->socket = io_socket_open(&p->config->listen[0], NULL, 0);
 	p->worker_count = workers;
 	for (unsigned i = 0; i < workers; i++)
@@ -301,5 +304,6 @@ void sim_proxy_free(struct sim_proxy *p)
 	cache_free(p->cache);
 	config_give(p->first);
 	flights_free(p->flights);
+	quotas_free(p->quotas);
 	free(p);
 }

@@ -13,6 +13,7 @@ struct client_key {
 	struct slice group;           /* whose kept answers it may share, and what it is counted with; may be empty */
 	uint8_t sha256[DIGEST_SHA256_BYTES];
 	enum priority priority;       /* of its requests; they may ask for a lower one */
+	int64_t requests_per_minute, tokens_per_minute;       /* 0: no limit */
 	bool may_explain;             /* ask why a request went where it went */
 };
 

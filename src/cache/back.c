@@ -15,7 +15,7 @@ static const struct breaker_policy breaker_policy = {
 	.open_max_ms = 15000, .lease_ms = 5000,
 };
 
-enum task_kind { TASK_ASK, TASK_PUT, TASK_PURGE, TASK_TELL, TASK_RELEASE };
+enum task_kind { TASK_ASK, TASK_PUT, TASK_PURGE, TASK_TELL, TASK_RELEASE, TASK_METER };
 
 /* What workers ask for, on its way to the loop. */
 struct task {
@@ -28,6 +28,7 @@ struct task {
 	char what[32];                /* TELL */
 	int64_t span_ms;
 	uint64_t token;               /* RELEASE */
+	struct cache_meter *meter;
 };
 
 struct place {
@@ -221,6 +222,10 @@ static void do_task(struct back *b, struct task *t)
 		if (b->shared && !b->closed)
 			shared_release(b->shared, &t->purge.key, t->token);
 		break;
+	case TASK_METER:
+		if (b->shared && !b->closed)
+			shared_stir(b->shared, t->meter);
+		break;
 	}
 	cache_entry_give(t->entry);
 	free(t);
@@ -313,6 +318,14 @@ void back_tell(struct back *b, struct slice what, struct slice about, int64_t sp
 	snprintf(t->what, sizeof t->what, "%.*s", SLICE_ARG(what));
 	snprintf(t->name, sizeof t->name, "%.*s", SLICE_ARG(about));
 	t->span_ms = span_ms;
+	post(b, t);
+}
+
+void back_meter(struct back *b, struct cache_meter *m)
+{
+	struct task *t = task_new(TASK_METER);
+
+	t->meter = m;
 	post(b, t);
 }
 

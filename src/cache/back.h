@@ -50,6 +50,8 @@ void back_put(struct back *b, struct cache_entry *e);
 void back_purge(struct back *b, const struct cache_purge *p);
 /* Tells the other machines something of a target; `span_ms`: how long it holds. */
 void back_tell(struct back *b, struct slice what, struct slice about, int64_t span_ms);
+/* See cache_meter_stir(). */
+void back_meter(struct back *b, struct cache_meter *m);
 /* Does any store work at present? */
 bool back_works(const struct back *b);
 /* The longest time that a question takes. */

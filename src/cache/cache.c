@@ -399,3 +399,16 @@ void cache_lease_give(struct cache *c, const struct cache_key *key, uint64_t tok
 	if (c->back)
 		back_release(c->back, key, token);
 }
+
+/* ---- what machines count together ----------------------------------------------------------- */
+
+bool cache_can_share(const struct cache *c)
+{
+	return c->back && c->policy.shared.address_count > 0;
+}
+
+void cache_meter_stir(struct cache *c, struct cache_meter *m)
+{
+	if (c->back)
+		back_meter(c->back, m);
+}

@@ -56,6 +56,28 @@ void cache_hear(struct cache *c, void (*on_news)(void *owner, struct slice what,
 						 int64_t span_ms), void *owner);
 void cache_tell(struct cache *c, struct slice what, struct slice about, int64_t span_ms);
 
+/* Something that all machines which share the store count together, under the same
+ * name; lives in its owner, longer than the cache. */
+#define CACHE_METERED 2
+struct cache_meter {
+	char name[CACHE_NAME_MAX + 1];
+	/* On the loop `home`: how much a minute holds (0: not counted), and what has been
+	 * taken since this was asked last. */
+	void (*collect)(struct cache_meter *m, int64_t most[static CACHE_METERED],
+			int64_t taken[static CACHE_METERED]);
+	/* There, after each cache_meter_stir(), and for a minute from then on each second:
+	 * what is left of all, in thousandths, or NULL: there is no store to count with. */
+	void (*told)(struct cache_meter *m, const int64_t *left_milli, mono_ms now);
+	/* The cache's: */
+	struct link link;
+	bool due;
+	mono_ms used_at;
+};
+/* Is there a shared store, working or not? */
+bool cache_can_share(const struct cache *c);
+/* Something was taken: all others hear of it soon. Not again before told(). */
+void cache_meter_stir(struct cache *c, struct cache_meter *m);
+
 struct cache_stats {
 	struct cache_memory_stats memory;
 	uint64_t purges, purged;      /* orders, answers */

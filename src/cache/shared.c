@@ -1,6 +1,7 @@
 #include "cache/shared.h"
 
 #include "base/check.h"
+#include "cache/meters.h"
 #include "cache/pack.h"
 #include "cache/shared_log.h"
 
@@ -18,6 +19,7 @@ struct shared {
 	struct shared_setup setup;
 	struct redis_net *net;
 	struct shared_log *log;
+	struct meters *meters;
 	size_t put_bytes;
 	bool closed;
 	struct lock lock;             /* over the numbers */
@@ -348,6 +350,7 @@ static void shared_close(struct store *store)
 	struct shared *s = shared_of(store);
 
 	s->closed = true;
+	meters_close(s->meters);
 	shared_log_close(s->log);
 	redis_net_close(s->net);
 }
@@ -357,6 +360,7 @@ static void shared_free(struct store *store)
 	struct shared *s = shared_of(store);
 
 	shared_log_free(s->log);
+	meters_free(s->meters);
 	redis_net_free(s->net);
 	lock_destroy(&s->lock);
 	free(s);
@@ -370,6 +374,13 @@ static const struct store_ops ops = {
 void shared_tell(struct store *store, struct slice what, struct slice about, int64_t span_ms)
 {
 	shared_log_tell(shared_of(store)->log, what, about, span_ms);
+}
+
+void shared_stir(struct store *store, struct cache_meter *m)
+{
+	struct shared *s = shared_of(store);
+
+	meters_stir(s->meters, m, redis_net_is_up(s->net));
 }
 
 struct store *shared_create(const struct shared_setup *setup)
@@ -391,5 +402,6 @@ struct store *shared_create(const struct shared_setup *setup)
 	s->net = redis_net_create(&net);
 	log.net = s->net;
 	s->log = shared_log_create(&log);
+	s->meters = meters_create(setup->io, s->net, setup->policy->prefix);
 	return &s->store;
 }

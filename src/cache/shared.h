@@ -30,4 +30,7 @@ void shared_lease(struct store *s, struct store_get *get, uint64_t token);
 /* Lets others have it, if it is still ours by that token. */
 void shared_release(struct store *s, const struct cache_key *key, uint64_t token);
 
+/* See cache_meter_stir(). */
+void shared_stir(struct store *s, struct cache_meter *m);
+
 #endif

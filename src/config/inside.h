@@ -326,6 +326,7 @@ struct raw_key {
 	struct node *name, *key, *sha256, *group;
 	enum priority priority;
 	int explain;
+	unsigned requests, tokens;
 };
 
 struct raw_admin {

@@ -107,6 +107,12 @@ static const struct field key_fields[] = {
 	{ "priority", VALUE_CHOICE, AT(raw_key, priority), .fallback = "normal", .choices = priorities,
 	  .doc = "Who goes first while requests wait for a place. A request may ask for a lower class "
 		 "with `x-backstay-priority`, not for a higher one." },
+	{ "requests_per_minute", VALUE_COUNT, AT(raw_key, requests), 0, 1000000000, "0",
+	  .doc = "Above it the answer is 429 with `Retry-After`; 0: no limit. Up to a minute's worth may come "
+		 "at once. Machines with a shared store (`cache.shared`) count together." },
+	{ "tokens_per_minute", VALUE_COUNT, AT(raw_key, tokens), 0, 1000000000, "0",
+	  .doc = "The same for input and output tokens of all tries, known when an answer ends: the next "
+		 "request waits until what was used too much is made up for. Kept answers use none." },
 };
 const struct section section_key = {
 	"keys[]", "a client key",

@@ -263,6 +263,8 @@ static bool read_key(struct reader *r, struct node *n, const struct client_key *
 	k->name = arena_copy(r->arena, name);
 	k->priority = raw.priority;
 	k->may_explain = raw.explain;
+	k->requests_per_minute = raw.requests;
+	k->tokens_per_minute = raw.tokens;
 	if (raw.group && scalar_of(r, "group", raw.group, &name)) {
 		if (!value_is_name(name, "._-@", 64))
 			complain_at(r, raw.group, "%s is no name for a group; use letters, digits and "

@@ -15,6 +15,7 @@ struct cache;
 struct doc;
 struct drills;
 struct flights;
+struct quotas;
 struct pulse;
 
 /* What the serving process knows of itself; the control thread's. */
@@ -25,6 +26,7 @@ struct admin_state {
 	struct metrics *metrics;
 	struct cache *cache;
 	struct flights *flights;
+	struct quotas *quotas;
 	struct recent *recent, *troubles;     /* the last exchanges; those with trouble on the way */
 	struct pulse *pulse;
 	struct drills *drills;

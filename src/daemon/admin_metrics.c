@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "cache/cache.h"
 #include "cache/flight.h"
+#include "exchange/quotas.h"
 #include "daemon/alerts.h"
 #include "daemon/limits.h"
 #include "exchange/lobby.h"
@@ -62,6 +63,9 @@ static double read_cache(const struct source *src, size_t cell)
 	case AT_PROCESS_LEASES:          return (double)c->leases;
 	case AT_PROCESS_LEASE_WAITS:     return (double)c->waits;
 	case AT_PROCESS_LEASE_ANSWERED:  return (double)c->waits_answered;
+	case AT_PROCESS_LIMITS_ALONE:    return quotas_stats(src->s->quotas).alone;
+	case AT_PROCESS_LIMIT_REQUESTS:  return (double)quotas_stats(src->s->quotas).refused_requests;
+	case AT_PROCESS_LIMIT_TOKENS:    return (double)quotas_stats(src->s->quotas).refused_tokens;
 	case AT_PROCESS_FLIGHTS:         return (double)src->flights.flights;
 	case AT_PROCESS_FOLLOWERS:       return (double)src->flights.followers;
 	default: return read_clients(src->s->clients, cell);

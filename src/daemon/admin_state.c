@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "cache/cache.h"
 #include "daemon/doc.h"
+#include "exchange/quotas.h"
 #include "daemon/drills.h"
 #include "daemon/limits.h"
 #include "exchange/lobby.h"
@@ -241,6 +242,18 @@ static void put_cache(const struct admin_state *s, struct doc *d)
 	doc_close(d);
 }
 
+/* Do this machine's client limits count with those of others? */
+static void put_limits(const struct admin_state *s, struct doc *d)
+{
+	const struct quota_stats q = quotas_stats(s->quotas);
+
+	doc_open(d, "limits");
+	doc_word(d, "counted", q.alone ? "alone" : q.shared ? "together" : "here");
+	doc_number(d, "refused_requests", (int64_t)q.refused_requests);
+	doc_number(d, "refused_tokens", (int64_t)q.refused_tokens);
+	doc_close(d);
+}
+
 static void put_alerts(const struct admin_state *s, struct doc *d)
 {
 	struct buf json = BUF_INIT(ALERT_STATE_MAX);
@@ -357,6 +370,7 @@ static void put_all(const struct admin_state *s, mono_ms now, struct doc *d)
 	admin_put_queue(s, d);
 	admin_put_budgets(s, now, d);
 	put_cache(s, d);
+	put_limits(s, d);
 	put_alerts(s, d);
 	drills_write(s->drills, "drills", d);
 	admin_put_cluster(s, now, d);

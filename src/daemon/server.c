@@ -13,6 +13,7 @@
 #include "daemon/reload.h"
 #include "daemon/worker.h"
 #include "exchange/lobby.h"
+#include "exchange/quotas.h"
 #include "exchange/rumours.h"
 #include "observe/pulse.h"
 #include "route/target.h"
@@ -43,6 +44,7 @@ struct server {
 	struct config *cache_config;  /* whose stores are used */
 	struct cache *cache;
 	struct flights *flights;
+	struct quotas *quotas;
 	struct admin_state state;
 	struct admin *admin;
 	struct reload *reload;
@@ -325,6 +327,7 @@ static bool start_workers(struct server *s, char *why, size_t size)
 		.lobby = s->lobby,
 		.cache = s->cache,
 		.flights = s->flights,
+		.quotas = s->quotas,
 		.metrics = s->state.metrics,
 		.recent = s->state.recent,
 		.troubles = s->state.troubles,
@@ -360,6 +363,7 @@ static void furnish(struct server *s, struct config *config)
 	s->cache = cache_create(&s->cache_config->cache, io_random(s->io), s->io, &s->log);
 	cache_hear(s->cache, on_news, s);
 	s->flights = flights_create(io_random(s->io));
+	s->quotas = quotas_create(s->cache, &s->log);
 	target_registry_watch(s->registry, lobby_on_free, s->lobby);
 	s->state = (struct admin_state){
 		.io = s->io,
@@ -367,6 +371,7 @@ static void furnish(struct server *s, struct config *config)
 		.first_config = s->setup->first_config,
 		.cache = s->cache,
 		.flights = s->flights,
+		.quotas = s->quotas,
 		.metrics = metrics_create(),
 		.recent = recent_create(),
 		.troubles = recent_create(),
@@ -437,6 +442,7 @@ static void clear_away(struct server *s)
 	cache_free(s->cache);
 	config_give(s->cache_config);
 	flights_free(s->flights);
+	quotas_free(s->quotas);
 	io_lines_close(s->access_lines, LINES_PATIENCE_MS);
 	io_lines_close(s->log_lines, LINES_PATIENCE_MS);
 }

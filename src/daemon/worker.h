@@ -15,6 +15,7 @@ struct cache;
 struct drills;
 struct pulse;
 struct flights;
+struct quotas;
 struct lobby;
 struct worker;
 
@@ -28,6 +29,7 @@ struct worker_setup {
 	struct lobby *lobby;
 	struct cache *cache;
 	struct flights *flights;
+	struct quotas *quotas;
 	struct metrics *metrics;
 	struct recent *recent, *troubles;
 	struct pulse *pulse;

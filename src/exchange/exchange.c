@@ -8,6 +8,7 @@
 #include "exchange/conductor.h"
 #include "exchange/queue.h"
 #include "observe/price.h"
+#include "exchange/quotas.h"
 #include "exchange/recall.h"
 #include "exchange/translate.h"
 
@@ -119,6 +120,9 @@ static void report(struct exchange *x, mono_ms now)
 	};
 
 	budgets_pay(x);
+	if (x->attempts > 0)
+		quotas_spend(x->all->setup.quotas, x->who, now,
+			     x->usage.input_tokens + x->usage.output_tokens + x->untold_tokens);
 	if (x->all->setup.on_record)
 		x->all->setup.on_record(x->all->setup.owner, &record);
 }

@@ -5,6 +5,7 @@
 #include "exchange/answer.h"
 #include "exchange/conductor.h"
 #include "exchange/queue.h"
+#include "exchange/quotas.h"
 #include "exchange/recall.h"
 #include "observe/trace.h"
 #include "wire/url.h"
@@ -356,6 +357,25 @@ static struct slice model_from_header(const struct exchange *x, const struct h1_
 	return SLICE_NONE;
 }
 
+/* True: the client key has used up its minute; it has been told. */
+static bool is_over_its_limit(struct exchange *x)
+{
+	struct error_answer e = {
+		.fault = FAULT_CALLER, .status = 429, .type = S("rate_limit_error"),
+		.code = S("rate_limit_exceeded"), .request_id = x->id,
+	};
+	bool tokens = false;
+
+	if (quotas_enter(x->all->setup.quotas, x->who, io_now(x->all->setup.io), &e.retry_after_ms, &tokens))
+		return false;
+	e.message = arena_printf(x->arena, "The client key %.*s has used its %lld %s per minute; the next request "
+				 "may come in %lld s.", SLICE_ARG(x->who->name),
+				 (long long)(tokens ? x->who->tokens_per_minute : x->who->requests_per_minute),
+				 tokens ? "tokens" : "requests", (long long)(e.retry_after_ms + 999) / 1000);
+	end_with(x, &e);
+	return true;
+}
+
 static void on_request(void *owner, struct client_conn *c, const struct h1_head *head,
 		       struct buf *body)
 {
@@ -388,6 +408,8 @@ static void on_request(void *owner, struct client_conn *c, const struct h1_head 
 		end_with(x, &e);
 		return;
 	}
+	if (is_over_its_limit(x))
+		return;
 	explain_read(x, head, model);
 	recall_read(x, head, model);
 	exchange_begin(x, model, star);

@@ -12,6 +12,7 @@ struct cache;
 struct exchanges;
 struct flights;
 struct lobby;
+struct quotas;
 
 /* Everything is borrowed and outlives the exchanges, except `config`, of which
  * a reference is taken. */
@@ -21,6 +22,7 @@ struct exchanges_setup {
 	struct config *config;        /* targets bound (target_registry_bind), rooms too (lobby_bind) */
 	struct lobby *lobby;          /* where requests wait; NULL: nowhere */
 	struct cache *cache;          /* kept answers; NULL: none are */
+	struct quotas *quotas;        /* of client keys; NULL: none are counted */
 	struct flights *flights;      /* shared answers; NULL: none are */
 	const struct log *log;
 	/* Told once for each request that was handed up, when it has ended. */

@@ -201,6 +201,12 @@
 	  "Questions that waited for the answer which another machine had asked for.")                \
 	X(LEASE_ANSWERED, COUNTER, "backstay_cache_lease_answered_total", NONE, NONE, ONE, ALL,       \
 	  "Those that then had it; the others asked themselves.")                                     \
+	X(LIMITS_ALONE, GAUGE, "backstay_limits_alone", NONE, NONE, ONE, ALL,                         \
+	  "1 while client keys' limits should be counted with other machines and are not.")           \
+	X(LIMIT_REQUESTS, COUNTER, "backstay_limits_refused_requests_total", NONE, NONE, ONE, ALL,    \
+	  "Requests refused since their client key's requests were used up.")                         \
+	X(LIMIT_TOKENS, COUNTER, "backstay_limits_refused_tokens_total", NONE, NONE, ONE, ALL,        \
+	  "Requests refused since their client key's tokens were used up.")                           \
 	X(ALERTS, GAUGE, "backstay_alerts_firing", ALERT, NONE, ONE, ALL,                             \
 	  "Built-in alerts that fire, now.")                                                          \
 	X(ALERTS_LOST, COUNTER, "backstay_alert_events_lost_total", NONE, NONE, ONE, ALL,             \
