@@ -198,6 +198,8 @@ void quotas_spend(struct quotas *q, const struct client_key *who, mono_ms now, i
 
 struct quota_stats quotas_stats(struct quotas *q)
 {
+	if (!q)
+		return (struct quota_stats){ 0 };
 	return (struct quota_stats){
 		.refused_requests = atomic_load(&q->refused[REQUESTS]),
 		.refused_tokens = atomic_load(&q->refused[TOKENS]),

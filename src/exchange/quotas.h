@@ -27,6 +27,7 @@ struct quota_stats {
 	bool shared;                  /* several machines count together at present */
 	bool alone;                   /* they should, and this one counts alone */
 };
+/* NULL is fine: nothing is counted. */
 struct quota_stats quotas_stats(struct quotas *q);
 
 #endif
