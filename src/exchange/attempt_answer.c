@@ -284,6 +284,35 @@ static bool on_foreign(struct attempt *a, struct arena *scratch, const struct ca
 	return true;
 }
 
+/* JSON in the stream without "data:" is an error of some servers (E06). True: so it
+ * is, and the attempt has ended. */
+static bool stray_is_error(struct attempt *a, struct arena *scratch, struct slice stray)
+{
+	struct event_facts facts = { .retry_after_ms = -1 };
+	struct stream_facts so_far = a->facts;
+
+	if (a->translation)
+		translate_event(a, scratch, SLICE_NONE, stray, &facts);
+	else
+		dialect_of(a)->judge_event(scratch, a->x->endpoint, SLICE_NONE, stray, &so_far, &facts);
+	if (!(facts.is & EVENT_ERROR))
+		return false;
+	fail_by_event(a, &facts);
+	return true;
+}
+
+/* What it would have said is missing, and no client would notice: answers of models
+ * are not passed on as if it had not been there. False: the attempt has ended. */
+static bool on_stray(struct attempt *a, struct arena *scratch, struct slice stray)
+{
+	if (stray_is_error(a, scratch, stray))
+		return false;
+	if (!a->x->endpoint->codec)
+		return true;
+	attempt_fail(a, FAULT_BAD_ANSWER, S("JSON stands in the stream without \"data:\" before it"));
+	return false;
+}
+
 /* False: the attempt has ended. */
 static bool on_event(struct attempt *a, const struct sse_event *event)
 {
@@ -291,6 +320,8 @@ static bool on_event(struct attempt *a, const struct sse_event *event)
 	struct arena *scratch = exchanges_scratch(a->x->all);
 	struct canon_events events;
 
+	if (event->stray.len && !on_stray(a, scratch, event->stray))
+		return false;
 	if (a->translation) {
 		if (!event->has_data)
 			return true;    /* a comment is for the next hop only */
@@ -361,23 +392,11 @@ static void on_stream_bytes(struct attempt *a, struct slice bytes)
 	}
 }
 
-/* A raw JSON error behind the events, without "data:" (E06). */
 static bool rest_is_error(struct attempt *a)
 {
 	struct slice rest = slice_trim(sse_rest(&a->sse));
-	struct event_facts facts = { .retry_after_ms = -1 };
 
-	if (!rest.len || rest.at[0] != '{')
-		return false;
-	if (a->translation)
-		translate_event(a, exchanges_scratch(a->x->all), SLICE_NONE, rest, &facts);
-	else
-		dialect_of(a)->judge_event(exchanges_scratch(a->x->all), a->x->endpoint, SLICE_NONE,
-					   rest, &a->facts, &facts);
-	if (!(facts.is & EVENT_ERROR))
-		return false;
-	fail_by_event(a, &facts);
-	return true;
+	return rest.len && rest.at[0] == '{' && stray_is_error(a, exchanges_scratch(a->x->all), rest);
 }
 
 static void on_foreign_end(struct attempt *a)

@@ -42,7 +42,8 @@ static bool on_data(struct sse *p, struct sse_event *ev, struct slice value)
 /* Takes one line without its end. False: there is no memory. */
 static bool on_line(struct sse *p, struct sse_event *ev, const char *at, const char *end)
 {
-	struct slice name = { at, (size_t)(end - at) }, value = { end, 0 };
+	struct slice name = { at, (size_t)(end - at) }, line = name, value = { end, 0 };
+	size_t brace;
 	const char *colon;
 
 	if (*at == ':') {
@@ -61,8 +62,10 @@ static bool on_line(struct sse *p, struct sse_event *ev, const char *at, const c
 		return on_data(p, ev, value);
 	if (slice_eq(name, S("event")))
 		ev->type = value;
-	else if (slice_eq(name, S("id")) && slice_find(value, '\0') == SLICE_NOT_FOUND)
-		ev->id = value;
+	else if (slice_eq(name, S("id")))
+		ev->id = slice_find(value, '\0') == SLICE_NOT_FOUND ? value : ev->id;
+	else if ((brace = slice_find(line, '{')) != SLICE_NOT_FOUND)
+		ev->stray = slice_from(line, brace);
 	return true;
 }
 

@@ -13,6 +13,8 @@ struct sse_event {
 	struct slice type;            /* `event:` value; empty: the default, "message" */
 	struct slice data;            /* `data:` lines joined with LF */
 	struct slice id;
+	struct slice stray;           /* from the '{' on the last line that has one but is no known field: JSON
+				       * that lacks its data: (an error, or what a damaged line has left) */
 	bool has_data;                /* at least one data: line. Without: comments or lone fields */
 	bool has_comment;             /* at least one comment line */
 };

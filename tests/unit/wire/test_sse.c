@@ -14,7 +14,8 @@
 #define TEXT_MAX (64 * 1024)
 
 /* A stream put into words: events with something in them as
- * {type|data|id}, where data is '-' if there is none and ':' marks comments;
+ * {type|data|id}, where data is '-' if there is none, ':' marks comments and '!' JSON
+ * that lacks its data:;
  * then what was left, or "too long". Line ends in values show as '/'. */
 struct outcome {
 	struct buf text;
@@ -24,7 +25,8 @@ struct outcome {
 
 static void describe(struct outcome *o, const struct sse_event *ev)
 {
-	if (!ev->has_data && !ev->has_comment && ev->type.len == 0 && ev->id.len == 0)
+	if (!ev->has_data && !ev->has_comment && ev->type.len == 0 && ev->id.len == 0 &&
+	    ev->stray.len == 0)
 		return;
 	buf_putf(&o->text, "{%.*s|", SLICE_ARG(ev->type));
 	for (size_t i = 0; i < ev->data.len; i++) {
@@ -32,8 +34,8 @@ static void describe(struct outcome *o, const struct sse_event *ev)
 
 		buf_put(&o->text, lf ? S("/") : slice_sub(ev->data, i, i + 1));
 	}
-	buf_putf(&o->text, "%s|%.*s%s}", ev->has_data ? "" : "-", SLICE_ARG(ev->id),
-		 ev->has_comment ? ":" : "");
+	buf_putf(&o->text, "%s|%.*s%s%s%.*s}", ev->has_data ? "" : "-", SLICE_ARG(ev->id),
+		 ev->has_comment ? ":" : "", ev->stray.len ? "!" : "", SLICE_ARG(ev->stray));
 }
 
 static void feed_in_steps(struct slice in, size_t bytes_max, size_t first, size_t step,
@@ -159,6 +161,11 @@ static const struct {
 	{ S_INIT("retry: 5\ndata: x\n\n"), S_INIT("{|x|}"), "retry is ignored" },
 	{ S_INIT("Data: x\ndatas: y\ndat: z\n data: a\n\ndata: b\n\n"), S_INIT("{|b|}"),
 	  "unknown fields are ignored, and names have a case" },
+	{ S_INIT("{\"error\":1}\n\ndata: b\n\n"), S_INIT("{|-|!{\"error\":1}}{|b|}"), "JSON without data:" },
+	{ S_INIT("da\r\nta: {\"a\":1}\n\n"), S_INIT("{|-|!{\"a\":1}}"), "what is left of a damaged line" },
+	{ S_INIT("data: \r\n{\"a\":1}\n\n"), S_INIT("{||!{\"a\":1}}"), "and cut behind its name" },
+	{ S_INIT(": {\"a\":1}\nid: {\nevent: {\ndata: {}\n\n"), S_INIT("{{|{}|{:}"),
+	  "not in comments, nor in what has a name" },
 	{ S_INIT(": ping\n\n"), S_INIT("{|-|:}"), "a comment is a block of its own" },
 	{ S_INIT(":\n\n"), S_INIT("{|-|:}"), "an empty comment" },
 	{ S_INIT(": ping\ndata: a\n\n"), S_INIT("{|a|:}"), "a comment in an event" },
