@@ -18,11 +18,15 @@ struct open_call {
 	struct canon_text *arguments, *last;         /* pieces, raw; arena */
 };
 
+/* A candidate that has ended, but whose reason is not told yet. */
+struct held_finish { unsigned choice; enum canon_finish finish; };
+
 struct gemini_telling {
 	struct open_call *calls[CALLS_MAX];
 	unsigned count;
-	uint8_t told, finished;      /* bit n: candidate n was told of; had its reason */
-	struct usage told_usage;
+	uint8_t told;                /* bit n: candidate n was told of */
+	struct held_finish held[GEMINI_CHOICES_MAX];
+	unsigned held_count;
 };
 
 static struct gemini_telling *telling(struct codec_writer *w)
@@ -331,43 +335,45 @@ static void note_arguments(struct codec_writer *w, const struct canon_event *e)
 	}
 }
 
-static bool write_finish(struct codec_writer *w, const struct canon_event *e, struct buf *out)
+/* The last piece of a stream has the reason and the usage in one, and whoever
+ * looks for one looks into candidates: the reason is told once all is known. */
+static bool hold_finish(struct codec_writer *w, const struct canon_event *e, struct buf *out)
 {
 	struct gemini_telling *own = telling(w);
-	struct json_make m;
 
 	if (!write_calls(w, e->choice, out))
 		return false;
-	m = begin_piece(out);
-	begin_candidate(w, &m, e->choice);
+	if (own->held_count < GEMINI_CHOICES_MAX)
+		own->held[own->held_count++] = (struct held_finish){ e->choice, e->finish };
+	return true;
+}
+
+static bool write_finish(struct codec_writer *w, const struct held_finish *held, bool last, struct buf *out)
+{
+	struct json_make m = begin_piece(out);
+
+	begin_candidate(w, &m, held->choice);
 	begin_content(&m);
 	make_object(&m, NULL);
 	make_text(&m, "text", S(""));
 	make_object_end(&m);
 	end_content(&m);
-	make_text(&m, "finishReason", gemini_finish_word(e->finish));
-	end_candidate(&m, e->choice);
-	if (w->usage.known) {
+	make_text(&m, "finishReason", gemini_finish_word(held->finish));
+	end_candidate(&m, held->choice);
+	if (last && w->usage.known)
 		put_usage(&m, w);
-		own->told_usage = w->usage;
-	}
-	own->finished |= (uint8_t)(1u << (e->choice & 7));
 	return end_piece(w, &m);
 }
 
-/* Usage often comes behind the reason. */
 static bool write_done(struct codec_writer *w, struct buf *out)
 {
-	const struct usage *told = &telling(w)->told_usage;
-	struct json_make m;
+	const struct gemini_telling *own = telling(w);
 
 	w->done = true;
-	if (!w->usage.known || (told->known && told->input_tokens == w->usage.input_tokens &&
-				told->output_tokens == w->usage.output_tokens))
-		return true;
-	m = begin_piece(out);
-	put_usage(&m, w);
-	return end_piece(w, &m);
+	for (unsigned i = 0; i < own->held_count; i++)
+		if (!write_finish(w, &own->held[i], i + 1 == own->held_count, out))
+			return false;
+	return true;
 }
 
 static void note_start(struct codec_writer *w, const struct canon_event *e)
@@ -401,7 +407,7 @@ static bool write_event(struct codec_writer *w, const struct canon_event *e, str
 	case CANON_EVENT_CITATION: case CANON_EVENT_LOGPROBS:
 		return write_aside(w, e, out);
 	case CANON_EVENT_FINISH:
-		return write_finish(w, e, out);
+		return hold_finish(w, e, out);
 	case CANON_EVENT_USAGE:
 		w->usage = e->usage;
 		return true;

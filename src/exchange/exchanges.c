@@ -139,17 +139,48 @@ static const struct client_key *who_is_it(struct exchanges *all, const struct h1
 	return who;
 }
 
+/* The endpoint that a head asks for; NULL with *allow as dialect_endpoint(). */
+static const struct endpoint *find_endpoint(const struct h1_head *head, struct slice *path,
+					    struct slice *query, const struct dialect **dialect,
+					    const char **allow)
+{
+	struct slice target = head->target;
+	/* HEAD is served wherever GET is (RFC 9110 9.3.2); conn/ drops the body. */
+	struct slice method = slice_eq(head->method, S("HEAD")) ? S("GET") : head->method;
+	const struct endpoint *e;
+	size_t at;
+
+	/* Absolute form (RFC 9112 3.2.2): what stands behind the authority. */
+	if ((at = slice_find_slice(target, S("://"))) != SLICE_NOT_FOUND && target.at[0] != '/') {
+		target = slice_from(target, at + 3);
+		at = slice_find(target, '/');
+		target = at == SLICE_NOT_FOUND ? S("/") : slice_from(target, at);
+	}
+	*allow = NULL;
+	if (!url_split_target(target, path, query))
+		return NULL;
+	*dialect = dialect_of_client(head);
+	if (*dialect && (e = dialect_endpoint_in(*dialect, method, *path, allow)) != NULL)
+		return e;
+	return dialect_endpoint(method, *path, dialect, allow);
+}
+
 static void refuse(struct exchanges *all, struct client_conn *c, const struct h1_head *head,
 		   struct error_answer *e, const char *allow)
 {
-	const struct dialect *dialect = dialect_of_client(head);
+	const struct dialect *dialect = NULL, *spoken = dialect_of_client(head);
 	struct arena *arena = arena_create(0);
+	struct slice path, query;
+	const char *served;
 
+	/* Who does not say what they speak asks at a path that does. */
+	if (!spoken && find_endpoint(head, &path, &query, &dialect, &served))
+		spoken = dialect;
 	e->request_id = request_id(all, arena, head);
 	e->retry_after_ms = -1;
 	log_line(all->setup.log, LOG_INFO, "request_refused", "id=%.*s status=%d code=%.*s",
 		 SLICE_ARG(e->request_id), e->status, SLICE_ARG(e->code));
-	answer_refuse(c, dialect ? dialect : &dialect_openai, e, allow);
+	answer_refuse(c, spoken ? spoken : &dialect_openai, e, allow);
 	arena_free(arena);
 }
 
@@ -186,32 +217,6 @@ static bool refuse_path(struct exchanges *all, struct client_conn *c, const stru
 	refuse(all, c, head, &e, allow);
 	arena_free(arena);
 	return false;
-}
-
-/* The endpoint that a head asks for; NULL with *allow as dialect_endpoint(). */
-static const struct endpoint *find_endpoint(const struct h1_head *head, struct slice *path,
-					    struct slice *query, const struct dialect **dialect,
-					    const char **allow)
-{
-	struct slice target = head->target;
-	/* HEAD is served wherever GET is (RFC 9110 9.3.2); conn/ drops the body. */
-	struct slice method = slice_eq(head->method, S("HEAD")) ? S("GET") : head->method;
-	const struct endpoint *e;
-	size_t at;
-
-	/* Absolute form (RFC 9112 3.2.2): what stands behind the authority. */
-	if ((at = slice_find_slice(target, S("://"))) != SLICE_NOT_FOUND && target.at[0] != '/') {
-		target = slice_from(target, at + 3);
-		at = slice_find(target, '/');
-		target = at == SLICE_NOT_FOUND ? S("/") : slice_from(target, at);
-	}
-	*allow = NULL;
-	if (!url_split_target(target, path, query))
-		return NULL;
-	*dialect = dialect_of_client(head);
-	if (*dialect && (e = dialect_endpoint_in(*dialect, method, *path, allow)) != NULL)
-		return e;
-	return dialect_endpoint(method, *path, dialect, allow);
 }
 
 static bool on_head(void *owner, struct client_conn *c, const struct h1_head *head)

@@ -305,8 +305,6 @@ class GenAI:
 
     @staticmethod
     def piece(got, answer):
-        if not answer.candidates:                # usage alone
-            return
         candidate = answer.candidates[0]
         content = candidate.content or types.Content(role="model", parts=[])
         for part in content.parts or ():

@@ -6,6 +6,8 @@ import base64
 import json
 import os
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -501,6 +503,22 @@ def test_openai_system_schema_picture_and_thinking(old_client, well, model):
     assert sent["systemInstruction"]["parts"] == [{"text": "Be brief."}]
     assert sent["generationConfig"]["responseJsonSchema"] == SCHEMA
     assert sent["generationConfig"]["thinkingConfig"] in ({"thinkingBudget": 1024}, {"thinkingLevel": "LOW"})
+
+
+def test_a_refused_key_is_told_in_googles_words(start_calm_proxy, vendors):
+    """By the path: not every client of the API sends the header of its SDKs."""
+    one = start_calm_proxy({
+        "keys": [{"name": "team", "key": "right"}],
+        "backends": {"gem": {"dialect": "gemini", "url": root(vendors["gem"]), "key": KEY}},
+        "models": {PASSED: {"targets": [{"backend": "gem", "model": "gemini-2.5-flash"}]}}})
+    for path, has in (("/v1beta/models/%s:generateContent" % PASSED, {"code", "message", "status"}),
+                      ("/v1/chat/completions", {"code", "message", "type", "param"})):
+        request = urllib.request.Request("http://127.0.0.1:%d%s" % (one.port, path), b"{}",
+                                         {"x-goog-api-key": "wrong"})
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request, timeout=30)
+        assert error.value.code == 401
+        assert has <= json.loads(error.value.read())["error"].keys()
 
 
 @needs_openai

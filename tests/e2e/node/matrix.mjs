@@ -215,7 +215,7 @@ async function genai(model, ask) {
 	const got = nothing();
 	const parts = [];
 	const take = (answer) => {
-		const candidate = answer.candidates?.[0] ?? {};      // else usage alone
+		const candidate = answer.candidates[0];
 		for (const part of candidate.content?.parts ?? []) {
 			parts.push(part);
 			if (part.functionCall)

@@ -558,8 +558,7 @@ static void calls_are_told_whole(void **state)
 		"\"args\":{\"a\":1}},\"thoughtSignature\":\"skip_thought_signature_validator\"},{\"functionCall\":{\"id\":\"c1\",\"name\":\"f\",\"args\":{\"a\":1}}}],\"role\":"
 		"\"model\"},\"index\":0}],\"modelVersion\":\"m\",\"responseId\":\"i\"}\r\n\r\n"
 		"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},"
-		"\"finishReason\":\"STOP\",\"index\":0}],\"modelVersion\":\"m\",\"responseId\":\"i\"}\r\n\r\n"
-		"data: {\"usageMetadata\":{\"promptTokenCount\":5,\"candidatesTokenCount\":4,\"totalTokenCount\":12,"
+		"\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":5,\"candidatesTokenCount\":4,\"totalTokenCount\":12,"
 		"\"cachedContentTokenCount\":2,\"thoughtsTokenCount\":3},\"modelVersion\":\"m\",\"responseId\":\"i\"}"
 		"\r\n\r\n")));
 	buf_free(&out);
