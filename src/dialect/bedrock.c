@@ -53,7 +53,9 @@ const struct codec codec_bedrock_count = {
 	.read_answer = read_count,
 };
 
-static const struct codec *const codecs[] = { &codec_bedrock_converse, &codec_bedrock_count, NULL };
+static const struct codec *const codecs[] = {
+	&codec_bedrock_converse, &codec_bedrock_count, &codec_bedrock_embed, NULL,
+};
 
 /* ---- where it is asked -------------------------------------------------------------- */
 
@@ -62,7 +64,8 @@ static const struct codec *const codecs[] = { &codec_bedrock_converse, &codec_be
 static struct slice upstream_path(struct arena *arena, const struct dialect_ask *ask)
 {
 	struct slice model = url_encode(arena, ask->model);
-	const char *what = ask->codec && ask->codec->task == CANON_COUNT ? "count-tokens"
+	enum canon_task task = ask->codec ? ask->codec->task : CANON_CHAT;
+	const char *what = task == CANON_COUNT ? "count-tokens" : task == CANON_EMBED ? "invoke"
 			 : ask->stream ? "converse-stream" : "converse";
 
 	return arena_printf(arena, "/model/%.*s/%s", SLICE_ARG(model), what);
@@ -99,9 +102,9 @@ static void judge_answer(struct arena *arena, const struct endpoint *endpoint, i
 			 const struct h1_head *head, struct slice body, int64_t wall_ms,
 			 struct answer_facts *out)
 {
-	bool counts = endpoint->kind == ENDPOINT_COUNT_TOKENS;
 	struct codec_reader reader = {
-		.codec = counts ? &codec_bedrock_count : &codec_bedrock_converse,
+		.codec = endpoint->kind == ENDPOINT_COUNT_TOKENS ? &codec_bedrock_count
+			: endpoint->kind == ENDPOINT_EMBEDDINGS ? &codec_bedrock_embed : &codec_bedrock_converse,
 		.arena = arena, .wall_ms = wall_ms,
 	};
 	struct canon_events events = canon_events_in(arena);

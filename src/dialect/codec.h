@@ -143,7 +143,7 @@ struct codec {
 extern const struct codec codec_openai_chat, codec_openai_responses, codec_openai_completions,
 	codec_openai_embeddings, codec_anthropic_messages, codec_anthropic_count,
 	codec_gemini_generate, codec_gemini_count, codec_gemini_embed, codec_bedrock_converse,
-	codec_bedrock_count, codec_cohere_chat, codec_cohere_embed;
+	codec_bedrock_count, codec_bedrock_embed, codec_cohere_chat, codec_cohere_embed;
 
 /* ---- for dialects whose whole answers are retold by codec --------------------------- */
 

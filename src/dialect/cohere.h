@@ -22,4 +22,9 @@ enum fault cohere_read_answer(struct codec_reader *r, struct slice body, struct 
  * neither. */
 void cohere_read_usage(struct slice raw, struct usage *out);
 
+/* The members of an embed request but its model; fails `m` for inputs that are no text. */
+void cohere_put_texts(struct json_make *m, const struct canon_request *r, bool base64);
+/* In struct codec: the answer of embed. */
+enum fault cohere_read_vectors(struct codec_reader *r, struct slice body, struct canon_events *out);
+
 #endif

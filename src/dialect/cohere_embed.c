@@ -23,6 +23,22 @@ static struct slice input_type(const struct canon_request *r)
 	return S("search_document");
 }
 
+void cohere_put_texts(struct json_make *m, const struct canon_request *r, bool base64)
+{
+	make_text(m, "input_type", input_type(r));
+	make_array(m, "texts");
+	for (const struct canon_text *t = r->inputs; t; t = t->next) {
+		/* Numbers of another model's tokens mean nothing here. */
+		if (json_type_of(t->raw) != JSON_STRING)
+			m->out.failed = true;
+		make_raw(m, NULL, t->raw);
+	}
+	make_array_end(m);
+	make_raw(m, "embedding_types", base64 ? S("[\"base64\"]") : S("[\"float\"]"));
+	if (r->dimensions >= 0)
+		make_i64(m, "output_dimension", r->dimensions);
+}
+
 static bool write_request(struct arena *arena, const struct canon_request *r,
 			  const struct codec_target *target, struct buf *out)
 {
@@ -31,23 +47,12 @@ static bool write_request(struct arena *arena, const struct canon_request *r,
 	(void)arena;
 	make_object(&m, NULL);
 	make_text(&m, "model", target->model);
-	make_text(&m, "input_type", input_type(r));
-	make_array(&m, "texts");
-	for (const struct canon_text *t = r->inputs; t; t = t->next) {
-		/* Numbers of another model's tokens mean nothing here. */
-		if (json_type_of(t->raw) != JSON_STRING)
-			m.out.failed = true;
-		make_raw(&m, NULL, t->raw);
-	}
-	make_array_end(&m);
-	make_raw(&m, "embedding_types", r->base64 ? S("[\"base64\"]") : S("[\"float\"]"));
-	if (r->dimensions >= 0)
-		make_i64(&m, "output_dimension", r->dimensions);
+	cohere_put_texts(&m, r, r->base64);
 	make_object_end(&m);
 	return json_make_finish(&m);
 }
 
-static enum fault read_answer(struct codec_reader *r, struct slice body, struct canon_events *out)
+enum fault cohere_read_vectors(struct codec_reader *r, struct slice body, struct canon_events *out)
 {
 	struct slice vectors, vector, id;
 	struct usage usage = { .known = false };
@@ -60,6 +65,8 @@ static enum fault read_answer(struct codec_reader *r, struct slice body, struct 
 	vectors = json_path(body, S("embeddings.float"));
 	if (json_is_nothing(vectors))
 		vectors = json_path(body, S("embeddings.base64"));
+	if (json_is_nothing(vectors))
+		vectors = json_member(body, S("embeddings"));
 	if (json_is_nothing(vectors) || json_type_of(vectors) != JSON_ARRAY)
 		return FAULT_BAD_ANSWER;
 	id = json_member(body, S("id"));
@@ -91,5 +98,5 @@ const struct codec codec_cohere_embed = {
 	.task = CANON_EMBED,
 	.endpoint = ENDPOINT_EMBEDDINGS,
 	.write_request = write_request,
-	.read_answer = read_answer,
+	.read_answer = cohere_read_vectors,
 };

@@ -5,6 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define EMBED_DIMENSIONS 64           /* small on purpose; a request may ask for more */
+#define EMBED_DIMENSIONS_MAX 4096
+#define EMBED_TEXTS_MAX 2048
+
 #define PARTS_MAX 64
 
 struct converse {
@@ -475,6 +479,41 @@ static bool asks_thinking(const struct mock_request *r)
 	return json_member(more, S("reasoning_effort")).len || json_path(r->body, S("outputConfig.effort")).len;
 }
 
+/* InvokeModel of Titan (one text) or Cohere (several). */
+static void answer_invoke(struct mock *mock, struct mock_request *r, const struct mock_behaviour *b,
+			  struct mock_answer *a)
+{
+	struct slice body = slice_trim(r->body), texts = json_member(body, S("texts")), one = json_member(body, S("inputText"));
+	int64_t dimensions = EMBED_DIMENSIONS;
+	struct buf *out = &mock->body.bytes;
+	unsigned count = 0;
+
+	json_i64(json_member(body, S("dimensions")), &dimensions);
+	json_i64(json_member(body, S("output_dimension")), &dimensions);
+	if (dimensions < 1 || dimensions > EMBED_DIMENSIONS_MAX ||
+	    (json_type_of(one) != JSON_STRING && json_type_of(texts) != JSON_ARRAY)) {
+		mock_refuse(mock, a, 400, NULL, NULL, "Malformed input request: #: required key [inputText] not found, "
+			    "please reformat your input and try again.");
+		return;
+	}
+	a->wait_ms = b->ttft_ms >= 0 ? b->ttft_ms : mock->options.ttft_ms;
+	mock_script_begin(&mock->body);
+	if (json_type_of(one) == JSON_STRING) {
+		buf_puts(out, "{\"embedding\":");
+		mock_write_vector(mock, out, one, (size_t)dimensions, false);
+		buf_putf(out, ",\"inputTextTokenCount\":%zu}", one.len / 4 + 1);
+	} else {
+		buf_puts(out, "{\"embeddings\":{\"float\":[");
+		while (count < EMBED_TEXTS_MAX && json_next(&texts, NULL, &one)) {
+			buf_put(out, count++ ? S(",") : S(""));
+			mock_write_vector(mock, out, one, (size_t)dimensions, false);
+		}
+		buf_puts(out, "]},\"response_type\":\"embeddings_by_type\"}");
+	}
+	mock_script_end(&mock->body);
+	mock_spoil_whole(mock, b, a);
+}
+
 void mock_answer_converse(struct mock *mock, struct mock_request *r, const struct mock_behaviour *b,
 			  struct mock_answer *a)
 {
@@ -482,7 +521,16 @@ void mock_answer_converse(struct mock *mock, struct mock_request *r, const struc
 	int64_t gap_ms = b->gap_ms >= 0 ? b->gap_ms : mock->options.gap_ms;
 	bool counts;
 
-	if (!mock_bedrock_may(mock, r, b, a) || !read_request(mock, r, a, &counts) || !mock_serves(mock, r, a) ||
+	if (!mock_bedrock_may(mock, r, b, a))
+		return;
+	if (slice_ends(r->path, S("/invoke"))) {
+		if (json_validate(slice_trim(r->body), NULL) != JSON_OK || json_type_of(r->body) != JSON_OBJECT)
+			mock_refuse(mock, a, 400, NULL, NULL, "The request body is not valid JSON.");
+		else
+			answer_invoke(mock, r, b, a);
+		return;
+	}
+	if (!read_request(mock, r, a, &counts) || !mock_serves(mock, r, a) ||
 	    !mock_takes_prefill(mock, r, b, a))
 		return;
 	mock_say(mock, r, b, 0, &c.says);

@@ -62,6 +62,10 @@ def foreign(start_proxy, vendors):
             "bedrock": {"targets": ["bedrock/" + CLAUDE]},
             "cohere": {"targets": ["cohere/command-a-03-2025"]},
             "embed": {"targets": ["cohere/embed-v4.0"]},
+            "bedrock-embed": {"targets": ["bedrock/cohere.embed-v4:0"]},
+            "titan": {"targets": ["bedrock/amazon.titan-embed-text-v2:0"]},
+            "titan-first": {"targets": [{"backend": "bedrock", "model": "amazon.titan-embed-text-v2:0"},
+                                        {"backend": "bedrock", "model": "cohere.embed-v4:0", "priority": 2}]},
             "bedrock-first": {"targets": [{"backend": "bedrock", "model": CLAUDE},
                                           {"backend": "openai", "model": "m", "priority": 2}]},
             "cohere-first": {"targets": [{"backend": "cohere", "model": "command-a"},
@@ -298,14 +302,25 @@ class TestAcross:
 
 
 @needs_openai
-def test_embeddings(client):
-    plain = client.embeddings.create(model="embed", input=["a", "b"], encoding_format="float")
-    packed = client.embeddings.create(model="embed", input=["a", "b"])
+@pytest.mark.parametrize("model", ("embed", "bedrock-embed", "titan-first"))
+def test_embeddings(client, model):
+    """Titan takes one text at a time: several are for another."""
+    plain = client.embeddings.create(model=model, input=["a", "b"], encoding_format="float")
+    packed = client.embeddings.create(model=model, input=["a", "b"])
     assert [d.index for d in plain.data] == [0, 1]
     assert len(plain.data[0].embedding) == 64
     for one, other in zip(plain.data, packed.data):
         assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
-    assert plain.usage.prompt_tokens > 0
+    assert plain.usage.prompt_tokens > 0 or model != "embed"
+
+
+@needs_openai
+def test_embeddings_of_titan(client):
+    plain = client.embeddings.create(model="titan", input="a", encoding_format="float", dimensions=256)
+    assert len(plain.data[0].embedding) == 256 and plain.usage.prompt_tokens > 0
+    with pytest.raises(openai.APIStatusError) as error:
+        client.embeddings.create(model="titan", input=["a", "b"])
+    assert error.value.status_code in (400, 404)
 
 
 # ---- credentials ----------------------------------------------------------------------------

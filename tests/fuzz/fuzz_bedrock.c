@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	codec_fuzz_stream(&codec_bedrock_converse, in);
 	codec_fuzz_answer(&dialect_bedrock, &codec_bedrock_converse, in);
+	codec_fuzz_answer(&dialect_bedrock, &codec_bedrock_embed, in);
 	codec_fuzz_request(&codec_bedrock_converse, in, models);
 	return 0;
 }

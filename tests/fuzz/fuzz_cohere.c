@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	codec_fuzz_stream(&codec_cohere_chat, in);
 	codec_fuzz_answer(&dialect_cohere, &codec_cohere_chat, in);
+	codec_fuzz_answer(&dialect_cohere, &codec_cohere_embed, in);
 	codec_fuzz_request(&codec_cohere_chat, in, models);
 	return 0;
 }

@@ -429,6 +429,49 @@ static void asks_at_the_models_path(void **state)
 	arena_free(arena);
 }
 
+/* ---- embeddings ------------------------------------------------------------------------ */
+
+static struct buf embed_words(const char *model, const char *first, const char *second, int64_t dimensions)
+{
+	struct codec_target target = { .model = slice_of(model), .vendor = vendor_find(S("bedrock"), S(""), S("")) };
+	struct arena *arena = arena_create(0);
+	struct canon_request *r = canon_request_new(arena);
+	struct canon_text *last = canon_add_text(arena, &r->inputs, NULL, slice_of(first));
+	struct buf out = BUF_INIT(WORDS_MAX);
+
+	if (second)
+		canon_add_text(arena, &r->inputs, last, slice_of(second));
+	r->base64 = true;            /* no model at AWS gives it: the client is told so from the numbers */
+	r->dimensions = dimensions;
+	if (!codec_bedrock_embed.write_request(arena, r, &target, &out))
+		buf_puts(&out, "(cannot)");
+	arena_free(arena);
+	return out;
+}
+
+static void embeds(void **state)
+{
+	struct buf got = embed_words("amazon.titan-embed-text-v2:0", "\"a\"", NULL, 256);
+
+	(void)state;
+	words_are(&got, "{\"inputText\":\"a\",\"dimensions\":256}", "Titan");
+	got = embed_words("amazon.titan-embed-text-v2:0", "\"a\"", "\"b\"", -1);
+	words_are(&got, "(cannot)", "several texts to Titan");
+	got = embed_words("amazon.titan-embed-text-v1", "\"a\"", NULL, 256);
+	words_are(&got, "(cannot)", "a length to the first Titan");
+	got = embed_words("cohere.embed-v4:0", "\"a\"", "\"b\"", 256);
+	words_are(&got, "{\"input_type\":\"search_document\",\"texts\":[\"a\",\"b\"],\"embedding_types\":[\"float\"],"
+		  "\"output_dimension\":256}", "Cohere");
+	got = answer_words(&codec_bedrock_embed, "{\"embedding\":[0.5,1],\"inputTextTokenCount\":3}");
+	words_are(&got, "start() 0:[0.5,1] usage(3+0 cached 0 written 0) done", "Titan's answer");
+	got = answer_words(&codec_bedrock_embed, "{\"embeddings\":[[0.5],[1]],\"response_type\":\"embeddings_floats\"}");
+	words_are(&got, "start() 0:[0.5] 1:[1] done", "Cohere's old answer");
+	got = answer_words(&codec_bedrock_embed, "{\"embeddings\":{\"float\":[[0.5]]}}");
+	words_are(&got, "start() 0:[0.5] done", "Cohere's answer");
+	got = answer_words(&codec_bedrock_embed, "{\"embedding\":\"x\"}");
+	words_are(&got, "bad_answer", "no vector");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +484,7 @@ int main(void)
 		cmocka_unit_test(reads_streams),
 		cmocka_unit_test(judges_answers),
 		cmocka_unit_test(asks_at_the_models_path),
+		cmocka_unit_test(embeds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
