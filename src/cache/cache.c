@@ -6,9 +6,13 @@
 
 #include <stdlib.h>
 
+/* Some twenty thousand questions, of vectors of 1,536 numbers. */
+#define VECTOR_BYTES ((size_t)32 * 1024 * 1024)
+
 struct cache {
 	struct cache_store_policy policy;
 	struct cache_memory *memory;  /* NULL: nothing is kept there */
+	struct vectors *vectors;      /* with it */
 	struct back *back;            /* NULL: there are no other stores */
 	struct cache_desk *desks;
 	void (*on_news)(void *owner, struct slice what, struct slice about, int64_t span_ms);
@@ -138,6 +142,8 @@ struct cache *cache_create(const struct cache_store_policy *policy, uint64_t see
 	c->policy = *policy;
 	if (policy->memory_bytes)
 		c->memory = cache_memory_create(policy->memory_bytes, policy->entry_bytes, seed);
+	if (c->memory)
+		c->vectors = vectors_create(VECTOR_BYTES);
 	if (home) {
 		const struct back_setup back = {
 			.policy = &c->policy, .io = home, .log = log, .found = on_found,
@@ -210,6 +216,7 @@ void cache_free(struct cache *c)
 		free(d);
 	}
 	cache_memory_free(c->memory);
+	vectors_free(c->vectors);
 	free(c);
 }
 
@@ -225,6 +232,30 @@ struct cache_entry *cache_near(struct cache *c, uint64_t context, const uint32_t
 {
 	return c->memory ? cache_memory_near(c->memory, context, sketch, least, now, younger_ms, similarity)
 			 : NULL;
+}
+
+void cache_vector_put(struct cache *c, uint64_t context, const struct cache_key *key, const float *numbers,
+		      size_t count)
+{
+	if (c->vectors)
+		vectors_put(c->vectors, context, key, numbers, count);
+}
+
+static struct cache_entry *take_known(void *owner, const struct cache_key *key)
+{
+	return cache_get(owner, key);
+}
+
+struct cache_entry *cache_vector_find(struct cache *c, uint64_t context, const float *numbers, size_t count,
+				      double least, double *similarity)
+{
+	return c->vectors ? vectors_find(c->vectors, context, numbers, count, least, take_known, c, similarity)
+			  : NULL;
+}
+
+size_t cache_vectors(const struct cache *c)
+{
+	return c->vectors ? vectors_count(c->vectors) : 0;
 }
 
 uint64_t cache_purges(const struct cache *c)

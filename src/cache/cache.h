@@ -7,6 +7,7 @@
 #include "cache/entry.h"
 #include "cache/memory.h"
 #include "cache/policy.h"
+#include "cache/vectors.h"
 #include "base/log.h"
 #include "io/io.h"
 
@@ -28,6 +29,14 @@ struct cache_entry *cache_get(struct cache *c, const struct cache_key *key);
 /* See cache_memory_near(). */
 struct cache_entry *cache_near(struct cache *c, uint64_t context, const uint32_t sketch[static CACHE_SKETCH],
 			       double least, mono_ms now, int64_t younger_ms, double *similarity);
+/* The same by what questions mean: keeps the vector of the question with that key (at
+ * most VECTOR_MAX numbers), and finds the answer in memory to the one that is likest. */
+void cache_vector_put(struct cache *c, uint64_t context, const struct cache_key *key, const float *numbers,
+		      size_t count);
+struct cache_entry *cache_vector_find(struct cache *c, uint64_t context, const float *numbers, size_t count,
+				      double least, double *similarity);
+/* How many vectors are kept. */
+size_t cache_vectors(const struct cache *c);
 /* How many purges there have been: an answer that was begun before one must not
  * be kept after it. */
 uint64_t cache_purges(const struct cache *c);

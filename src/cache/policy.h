@@ -23,6 +23,9 @@ struct cache_policy {
 	bool resumed;                 /* answers that broke off and went on are kept too */
 	bool coalesce;                /* identical requests under way share one answer */
 	int64_t pace_ms;              /* between the pieces of a replayed stream; 0: all at once */
+	struct slice embed_model;     /* makes vectors of questions, for near matches; empty: none */
+	int64_t embed_milli;          /* least cosine of a near match by them, as near_milli */
+	int64_t embed_wait_ms;        /* longest wait for one in an outage */
 	int64_t near_milli;           /* least similarity of a near match, in thousandths of a percent; 0: none */
 };
 

@@ -4,6 +4,20 @@
 #define MESSAGE_MAX 4096
 #define TEMPERATURE_MAX_MILLI 2000
 
+static void read_embeddings(struct reader *r, struct node *n, struct cache_policy *p)
+{
+	struct raw_embeddings raw = { 0 };
+	struct slice text;
+
+	section_defaults(&section_cache_embeddings, &raw);
+	if (!section_read(r, &section_cache_embeddings, n, &raw))
+		return;
+	if (raw.model && scalar_of(r, "model", raw.model, &text))
+		p->embed_model = arena_copy(r->arena, text);
+	p->embed_milli = raw.least_milli;
+	p->embed_wait_ms = raw.wait_ms;
+}
+
 const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *raw)
 {
 	struct cache_policy *p = arena_new(r->arena, struct cache_policy);
@@ -23,6 +37,8 @@ const struct cache_policy *read_cache(struct reader *r, const struct raw_cache *
 			complain_at(r, raw->temperature, "\"temperature\": %s is out of range; write 0 to 2",
 				    quote(r, text));
 	}
+	if (raw->embeddings)
+		read_embeddings(r, raw->embeddings, p);
 	return cache_policy_on(p) ? p : NULL;
 }
 
@@ -69,6 +85,20 @@ const struct last_resort_policy *read_last_resort(struct reader *r, struct node 
 	if (!raw.message && !raw.model)
 		complain_at(r, n, "\"last_resort\" says nothing; write a message, a model or both");
 	return p->message.len || p->model.len ? p : NULL;
+}
+
+void check_embeddings(struct reader *r, struct node *const *nodes)
+{
+	const struct config *c = r->config;
+	struct slice star;
+
+	for (size_t i = 0; i < c->model_count; i++) {
+		const struct cache_policy *p = c->models[i].cache;
+
+		if (p && nodes[i] && p->embed_model.len && !config_model(c, p->embed_model, &star))
+			complain_at(r, node_get(nodes[i], "model"), "unknown model %s; name one of \"models\" "
+				    "that makes embeddings", quote(r, p->embed_model));
+	}
 }
 
 void check_last_resorts(struct reader *r, struct node *const *nodes)

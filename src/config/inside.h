@@ -213,7 +213,12 @@ struct raw_cache {
 	int64_t fresh_ms, stale_ms, refresh_ms, pace_ms, near_milli;
 	enum cache_scope scope;
 	int tools, resumed, coalesce; /* bools */
-	struct node *temperature;
+	struct node *temperature, *embeddings;
+};
+
+struct raw_embeddings {
+	struct node *model;
+	int64_t least_milli, wait_ms;
 };
 
 struct raw_last_resort {
@@ -375,7 +380,7 @@ struct raw_mock {
 
 extern const struct section section_top, section_listen_tls, section_admin, section_limits,
 	section_key, section_log, section_defaults_of_all, section_default_timeouts, section_retry, section_queue,
-	section_hedge, section_cache, section_last_resort, section_cache_store, section_cache_disk, section_cache_shared,
+	section_hedge, section_cache, section_cache_embeddings, section_last_resort, section_cache_store, section_cache_disk, section_cache_shared,
 	section_breaker, section_ejection,
 	section_backend, section_backend_tls, section_probe, section_credential, section_model, section_target, section_timeouts,
 	section_mock, section_alerts, section_alert_sink;
@@ -445,6 +450,8 @@ const struct last_resort_policy *read_last_resort(struct reader *r, struct node 
 /* After all models: those named as a last resort are there. `nodes`: each model's
  * `last_resort`, or NULL. */
 void check_last_resorts(struct reader *r, struct node *const *nodes);
+/* The same of those that make vectors, and `cache.embeddings`. */
+void check_embeddings(struct reader *r, struct node *const *nodes);
 /* A number that changes when other targets or models would give the answers. */
 uint64_t cache_epoch_of(const struct model_policy *m);
 /* Complains about what is wrong. */

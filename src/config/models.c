@@ -26,7 +26,7 @@ struct model_reading {
 	const struct member *member;
 	struct model_policy *out;
 	const struct node *targets, *fallbacks;
-	struct node *last_resort;
+	struct node *last_resort, *embeddings;
 };
 
 /* ---- targets ---------------------------------------------------------------------- */
@@ -310,6 +310,7 @@ static void read_model(struct reader *r, const struct raw_top *top, const struct
 	m->out->may_lose = read_may_lose(r, raw.streams.may_lose);
 	read_hedge(r, &raw.hedge, &m->out->hedge);
 	m->last_resort = raw.last_resort;
+	m->embeddings = raw.cache.embeddings;
 	m->out->cache = read_cache(r, &raw.cache);
 	m->out->last_resort = read_last_resort(r, raw.last_resort);
 	if (raw.timeouts.total_ms < raw.timeouts.first_token_ms)
@@ -478,6 +479,9 @@ static void check_resorts(struct reader *r, const struct model_reading *models)
 	for (size_t i = 0; i < count; i++)
 		nodes[i] = models[i].last_resort;
 	check_last_resorts(r, nodes);
+	for (size_t i = 0; i < count; i++)
+		nodes[i] = models[i].embeddings;
+	check_embeddings(r, nodes);
 }
 
 void build_models(struct reader *r, const struct raw_top *top)

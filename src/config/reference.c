@@ -115,7 +115,7 @@ void config_write_reference(struct buf *out)
 {
 	static const struct section *const sections[] = {
 		&section_top, &section_listen_tls, &section_admin, &section_limits, &section_key,
-		&section_log, &section_defaults_of_all, &section_default_timeouts, &section_retry, &section_queue, &section_hedge,
+		&section_log, &section_defaults_of_all, &section_default_timeouts, &section_retry, &section_queue, &section_hedge, &section_cache_embeddings,
 		&section_cache, &section_breaker, &section_ejection,
 		&section_backend, &section_backend_tls, &section_probe, &section_model, &section_target,
 		&section_timeouts, &section_last_resort, &section_cache_store, &section_cache_disk, &section_cache_shared,

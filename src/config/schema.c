@@ -196,6 +196,22 @@ static const struct choice cache_scopes[] = {
 	{ "key", CACHE_SCOPE_KEY }, { "group", CACHE_SCOPE_GROUP }, { "shared", CACHE_SCOPE_SHARED },
 	{ NULL, 0 },
 };
+static const struct field embeddings_fields[] = {
+	{ "model", VALUE_NODE, AT(raw_embeddings, model), .shape = "model", .required = true,
+	  .doc = "A model of the config that makes embeddings. It is asked for the vector of each question whose "
+		 "answer is kept, behind the answer and a few at a time, and in an outage for that of the "
+		 "question at hand: choose one that does not fail with the others." },
+	{ "similarity", VALUE_PERCENT, AT(raw_embeddings, least_milli), 1000, 100000, "90%",
+	  .doc = "Least cosine of two vectors. What is much and little differs from model to model." },
+	{ "wait", VALUE_DURATION, AT(raw_embeddings, wait_ms), 1, 1 * MINUTE, "1s",
+	  .doc = "Longest wait for a vector in an outage; then letters have to do (`near`), where they may." },
+};
+const struct section section_cache_embeddings = {
+	"defaults.cache.embeddings", "embeddings",
+	"The answer that is given is marked as `near`, like one that was found by letters.",
+	embeddings_fields, COUNT_OF(embeddings_fields), NULL,
+};
+
 static const struct field cache_fields[] = {
 	{ "fresh", VALUE_DURATION, AT(raw_cache, fresh_ms), 0, 8760 * HOUR, "0ms",
 	  .doc = "A kept answer that is younger is given instead of asking. 0ms: never." },
@@ -221,6 +237,8 @@ static const struct field cache_fields[] = {
 	  .doc = "When nothing else is left and the very question has no kept answer: the answer to the question "
 		 "that is most like it is given, if it is as like as that, and everything else (system prompt, "
 		 "earlier messages, tools, parameters) is the same. Marked `x-backstay-degraded: near`. 0%: never." },
+	{ "embeddings", VALUE_NODE, AT(raw_cache, embeddings), .section = &section_cache_embeddings,
+	  .shape = "mapping", .doc = "Near matches by what questions mean, not by their letters." },
 	{ "pace", VALUE_DURATION, AT(raw_cache, pace_ms), 0, 10 * SECOND, "0ms",
 	  .doc = "A kept answer that is given as a stream comes in small pieces, so far apart. 0ms: at once." },
 };

@@ -21,6 +21,9 @@ void exchange_go(struct exchange *x, mono_ms now);
 void exchange_abandon(struct exchange *x);
 /* A new exchange with the same request and no client; exchange_begin() follows. */
 struct exchange *exchange_copy(const struct exchange *x);
+/* A new one of our own with no client, on behalf of `from`'s: a POST of that body at
+ * that path of OpenAI's API; exchange_begin() follows. */
+struct exchange *exchange_of_ours(const struct exchange *from, struct slice path, struct slice body);
 /* Its time is over, and nothing runs any more: a kept answer, or an honest end. */
 void exchange_late(struct exchange *x, mono_ms now);
 /* It waits in the lobby now. */

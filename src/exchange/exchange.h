@@ -47,6 +47,7 @@ struct exchanges {
 	struct cache_desk *looks;     /* NULL where nothing is kept */
 	struct prober *prober;        /* looks at targets from outside; see probe.c */
 	struct credentials *credentials;
+	unsigned embedding;           /* vectors under way in the background; recall_embed.c */
 	struct recall_memo *memo;     /* recall_canon.c; NULL until it is of use */
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
 	struct buf told;              /* what one event becomes for a client of another dialect */

@@ -342,6 +342,35 @@ struct exchange *exchange_copy(const struct exchange *from)
 	return x;
 }
 
+struct exchange *exchange_of_ours(const struct exchange *from, struct slice path, struct slice body)
+{
+	struct exchange *x = exchange_new(from->all, NULL);
+	struct slice why, param;
+	const char *allow;
+	enum fault fault;
+
+	config_give(x->config);
+	x->config = config_take(from->config);
+	x->who = from->who;
+	x->dialect = &dialect_openai;
+	x->endpoint = dialect_endpoint_in(x->dialect, S("POST"), path, &allow);
+	must(x->endpoint != NULL);
+	x->id = arena_printf(x->arena, "%.*s.own", SLICE_ARG(from->id));
+	x->method = S("POST");
+	x->path = arena_copy(x->arena, path);
+	x->content_type = S("application/json");
+	x->peer = arena_copy(x->arena, from->peer);
+	queue_init(x, &(struct h1_head){ 0 });
+	x->priority = x->guest.waiter.priority = PRIORITY_LOW;
+	x->body = BUF_INIT(body.len + 1);
+	must(buf_append(&x->body, body));
+	fault = x->dialect->read_request(x->arena, x->endpoint, x->content_type, x->path,
+					 buf_slice(&x->body), &x->facts, &why, &param);
+	must(fault == FAULT_NONE);
+	x->facts.model = arena_copy(x->arena, x->facts.model);
+	return x;
+}
+
 static void end_with(struct exchange *x, const struct error_answer *e)
 {
 	answer_error(x, e, SLICE_NONE);

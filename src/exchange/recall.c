@@ -48,6 +48,14 @@ static struct recall *recall_new(struct exchange *x, const struct cache_policy *
 	return r;
 }
 
+struct recall *recall_for_ours(struct exchange *x, const struct cache_policy *policy)
+{
+	struct recall *r = recall_new(x, policy);
+
+	r->may_keep = true;
+	return r;
+}
+
 void recall_read(struct exchange *x, const struct h1_head *head, const struct model_policy *model)
 {
 	struct recall *r;
@@ -65,7 +73,7 @@ void recall_read(struct exchange *x, const struct h1_head *head, const struct mo
 
 struct slice recall_key_text(const struct exchange *x, char text[static CACHE_KEY_TEXT])
 {
-	if (!x->recall)
+	if (!x->recall || x->recall->embed)
 		return SLICE_NONE;
 	cache_key_text(&x->recall->key, text);
 	return slice_of(text);
@@ -131,13 +139,10 @@ static void begin_after_look(struct exchange *x, mono_ms now)
 		exchange_go(x, now);
 }
 
-static void on_looked(struct cache_look *l, struct cache_entry *e)
+void recall_go_on(struct exchange *x, mono_ms now)
 {
-	struct recall *r = CONTAINER_OF(l, struct recall, look);
-	struct exchange *x = r->x;
-	mono_ms now = io_now(x->all->setup.io);
+	struct recall *r = x->recall;
 
-	r->found = e;
 	switch (r->stage) {
 	case RECALL_AT_FIRST:
 		begin_after_look(x, now);
@@ -149,6 +154,14 @@ static void on_looked(struct cache_look *l, struct cache_entry *e)
 		exchange_late(x, now);
 		break;
 	}
+}
+
+static void on_looked(struct cache_look *l, struct cache_entry *e)
+{
+	struct recall *r = CONTAINER_OF(l, struct recall, look);
+
+	r->found = e;
+	recall_go_on(r->x, io_now(r->x->all->setup.io));
 }
 
 /* True: stores that take their time are asked; on_looked() goes on. */
@@ -206,7 +219,7 @@ bool recall_begin(struct exchange *x, mono_ms now)
 {
 	struct recall *r = x->recall;
 
-	if (!r)
+	if (!r || r->embed)
 		return false;
 	if (r->refresh) {
 		x->cache = CACHE_USE_REFRESH;
@@ -252,6 +265,7 @@ void recall_let_go(struct exchange *x)
 		flight_leave(&r->guest);
 	cache_look_cancel(&r->look);
 	recall_lease_end(x);
+	recall_embed_drop(x);
 }
 
 static bool give_stale(struct exchange *x, struct cache_entry *e, enum fault why, mono_ms now)
@@ -264,6 +278,25 @@ static bool give_stale(struct exchange *x, struct cache_entry *e, enum fault why
 	return recall_give(x, e, CACHE_USE_STALE, now);
 }
 
+/* The kept answer to the question that is likest: by what it means, else by its
+ * letters. */
+static struct cache_entry *likest(struct exchange *x, mono_ms now)
+{
+	struct recall *r = x->recall;
+	struct cache *cache = x->all->setup.cache;
+	struct cache_entry *e = NULL;
+
+	if (r->meaning && r->meaning->count)
+		e = cache_vector_find(cache, r->context, r->meaning->numbers, r->meaning->count,
+				      (double)r->policy->embed_milli / 100000, &x->similarity);
+	if (e && cache_may_rescue(r->policy, &r->wishes, cache_entry_age_ms(e, now)))
+		return e;
+	cache_entry_give(e);
+	return r->policy->near_milli > 0
+		? cache_near(cache, r->context, r->sketch, (double)r->policy->near_milli / 100000, now,
+			     r->policy->stale_ms, &x->similarity) : NULL;
+}
+
 /* The answer to another question, which is very like this one. */
 static bool give_near(struct exchange *x, enum fault why, mono_ms now)
 {
@@ -273,8 +306,7 @@ static bool give_near(struct exchange *x, enum fault why, mono_ms now)
 
 	if (!r->context)
 		return false;
-	e = cache_near(x->all->setup.cache, r->context, r->sketch, (double)r->policy->near_milli / 100000,
-		       now, r->policy->stale_ms, &x->similarity);
+	e = likest(x, now);
 	if (e && cache_may_rescue(r->policy, &r->wishes, cache_entry_age_ms(e, now))) {
 		x->degraded_by = DEGRADED_NEAR;
 		x->degraded_why = why;
@@ -290,6 +322,7 @@ static bool give_near(struct exchange *x, enum fault why, mono_ms now)
 
 bool recall_rescue(struct exchange *x, enum fault why, bool full, mono_ms now)
 {
+	int stage = why == FAULT_DEADLINE ? RECALL_LATE : RECALL_GIVEN_UP;
 	struct recall *r = x->recall;
 	struct cache_entry *e;
 	bool given = false;
@@ -301,9 +334,13 @@ bool recall_rescue(struct exchange *x, enum fault why, bool full, mono_ms now)
 	if (e && cache_may_rescue(r->policy, &r->wishes, cache_entry_age_ms(e, now)))
 		given = give_stale(x, e, why, now);
 	else if (!e)
-		given = look_further(x, why == FAULT_DEADLINE ? RECALL_LATE : RECALL_GIVEN_UP, full);
+		given = look_further(x, stage, full);
 	cache_entry_give(e);
-	return given || give_near(x, why, now);
+	if (given)
+		return true;
+	r->stage = stage;
+	r->full = full;
+	return recall_embed_look(x) || give_near(x, why, now);
 }
 
 /* ---- fetching anew ------------------------------------------------------------------------------ */

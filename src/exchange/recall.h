@@ -3,6 +3,7 @@
  *   recall.c         at the beginning and when nothing else is left: is there one to give?
  *   recall_key.c     which question is it, and whose?
  *   recall_canon.c   one question in several API languages is one question
+ *   recall_embed.c   the vector of a question, for near matches by what is meant
  *   recall_keep.c    an answer that went well is kept
  *   recall_lease.c   of several machines one at a time asks for an answer
  *   recall_follow.c  identical requests under way share one answer
@@ -16,6 +17,19 @@
 #include "cache/flight.h"
 #include "cache/wishes.h"
 #include "exchange/exchange.h"
+
+/* A question whose vector is asked for. */
+struct recall_embed {
+	struct exchange *asks;        /* a request of our own; NULL: it has ended */
+	void (*done)(struct recall_embed *e);
+	float *numbers;               /* room for VECTOR_MAX, malloc'd */
+	size_t count;                 /* 0: there is no vector */
+	struct exchange *x;           /* on whose behalf, in an outage */
+	struct io_timer told;
+};
+
+/* Longer questions have no vector made. */
+#define RECALL_QUESTION_MAX ((size_t)16 * 1024)
 
 /* Of an exchange whose model keeps or shares answers, and whose request is one to
  * keep; in its arena. */
@@ -39,6 +53,10 @@ struct recall {
 	struct cache_entry *found;    /* there */
 	enum { RECALL_AT_FIRST, RECALL_GIVEN_UP, RECALL_LATE } stage;     /* when it looked */
 	bool full;
+
+	struct slice question;        /* for its vector; arena; empty: none is made */
+	struct recall_embed *meaning; /* it is asked for, since nothing else is left; NULL: not yet */
+	struct recall_embed *embed;   /* this exchange asks for somebody's */
 
 	uint64_t lease_token;
 	bool leased;                  /* no other machine asks for this answer meanwhile */
@@ -101,6 +119,22 @@ bool recall_lease(struct exchange *x, mono_ms now);
 void recall_lease_end(struct exchange *x);
 /* Gives the kept answer if it is a hit by now. */
 bool recall_hit(struct exchange *x, mono_ms now);
+/* For exchange_of_ours(): what goes to nobody is noted all the same. */
+struct recall *recall_for_ours(struct exchange *x, const struct cache_policy *policy);
+/* Goes on where it looked, once that is done. */
+void recall_go_on(struct exchange *x, mono_ms now);
+/* recall_embed.c: an answer was kept: its question's vector is asked for. */
+void recall_embed_kept(struct exchange *x);
+/* Asks for the vector of the question, now that nothing else is left; recall_go_on()
+ * follows. False: there is no use in it, or it was asked for. */
+bool recall_embed_look(struct exchange *x);
+/* It is not waited for any more. */
+void recall_embed_drop(struct exchange *x);
+/* The exchange ends. */
+void recall_embed_free(struct exchange *x);
+/* Of an exchange that asks for a vector: its answer is whole; it ends. */
+void recall_embed_heard(struct exchange *x);
+void recall_embed_end(struct exchange *x);
 /* Told by the flight that it follows or leads. */
 void recall_on_news(struct flight_guest *g);
 /* Neither leads nor follows any more. */

@@ -161,6 +161,7 @@ static void keep(struct exchange *x, struct slice answer)
 		return;
 	x->kept = true;
 	cache_put(cache, e, r->purges);
+	recall_embed_kept(x);
 }
 
 /* As one whole answer, whichever form the client got. */
@@ -195,6 +196,10 @@ void recall_keep(struct exchange *x)
 
 	if (!r)
 		return;
+	if (r->embed) {
+		recall_embed_heard(x);
+		return;
+	}
 	/* What a fallback said is a lesser answer: it must not outlive the trouble. */
 	keeps = r->may_keep && !x->served_fallback && !x->resorted && (!x->resumes || r->policy->resumed);
 	if (keeps && leads(r))
@@ -214,6 +219,8 @@ void recall_end(struct exchange *x)
 	if (!r)
 		return;
 	recall_let_go(x);
+	recall_embed_end(x);
+	recall_embed_free(x);
 	cache_entry_give(r->found);
 	buf_free(&r->noted);
 }

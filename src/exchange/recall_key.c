@@ -243,7 +243,10 @@ static void find_context(struct recall *r, const struct h1_head *head, const str
 		cache_key_of(buf_slice(&text), &key);
 		memcpy(&r->context, key.bytes, sizeof r->context);
 		r->context |= 1;
-		near_sketch(json_string(scratch, question), r->sketch);
+		question = json_string(scratch, question);
+		near_sketch(question, r->sketch);
+		if (r->policy->embed_model.len && question.len <= RECALL_QUESTION_MAX)
+			r->question = arena_copy(r->x->arena, question);
 	}
 	buf_free(&text);
 }
@@ -265,7 +268,7 @@ bool recall_find_key(struct recall *r, const struct h1_head *head, const struct 
 		cache_key_of(buf_slice(&text), &r->key);
 		find_common_key(r, head, model, scratch);
 		recall_flight_key(r);
-		if (r->policy->near_milli > 0)
+		if (r->policy->near_milli > 0 || r->policy->embed_model.len)
 			find_context(r, head, model, scratch);
 	}
 	arena_free(scratch);

@@ -29,16 +29,38 @@ static void base64(struct buf *out, const unsigned char *bytes, size_t count)
 	buf_added(out, n);
 }
 
-static void make_vector(float *v, size_t count, uint64_t seed)
+static bool is_of_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c & 0x80);
+}
+
+static void add_word(float *v, size_t count, uint64_t seed)
 {
 	struct rng rng;
-	double length = 0;
 
 	rng_seed(&rng, seed);
-	for (size_t i = 0; i < count; i++) {
-		v[i] = (float)(rng_unit(&rng) * 2 - 1);
-		length += (double)v[i] * (double)v[i];
+	for (size_t i = 0; i < count; i++)
+		v[i] += (float)(rng_unit(&rng) * 2 - 1);
+}
+
+/* The sum of its words': those that share many point nearly the same way. */
+static void make_vector(float *v, size_t count, struct slice text, uint64_t seed)
+{
+	double length = 0;
+	size_t words = 0;
+
+	memset(v, 0, count * sizeof *v);
+	for (size_t at = 0, end; at < text.len; at = end + 1) {
+		for (end = at; end < text.len && is_of_word(text.at[end]); end++)
+			;
+		if (end > at)
+			add_word(v, count, slice_hash(slice_sub(text, at, end), seed));
+		words += end > at;
 	}
+	if (!words)
+		add_word(v, count, slice_hash(text, seed));
+	for (size_t i = 0; i < count; i++)
+		length += (double)v[i] * (double)v[i];
 	length = sqrt(length);
 	for (size_t i = 0; i < count; i++)
 		v[i] = (float)((double)v[i] / (length > 0 ? length : 1));
@@ -67,7 +89,7 @@ void mock_write_vector(struct mock *mock, struct buf *out, struct slice input, s
 
 	must(dimensions >= 1);
 	must(dimensions <= DIMENSIONS_MAX);
-	make_vector(v, dimensions, slice_hash(input, mock->options.seed));
+	make_vector(v, dimensions, input, mock->options.seed);
 	if (packed) {
 		write_packed(out, v, dimensions);
 		return;

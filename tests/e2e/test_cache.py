@@ -486,3 +486,27 @@ def test_limits_are_counted_together(place, mock, start_redis):
         poll("to count together again", lambda p=proxy: (ask(p, "ann"), counted(p))[1] == "together")
     for proxy in proxies:
         assert proxy.stop() == 0
+
+
+def test_near_by_what_is_meant(place):
+    """An embeddings model finds the kept answer to the same question in other words."""
+    chats = Mock(place, "chats", "--ttft", "5ms", "--gap", "0ms", "--tokens", "20").start()
+    vectors = Mock(place, "vectors").start()
+    config = config_of(chats, {"stale": "24h", "embeddings": {"model": "embed", "similarity": "80%",
+                                                              "wait": "20s"}})
+    config["backends"]["beta"] = {"url": vectors.url}
+    config["models"]["embed"] = ["beta/mock-embed"]
+    proxy = Proxy(place, config, "meant").start()
+    asked = "Which river is the longest one in all of Africa"
+    status, _, answer = proxy.chat(asked)
+    assert status == 200
+    poll("its vector", lambda: any(r["path"] == "/v1/embeddings" and r["status"] == 200 for r in proxy.records()))
+    chats.kill()
+    status, headers, again = proxy.chat("in all of Africa Which one is the longest river")
+    assert status == 200 and headers["x-backstay-degraded"] == "near", again
+    assert float(headers["x-backstay-similarity"]) > 0.9
+    assert again["choices"] == answer["choices"]
+    assert proxy.chat("How many legs does a spider have?")[0] >= 500
+    vectors.kill()
+    assert proxy.chat("Africa has the longest river Which one is that")[0] >= 500
+    assert proxy.stop() == 0
