@@ -154,6 +154,35 @@ def test_a_drill_that_is_held(kept, healthy):
     assert act(kept, "/admin/drills/stop", {"number": answer["number"]})[0] == 404
 
 
+@pytest.mark.parametrize("fault", ["connect", "server_error", "overloaded", "rate_limited", "silence", "cut"])
+def test_each_fault_can_be_rehearsed(kept, healthy, fault):
+    """The try fails as if it were so, the client is answered whole, the mock was asked
+    for nothing that it did not finish, and afterwards the target is as it was."""
+    assert sorted(look(kept, "/admin/drills")[1]["faults"]) == sorted(
+        ["connect", "server_error", "overloaded", "rate_limited", "silence", "cut"])
+    status, answer = act(kept, "/admin/drills", {"target": "charlie/mock-large", "fault": fault,
+                                                 "for_ms": 60000})
+    assert status == 200, answer
+    asked = iter(range(1000))
+
+    def met():
+        stream = kept.stream("rehearsed %s %d" % (fault, next(asked)))
+        assert stream.complete
+        return drill_of(kept, answer["number"])["tries"]
+    poll("a try to meet it", met)
+    assert kept.targets()["charlie/mock-large"]["drill"] == fault
+    poll("the log to tell the fault", lambda: [
+        a for r in kept.records() for a in r["attempts"]
+        if a["target"] == "charlie/mock-large" and a["fault"] in (fault, "bad_answer" if fault == "cut" else fault)])
+    assert act(kept, "/admin/drills/stop", {"number": answer["number"]})[0] == 200
+    assert kept.targets()["charlie/mock-large"]["drill"] == ""
+
+    def back():
+        assert kept.stream("afterwards %s %d" % (fault, next(asked))).complete
+        return kept.targets()["charlie/mock-large"]["use"] == "good"
+    poll("the target to be back", back)
+
+
 def test_a_drill_that_fails_is_told(kept, healthy):
     number = act(kept, "/admin/drills", {"target": "alpha/mock-large", "fault": "server_error",
                                          "for_ms": 60000})[1]["number"]

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -177,6 +178,62 @@ def test_a_credential_that_is_refused(told, healthy, receivers):
     poll("the pager to be called", lambda: told.chat("x") and [
         m for m in pager.bodies() if m.get("payload", {}).get("class") == "credential_off"])
     healthy[2].behave("")
+
+
+@pytest.mark.parametrize("trouble,kind,subject,text", [
+    ("insufficient-quota", "out_of_money", "charlie", "add credit or raise the limit"),
+    ("model-not-found", "model_gone", "charlie/mock-large", "does not know"),
+    ("bad-key", "credential_off", "charlie", "check its key"),
+])
+def test_trouble_that_a_person_must_mend(told, healthy, receivers, trouble, kind, subject, text):
+    """Clients notice nothing; people are told what to do, and that it is over."""
+    hook = receivers["hook"]
+    healthy[2].behave(trouble)
+
+    def fired():
+        assert told.chat("x")[0] == 200
+        return ("firing", kind, subject) in hook.alerts()
+    poll("people to be told", fired)
+    alert = next(a for m in hook.bodies() for a in m["alerts"] if a["kind"] == kind)
+    assert text in alert["text"]
+    assert metric(told, "backstay_alerts_firing", kind=kind) == 1
+
+
+def test_a_model_that_is_down_with_its_retries_spent(told, healthy, receivers):
+    hook = receivers["hook"]
+    for mock in healthy:
+        mock.behave("status 500")
+
+    def fired():
+        for _ in range(5):
+            told.chat("x")
+        kinds = {a[1:] for a in hook.alerts() if a[0] == "firing"}
+        return kinds if {("model_down", "chat"), ("retries_spent", "chat")} <= kinds else None
+    poll("people to be told", fired)
+    for mock in healthy:
+        mock.behave("")
+
+    def over():
+        told.chat("x")
+        return {("resolved", "model_down", "chat"), ("resolved", "retries_spent", "chat")} <= set(hook.alerts())
+    poll("its end to be told", over)
+
+
+def test_every_kind_of_alert_has_a_test_that_raises_it():
+    """The kinds of the table in the docs, each named where it is raised."""
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    with open(os.path.join(top, "docs", "operations.md"), encoding="utf-8") as file:
+        kinds = [row.split("`")[1] for row in file if row.startswith("| `") and
+                 row.count("|") == 4 and row.split("|")[2].strip() in ("critical", "warning", "info")]
+    with open(os.path.join(top, "src", "observe", "alert.h"), encoding="utf-8") as file:
+        known = re.findall(r'X\([A-Z_]+, +"([a-z_]+)"', file.read())
+    assert sorted(kinds) == sorted(known)
+    tests = ""
+    for name in ("test_alerts.py", "test_budgets.py", "test_admin_api.py", "test_certificates.py"):
+        path = os.path.join(top, "tests", "e2e", name)
+        tests += open(path, encoding="utf-8").read() if os.path.exists(path) else ""
+    for kind in kinds:
+        assert '"%s"' % kind in tests, kind
 
 
 def run(told, *arguments):
