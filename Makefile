@@ -9,7 +9,7 @@ CONFIG       ?= examples/demo.yaml
 
 BACKSTAY = $(BUILD)/src/daemon/backstay
 
-.PHONY: all deps run test install asan fuzz storm bench test-real clean help
+.PHONY: all deps run test install asan fuzz storm bench bench-cache test-real clean help
 
 # The program alone; the tests are built by `make test`.
 all: $(BUILD)/build.ninja
@@ -58,6 +58,10 @@ bench: all
 	@sh scripts/install-deps.sh run bench
 	@BUILD=$(BUILD) sh bench/run.sh
 
+bench-cache: all
+	@sh scripts/install-deps.sh run bench
+	@BUILD=$(BUILD) sh bench/run.sh cache
+
 test-real: all
 	@sh scripts/install-deps.sh --optional test sdk
 	@BUILD=$(BUILD) BACKSTAY=$(BACKSTAY) sh tests/real/run.sh
@@ -83,6 +87,7 @@ help:
 	@echo "make fuzz            each fuzz target for FUZZ_SECONDS ($(FUZZ_SECONDS)), with clang"
 	@echo "make storm           STORM_EXCHANGES ($(STORM_EXCHANGES)) simulated exchanges while all kinds of things fail"
 	@echo "make bench           measure beside nginx, HAProxy and LLM gateways"
+	@echo "make bench-cache     measure kept answers beside those of nginx and Varnish"
 	@echo "make test-real       chat with a real model behind the proxy"
 	@echo "make install         to PREFIX ($(PREFIX)), below DESTDIR"
 	@echo "make clean           remove $(BUILD)/"

@@ -5,6 +5,24 @@
 #include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdatomic.h>
+
+/* OpenSSL looks an algorithm up anew for each digest unless it is given the one it
+ * found: that is dearer than to digest a short text. Kept until the process ends. */
+static const EVP_MD *sha256(void)
+{
+	static _Atomic(EVP_MD *) known;
+	EVP_MD *md = atomic_load(&known), *none = NULL;
+
+	if (md)
+		return md;
+	md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	must(md != NULL);
+	if (atomic_compare_exchange_strong(&known, &none, md))
+		return md;
+	EVP_MD_free(md);
+	return none;
+}
 
 void digest_sha256(struct slice s, uint8_t out[static DIGEST_SHA256_BYTES])
 {
@@ -12,7 +30,7 @@ void digest_sha256(struct slice s, uint8_t out[static DIGEST_SHA256_BYTES])
 
 	/* Fails only without memory or without the algorithm: nothing a caller
 	 * could do anything about. */
-	must(EVP_Digest(s.len ? s.at : "", s.len, out, &len, EVP_sha256(), NULL) == 1);
+	must(EVP_Digest(s.len ? s.at : "", s.len, out, &len, sha256(), NULL) == 1);
 	must(len == DIGEST_SHA256_BYTES);
 }
 
@@ -33,7 +51,7 @@ void digest_sha256_parts(const struct slice *parts, size_t count,
 	unsigned len = 0;
 
 	must(ctx != NULL);
-	must(EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1);
+	must(EVP_DigestInit_ex(ctx, sha256(), NULL) == 1);
 	for (size_t i = 0; i < count; i++)
 		must(parts[i].len == 0 || EVP_DigestUpdate(ctx, parts[i].at, parts[i].len) == 1);
 	must(EVP_DigestFinal_ex(ctx, out, &len) == 1);

@@ -118,12 +118,14 @@ bool cache_number_milli(struct slice raw, int64_t *out)
 
 /* ---- values ----------------------------------------------------------------------- */
 
-/* Half a surrogate pair decodes to U+FFFD: different halves stay different. */
+/* Half a surrogate pair, which only an escape can write, decodes to U+FFFD: different
+ * halves stay different. */
 static bool put_string(struct arena *scratch, struct slice raw, struct buf *out)
 {
 	struct slice text = json_string(scratch, raw);
 
-	if (slice_find_slice(text, S("\xef\xbf\xbd")) != SLICE_NOT_FOUND && !buf_append(out, raw))
+	if (slice_find(raw, '\\') != SLICE_NOT_FOUND &&
+	    slice_find_slice(text, S("\xef\xbf\xbd")) != SLICE_NOT_FOUND && !buf_append(out, raw))
 		return false;
 	return json_try_write_string(out, text);
 }

@@ -114,7 +114,8 @@ static void put_scope(const struct exchange *x, const struct cache_policy *p,
 		      const struct h1_head *head, struct buf *out)
 {
 	uint8_t digest[DIGEST_SHA256_BYTES];
-	char hex[2 * DIGEST_SHA256_BYTES + 1];
+	char hex[2 * DIGEST_SHA256_BYTES + 1] = "nothing";
+	struct slice key;
 
 	if (p->scope == CACHE_SCOPE_SHARED) {
 		buf_puts(out, "all\n");
@@ -125,8 +126,11 @@ static void put_scope(const struct exchange *x, const struct cache_policy *p,
 	} else {
 		/* Nobody's key is known here; those who present different ones may well be
 		 * different people. */
-		digest_sha256(request_presented_key(x->arena, head), digest);
-		digest_to_hex(digest, hex);
+		key = request_presented_key(x->arena, head);
+		if (key.len) {
+			digest_sha256(key, digest);
+			digest_to_hex(digest, hex);
+		}
 		buf_putf(out, "presents %s\n", hex);
 	}
 }
