@@ -212,6 +212,8 @@ static void read_result(struct request_reading *r, struct canon_part *part, cons
 	part->id = string_of(json_get(j, S("tool_use_id")));
 	part->is_error = failed && failed->type == JSON_TRUE;
 	r->out->features |= CANON_HAS(TOOLS);
+	if (part->is_error)
+		r->out->features |= CANON_HAS(TOOL_ERRORS);
 	if (!part->id.len)
 		request_refuse(r, "a \"tool_result\" block needs a \"tool_use_id\"");
 	if (content && content->type == JSON_STRING) {

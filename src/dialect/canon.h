@@ -42,6 +42,7 @@
 	X(DOCUMENT_DATA, "document_data",     "documents in base64 or as text", NEED)       \
 	X(FILE_ID,       "file_id",           "files uploaded to one vendor", NEED)         \
 	X(RESULT_MEDIA,  "tool_result_media", "pictures or documents as a tool's result", NEED) \
+	X(TOOL_ERRORS,   "tool_errors",       "that a tool has failed, said beside its result", HINT) \
 	X(CITATIONS,     "citations",         "places in documents that the answer stands on", NEED) \
 	X(JSON_MODE,     "json_mode",         "the answer is JSON", NEED)                   \
 	X(JSON_SCHEMA,   "json_schema",       "the answer follows a schema", NEED)          \

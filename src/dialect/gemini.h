@@ -68,7 +68,8 @@ bool gemini_count_write_request(struct arena *arena, const struct canon_request 
 	(CANON_HAS(SYSTEM) | CANON_HAS(TOOLS) | CANON_HAS(TOOL_CHOICE) | CANON_HAS(STRICT_TOOLS) | \
 	 CANON_HAS(IMAGE_URL) | CANON_HAS(IMAGE_DATA) | CANON_HAS(AUDIO_IN) | CANON_HAS(AUDIO_OUT) | \
 	 CANON_HAS(IMAGE_OUT) | CANON_HAS(VIDEO) | CANON_HAS(DOCUMENT_URL) |                        \
-	 CANON_HAS(DOCUMENT_DATA) | CANON_HAS(RESULT_MEDIA) | CANON_HAS(JSON_MODE) |                \
+	 CANON_HAS(DOCUMENT_DATA) | CANON_HAS(RESULT_MEDIA) | CANON_HAS(TOOL_ERRORS) |             \
+	 CANON_HAS(JSON_MODE) |                                                                \
 	 CANON_HAS(JSON_SCHEMA) | CANON_HAS(TEMPERATURE) | CANON_HAS(TOP_P) | CANON_HAS(TOP_K) |    \
 	 CANON_HAS(PENALTIES) | CANON_HAS(SEED) | CANON_HAS(STOP) | CANON_HAS(CHOICES) |            \
 	 CANON_HAS(LOGPROBS) | CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET) |                        \

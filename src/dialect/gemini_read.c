@@ -221,6 +221,8 @@ static void read_result(struct request_reading *r, struct talk *t, const struct 
 		request_refuse(r, "a \"functionResponse\" needs a \"name\"");
 	last = canon_add_part(r->arena, &p->content, NULL, CANON_PART_TEXT);
 	last->text = result_text(r, get(result, "response"), &p->is_error);
+	if (p->is_error)
+		sets(r, CANON_HAS(TOOL_ERRORS));
 	for (const struct json *j = parts ? parts->first : NULL; j; j = j->next) {
 		sets(r, CANON_HAS(RESULT_MEDIA));
 		if (get(j, "inlineData"))

@@ -129,9 +129,38 @@ static void test_rows(void **state)
 	}
 }
 
+/* That a tool failed is said beside its result by some, and named where it cannot be. */
+static void test_a_tool_that_failed(void **state)
+{
+	static const struct { const struct codec *codec; bool tells; } apis[] = {
+		{ &codec_anthropic_messages, true }, { &codec_bedrock_converse, true },
+		{ &codec_gemini_generate, true }, { &codec_openai_chat, false },
+		{ &codec_openai_responses, false }, { &codec_cohere_chat, false },
+	};
+	const struct request_facts facts = { .model = S("m"), .choices = 1, .max_tokens = -1 };
+	struct arena *arena = arena_create(0);
+	struct slice why = SLICE_NONE;
+	struct canon_request *r = NULL;
+
+	(void)state;
+	assert_int_equal(codec_anthropic_messages.read_request(arena, S(
+		"{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":"
+		"\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}]},"
+		"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":\"no\","
+		"\"is_error\":true}]}]}"), &facts, &r, &why), FAULT_NONE);
+	assert_true(r->features & CANON_HAS(TOOL_ERRORS));
+	assert_true(canon_hints() & CANON_HAS(TOOL_ERRORS));
+	for (size_t i = 0; i < COUNT_OF(apis); i++)
+		assert_int_equal((apis[i].codec->carries & CANON_HAS(TOOL_ERRORS)) != 0, apis[i].tells);
+	arena_free(arena);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_a_tool_that_failed),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
