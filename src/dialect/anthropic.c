@@ -12,6 +12,7 @@
 	 CANON_HAS(STRICT_TOOLS) | CANON_HAS(IMAGE_URL) | CANON_HAS(IMAGE_DATA) |               \
 	 CANON_HAS(DOCUMENT_URL) | CANON_HAS(DOCUMENT_DATA) | CANON_HAS(FILE_ID) |              \
 	 CANON_HAS(RESULT_MEDIA) | CANON_HAS(TOOL_ERRORS) | CANON_HAS(CITATIONS) |               \
+	 CANON_HAS(JSON_MODE) |                                                                \
 	 CANON_HAS(JSON_SCHEMA) |                                                              \
 	 CANON_HAS(TEMPERATURE) | CANON_HAS(TOP_P) | CANON_HAS(TOP_K) | CANON_HAS(STOP) |       \
 	 CANON_HAS(EFFORT) | CANON_HAS(THINK_BUDGET) | CANON_HAS(THINK_PARTS) |                 \

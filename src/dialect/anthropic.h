@@ -90,6 +90,13 @@ uint64_t anthropic_model_lacks(struct slice model);
 /* In struct codec. */
 uint64_t anthropic_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly);
 
+/* Claude has no mode for JSON without a schema: the answer is asked for as the input
+ * of a tool of this name, and read back as the text that it is. */
+#define ANTHROPIC_JSON_TOOL "answer_in_json"
+/* Is the answer to that request asked for so? Not where another tool must be called,
+ * and where it has been allowed that the mode is lost. */
+bool anthropic_asks_json(const struct canon_request *r);
+
 enum anthropic_think { ANTHROPIC_THINK_UNSAID, ANTHROPIC_THINK_OFF, ANTHROPIC_THINK_BUDGET,
 		       ANTHROPIC_THINK_ADAPTIVE };
 /* How a request's wish to think is put to a model. */

@@ -13,6 +13,7 @@ struct anthropic_reading {
 	struct usage usage;
 	unsigned asked;              /* calls that the client is to answer */
 	size_t skip;                 /* bytes of space that the client has from the answer begun */
+	bool in_json;                /* the open call is the answer (anthropic_asks_json()) */
 };
 
 static struct anthropic_reading *reading(struct codec_reader *r)
@@ -110,10 +111,22 @@ static void tell_call(struct codec_reader *r, struct slice block, struct canon_e
 	r->content = true;
 }
 
+/* Is it the answer itself, that was asked for as a call? */
+static bool is_json_answer(const struct codec_reader *r, struct slice block)
+{
+	return r->request && anthropic_asks_json(r->request) &&
+	       json_string_eq(member(block, "name"), S(ANTHROPIC_JSON_TOOL));
+}
+
 static void tell_arguments(struct codec_reader *r, struct slice raw, struct canon_events *out)
 {
-	struct canon_event *e = canon_add(out, CANON_EVENT_ARGUMENTS);
+	struct canon_event *e;
 
+	if (reading(r)->in_json) {
+		tell_text(r, CANON_EVENT_TEXT, raw, out);
+		return;
+	}
+	e = canon_add(out, CANON_EVENT_ARGUMENTS);
 	e->call = reading(r)->call;
 	e->text = raw;
 }
@@ -161,7 +174,9 @@ static void tell_block(struct codec_reader *r, struct arena *scratch, struct sli
 		tell_text(r, CANON_EVENT_ENCRYPTED, text_member(block, "data"), out);
 		break;
 	case ANTHROPIC_TOOL_USE:
-		tell_call(r, block, out);
+		reading(r)->in_json = is_json_answer(r, block);
+		if (!reading(r)->in_json)
+			tell_call(r, block, out);
 		break;
 	case ANTHROPIC_OTHER: case ANTHROPIC_NO_BLOCK:
 		break;

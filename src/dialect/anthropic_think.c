@@ -136,6 +136,22 @@ void anthropic_plan_thinking(const struct canon_request *r, unsigned version, st
 		out->way = ANTHROPIC_THINK_ADAPTIVE;
 }
 
+bool anthropic_asks_json(const struct canon_request *r)
+{
+	return r->format == CANON_FORMAT_JSON && r->task == CANON_CHAT && (r->features & CANON_HAS(JSON_MODE)) &&
+	       r->choice != CANON_CHOICE_REQUIRED && r->choice != CANON_CHOICE_ONE;
+}
+
+/* A tool that must be called goes with neither thinking nor an answer begun. */
+static bool may_ask_json(const struct canon_request *r, unsigned version, const struct anthropic_plan *plan)
+{
+	for (const struct canon_tool *t = r->tools; t; t = t->next)
+		if (slice_eq(canon_inside(t->name), S(ANTHROPIC_JSON_TOOL)))
+			return false;
+	return plan->way != ANTHROPIC_THINK_BUDGET && plan->way != ANTHROPIC_THINK_ADAPTIVE &&
+	       (version < 50 || plan->way == ANTHROPIC_THINK_OFF) && !(r->features & CANON_HAS(PREFILL));
+}
+
 uint64_t anthropic_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly)
 {
 	unsigned version = anthropic_version(target->model);
@@ -147,6 +163,8 @@ uint64_t anthropic_lacks(const struct canon_request *r, const struct codec_targe
 	lacks |= plan.unsaid;
 	if (plan.way == ANTHROPIC_THINK_BUDGET || plan.way == ANTHROPIC_THINK_ADAPTIVE)
 		lacks |= losses_beside_thinking(r);
+	if (anthropic_asks_json(r) && !may_ask_json(r, version, &plan))
+		lacks |= CANON_HAS(JSON_MODE);
 	if (losses_outside(r->temperature, 0, 1000))
 		lacks |= CANON_HAS(TEMPERATURE);
 	*softly |= plan.less;

@@ -435,6 +435,40 @@ static void put_tool(struct writing *w, const struct canon_tool *t)
 	make_object_end(m);
 }
 
+static bool has_tools(const struct canon_request *r)
+{
+	for (const struct canon_tool *t = r->tools; t; t = t->next)
+		if (!t->custom)
+			return true;
+	return false;
+}
+
+static void put_json_tool(struct json_make *m)
+{
+	make_object(m, NULL);
+	make_text(m, "name", S(ANTHROPIC_JSON_TOOL));
+	make_text(m, "description", S("Gives the whole answer to the user as one JSON object, with the members that "
+				      "were asked for."));
+	make_raw(m, "input_schema", S("{\"type\":\"object\"}"));
+	make_object_end(m);
+}
+
+/* Either the answer or, where it may, another call. */
+static void put_json_choice(struct writing *w)
+{
+	const struct canon_request *r = w->r;
+	bool others = has_tools(r) && r->choice != CANON_CHOICE_NONE;
+	struct json_make *m = &w->m;
+
+	make_object(m, "tool_choice");
+	make_text(m, "type", others ? S("any") : S("tool"));
+	if (!others)
+		make_text(m, "name", S(ANTHROPIC_JSON_TOOL));
+	if (r->parallel >= 0)
+		make_bool(m, "disable_parallel_tool_use", r->parallel == 0);
+	make_object_end(m);
+}
+
 static void put_choice(struct writing *w)
 {
 	static const struct slice types[] = {
@@ -458,18 +492,21 @@ static void put_choice(struct writing *w)
 
 static void put_tools(struct writing *w)
 {
-	bool any = false;
+	bool json = anthropic_asks_json(w->r);
 
-	for (const struct canon_tool *t = w->r->tools; t; t = t->next)
-		any |= !t->custom;
-	if (!any)
+	if (!json && !has_tools(w->r))
 		return;
 	make_array(&w->m, "tools");
 	for (const struct canon_tool *t = w->r->tools; t; t = t->next)
 		if (!t->custom)
 			put_tool(w, t);
+	if (json)
+		put_json_tool(&w->m);
 	make_array_end(&w->m);
-	put_choice(w);
+	if (json)
+		put_json_choice(w);
+	else
+		put_choice(w);
 }
 
 /* ---- thinking ------------------------------------------------------------------------------ */
@@ -585,10 +622,12 @@ static bool can_resume(const struct writing *w)
 {
 	switch (w->r->resume) {
 	case RESUME_PREFILL:
-		return may_say(w, CANON_HAS(PREFILL)) && anthropic_sent(w->r).len > 0;
+		return !anthropic_asks_json(w->r) && may_say(w, CANON_HAS(PREFILL)) && anthropic_sent(w->r).len > 0;
 	case RESUME_CONTINUE_FINAL: case RESUME_PREFIX: case RESUME_AUTO:
 		return false;
-	case RESUME_INSTRUCT: case RESUME_NONE: case RESUME_REPLAY:
+	case RESUME_INSTRUCT:
+		return !anthropic_asks_json(w->r);
+	case RESUME_NONE: case RESUME_REPLAY:
 		break;
 	}
 	return true;

@@ -49,3 +49,20 @@ def test_needs_keep_out_unless_they_may_be_lost(proxy, more, lost):
     ({"service_tier": "flex"}, "service_tier")))
 def test_what_is_told_by_less_is_named(proxy, more, lost):
     assert ask(proxy, "strict", **more)[:2] == (200, lost)
+
+
+@pytest.mark.parametrize("stream", (False, True))
+def test_json_of_any_shape_is_asked_for_as_a_call_and_told_as_text(proxy, stream):
+    status, named, text = ask(proxy, "strict", response_format={"type": "json_object"}, stream=stream)
+    assert (status, named) == (200, None)
+    if stream:
+        chunks = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+        choices = [c["choices"][0] for c in chunks if c["choices"]]
+        said = "".join(c["delta"].get("content") or "" for c in choices)
+        assert not any(c["delta"].get("tool_calls") for c in choices)
+        reason = choices[-1]["finish_reason"]
+    else:
+        choice = json.loads(text)["choices"][0]
+        said, reason = choice["message"]["content"], choice["finish_reason"]
+        assert not choice["message"].get("tool_calls")
+    assert isinstance(json.loads(said), dict) and reason == "stop"
