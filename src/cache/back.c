@@ -25,7 +25,7 @@ struct task {
 	struct cache_entry *entry;
 	struct cache_purge purge;
 	char name[CACHE_NAME_MAX + 1];
-	char what[32];                /* TELL */
+	char what[160];               /* TELL */
 	int64_t span_ms;
 	uint64_t token;               /* RELEASE */
 	struct cache_meter *meter;

@@ -2,6 +2,7 @@
  * decision is a line of the log at debug level, every change of a target's
  * health one at its own level, and for one request, where its client asks with
  * x-backstay-explain: 1 (and may), both are told in a response header. */
+#include "exchange/rumours.h"
 #include "exchange/exchange.h"
 
 #include "base/check.h"
@@ -203,6 +204,15 @@ void explain_free(struct exchange *x)
 
 /* ---- rate limits ------------------------------------------------------------------------ */
 
+static void tell_left(struct cache *cache, const struct target_policy *target, const struct rate_headroom *said)
+{
+	char what[RUMOUR_BYTES];
+
+	cache_tell(cache, rumours_left(what, said), target->name,
+		   said->requests_full_in_ms > said->tokens_full_in_ms ? said->requests_full_in_ms
+								       : said->tokens_full_in_ms);
+}
+
 void explain_upstream_head(struct attempt *a, const struct h1_head *head)
 {
 	struct io *io = a->x->all->setup.io;
@@ -220,5 +230,6 @@ void explain_upstream_head(struct attempt *a, const struct h1_head *head)
 		.tokens_left = tokens.left,
 		.tokens_full_in_ms = tokens.full_in_ms,
 	};
-	target_headroom(a->pick.target, io_now(io), &said);
+	if (target_headroom(a->pick.target, io_now(io), &said) && a->x->all->setup.cache)
+		tell_left(a->x->all->setup.cache, a->pick.target, &said);
 }

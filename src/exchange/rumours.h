@@ -8,4 +8,9 @@
 void rumours_hear(const struct config *c, const struct log *log, mono_ms now, uint64_t random,
 		  struct slice what, struct slice target, int64_t span_ms);
 
+/* What an upstream said is left of its rate limits, as news; in `out`. */
+#define RUMOUR_BYTES 160
+struct rate_headroom;
+struct slice rumours_left(char out[static RUMOUR_BYTES], const struct rate_headroom *said);
+
 #endif

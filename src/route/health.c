@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 
+#define TELL_LEFT_MS 250
 #define MINUTE_MS ((int64_t)60 * 1000)
 
 /* A rate limit without a hint, or one that would be absurd. Clients' own SDKs
@@ -611,16 +612,28 @@ static void has_left(struct pace *p, mono_ms now, const struct rate_headroom *sa
 	headroom_seen(&p->tokens, now, said->tokens_limit, said->tokens_left, said->tokens_full_in_ms);
 }
 
-void target_headroom(const struct target_policy *policy, mono_ms now,
+/* Less than a fifth: every machine that takes some counts from now on. */
+static bool is_low(int64_t limit, int64_t left)
+{
+	return left >= 0 && limit > 0 && left < limit / 5 + 1;
+}
+
+bool target_headroom(const struct target_policy *policy, mono_ms now,
 		     const struct rate_headroom *said)
 {
 	bool shared = policy->backend->rate_scope == RATE_SCOPE_KEY;
+	bool low = is_low(said->requests_limit, said->requests_left) || is_low(said->tokens_limit, said->tokens_left);
 	struct target *t = policy->state;
 	struct lock *lock = shared ? &t->account->lock : &t->lock;
+	struct pace *pace = shared ? &t->account->pace : &t->pace;
 
 	lock_take(lock);
-	has_left(shared ? &t->account->pace : &t->pace, now, said);
+	has_left(pace, now, said);
+	low = low && (pace->told_at == 0 || now - pace->told_at >= TELL_LEFT_MS);
+	if (low)
+		pace->told_at = now;
 	lock_give(lock);
+	return low;
 }
 
 int64_t target_first_token_p95_ms(struct target *t, mono_ms now)

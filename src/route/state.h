@@ -34,6 +34,7 @@ struct pace {
 	mono_ms until;                        /* a 429's wish */
 	unsigned in_row;                      /* of them */
 	struct headroom requests, tokens;
+	mono_ms told_at;                      /* other machines, of that */
 };
 
 /* A credential at a machine: what its rate limits count, where they are not each

@@ -178,7 +178,9 @@ struct rate_headroom {
 	int64_t requests_limit, requests_left, requests_full_in_ms;
 	int64_t tokens_limit, tokens_left, tokens_full_in_ms;
 };
-void target_headroom(const struct target_policy *policy, mono_ms now,
+/* True: there is so little left that other machines should know; at most a few times
+ * a second. */
+bool target_headroom(const struct target_policy *policy, mono_ms now,
 		     const struct rate_headroom *said);
 
 /* 95 of 100 first tokens came within this; -1: too few to say. Any thread. */
