@@ -414,6 +414,13 @@ int64_t io_tls_expires(const struct io_tls *tls)
 	return 0;
 }
 
+int64_t io_tls_peer_expires(struct io_tls *tls, struct slice name)
+{
+	(void)tls;
+	(void)name;
+	return 0;
+}
+
 struct io_tls *io_tls_take(struct io_tls *tls)
 {
 	if (tls)

@@ -174,6 +174,11 @@ static bool read_place_words(const struct target_view *v, size_t cell, double *o
 	return true;
 }
 
+static int64_t peer_end(const struct origin *o)
+{
+	return o->tls_setup ? io_tls_peer_expires(o->tls_setup, o->host) : 0;
+}
+
 static bool read_place(const struct source *src, size_t i, size_t cell, double *out)
 {
 	const struct place *p = &src->places[i];
@@ -186,6 +191,9 @@ static bool read_place(const struct source *src, size_t i, size_t cell, double *
 	case AT_PLACE_EJECTED:   *out = (double)v->ejected_total; return true;
 	case AT_PLACE_PACED:     *out = (double)v->paced_total; return true;
 	case AT_PLACE_OFF_TIMES: *out = (double)v->off_total; return true;
+	case AT_PLACE_CERTIFICATE:
+		*out = (double)peer_end(p->target->origin);
+		return *out > 0;
 	case AT_PLACE_LIMIT:
 		*out = place_limit(p->target->state, p->target->backend, src->now);
 		return *out > 0;

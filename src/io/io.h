@@ -130,6 +130,9 @@ struct io_tls *io_tls_take(struct io_tls *tls);
 /* Unix time in seconds at which the certificate that it presents ends; 0: it presents
  * none. */
 int64_t io_tls_expires(const struct io_tls *tls);
+/* The same of what the server `name` (as in io_stream_tls()) showed when it was last
+ * connected to with this setup; 0: it is not known. Any thread. */
+int64_t io_tls_peer_expires(struct io_tls *tls, struct slice name);
 void io_tls_give(struct io_tls *tls);        /* NULL is fine */
 
 /* ---- streams -------------------------------------------------------------- */

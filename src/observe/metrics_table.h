@@ -263,6 +263,9 @@
 	  "Times that a target asked for a pause.")                                                   \
 	X(OFF_TIMES, COUNTER, "backstay_target_off_total", NONE, NONE, ONE, ALL,                      \
 	  "Times that a target's credential or model turned out to be of no use.")                    \
+	X(CERTIFICATE, GAUGE, "backstay_target_certificate_expiry_timestamp_seconds", NONE, NONE, ONE, SEEN, \
+	  "Unix time at which the certificate ends that a target's server showed last; none: it has not " \
+	  "been connected to by TLS yet.")                                                            \
 	X(LEFT, GAUGE, "backstay_target_rate_left", LEFT, NONE, ONE, SEEN,                            \
 	  "Requests and tokens that a target's rate limit still lets through, where it says so.")
 

@@ -169,6 +169,17 @@ def test_a_backend_with_tls(start_proxy, good, authority, oracle):
     check_answer(start_proxy(config_of(authority, good.url)), oracle)
 
 
+def test_the_end_of_a_backends_certificate_is_told(start_proxy, start_mock, authority, oracle):
+    """By address and by name, from the first connection on; not before, and of no other."""
+    mock = start_mock("ending", "IP:127.0.0.1,DNS:localhost", end="20300102030405Z")
+    for host in ("127.0.0.1", "localhost"):
+        proxy = start_proxy(config_of(authority, "https://%s:%d/v1" % (host, mock.port)))
+        name = b'backstay_target_certificate_expiry_timestamp_seconds{target="far/m"} '
+        assert name not in get(proxy.admin, "/metrics")[1]
+        check_answer(proxy, oracle)
+        assert name + b"1893553445\n" in get(proxy.admin, "/metrics")[1]
+
+
 def test_a_backend_by_its_host_name(start_proxy, good, authority, oracle):
     check_answer(start_proxy(config_of(authority, "https://localhost:%d/v1" % good.port)), oracle)
 

@@ -121,10 +121,12 @@ STORIES = [
       at("20m", "BackstayStoreDown")]),
     ("certificates: time begins at 0 here",
      [('backstay_certificate_expiry_timestamp_seconds{instance="%s"}' % name, "%dx200" % (days * DAY))
-      for name, days in (("far", 20), ("near", 10), ("now", 1))],
+      for name, days in (("far", 20), ("near", 10), ("now", 1))] +
+     [('backstay_target_certificate_expiry_timestamp_seconds{instance="far",target="a/m"}', "%dx200" % DAY)],
      [at("2h", "BackstayCertificateExpires", {**TICKET, "instance": "near"},
-         {**TICKET, "instance": "now"}),
-      at("2h", "BackstayCertificateExpiresSoon", {**PAGE, "instance": "now"})]),
+         {**TICKET, "instance": "now"}, {**TICKET, "instance": "far", "target": "a/m"}),
+      at("2h", "BackstayCertificateExpiresSoon", {**PAGE, "instance": "now"},
+         {**PAGE, "instance": "far", "target": "a/m"})]),
 ]
 
 

@@ -32,6 +32,7 @@ struct io_stream {
 	struct io_grave grave;
 	SSL *ssl;                        /* NULL: plain */
 	struct io_tls *tls;              /* held while `ssl` may call into it */
+	int tls_peer;                    /* see tls_peer_slot() */
 	enum stream_state state;
 	enum io_broken why;              /* with `text`: the failure to be told */
 	const char *text;                /* NULL: nothing failed */

@@ -18,14 +18,67 @@ struct io_tls *io_tls_take(struct io_tls *tls)
 	return tls;
 }
 
-int64_t io_tls_expires(const struct io_tls *tls)
+static int64_t end_of(const X509 *certificate)
 {
-	const X509 *own = SSL_CTX_get0_certificate(tls->ctx);
 	struct tm tm;
 
-	if (!own || ASN1_TIME_to_tm(X509_get0_notAfter(own), &tm) != 1)
+	if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
 		return 0;
 	return (int64_t)timegm(&tm);
+}
+
+int64_t io_tls_expires(const struct io_tls *tls)
+{
+	return end_of(SSL_CTX_get0_certificate(tls->ctx));
+}
+
+/* ---- the other side's certificates ------------------------------------------------- */
+
+static int find_peer(const struct io_tls *tls, struct slice name)
+{
+	for (int i = 0; i < TLS_PEERS_MAX && tls->peers[i].name; i++)
+		if (slice_eq(name, slice_of(tls->peers[i].name)))
+			return i;
+	return -1;
+}
+
+int tls_peer_slot(struct io_tls *tls, struct slice name)
+{
+	int slot;
+
+	lock_take(&tls->lock);
+	slot = find_peer(tls, name);
+	for (int i = 0; i < TLS_PEERS_MAX && slot < 0; i++)
+		if (!tls->peers[i].name) {
+			tls->peers[i].name = slice_to_cstring(name);
+			slot = i;
+		}
+	lock_give(&tls->lock);
+	return slot;
+}
+
+void tls_peer_note(struct io_tls *tls, int slot, const X509 *certificate)
+{
+	int64_t expires = end_of(certificate);
+
+	if (slot < 0 || !expires)
+		return;
+	lock_take(&tls->lock);
+	tls->peers[slot].expires = expires;
+	lock_give(&tls->lock);
+}
+
+int64_t io_tls_peer_expires(struct io_tls *tls, struct slice name)
+{
+	int64_t expires = 0;
+	int slot;
+
+	lock_take(&tls->lock);
+	slot = find_peer(tls, name);
+	if (slot >= 0)
+		expires = tls->peers[slot].expires;
+	lock_give(&tls->lock);
+	return expires;
 }
 
 void io_tls_give(struct io_tls *tls)
@@ -36,6 +89,8 @@ void io_tls_give(struct io_tls *tls)
 		SSL_SESSION_free(tls->sessions[i].session);
 		free(tls->sessions[i].name);
 	}
+	for (size_t i = 0; i < TLS_PEERS_MAX; i++)
+		free(tls->peers[i].name);
 	lock_destroy(&tls->lock);
 	SSL_CTX_free(tls->ctx);
 	free(tls);

@@ -9,6 +9,8 @@
 
 /* Sessions kept for coming back to the same server without a full handshake. */
 #define TLS_SESSIONS_MAX 32
+/* Servers of one setup whose certificates' ends are known. */
+#define TLS_PEERS_MAX 64
 
 struct io_tls {
 	struct refcount refs;
@@ -19,7 +21,16 @@ struct io_tls {
 		SSL_SESSION *session;
 	} sessions[TLS_SESSIONS_MAX];
 	unsigned next_session;           /* where the next new name goes */
+	struct {
+		char *name;
+		int64_t expires;         /* Unix time in seconds; 0: not seen yet */
+	} peers[TLS_PEERS_MAX];
 };
+
+/* Where the end of the certificate of the server `name` is noted; -1: nowhere, there
+ * are too many. Any thread, as below. */
+int tls_peer_slot(struct io_tls *tls, struct slice name);
+void tls_peer_note(struct io_tls *tls, int slot, const X509 *certificate);
 
 /* The session last got from the server `name`, with a reference for the caller;
  * NULL if there is none. Any thread. */

@@ -122,6 +122,7 @@ void io_stream_tls(struct io_stream *s, struct io_tls *tls, struct slice name)
 		stream_fail(s, IO_TLS_FAILED,
 			    "the server's name cannot be verified: it is no host name");
 	}
+	s->tls_peer = tls_peer_slot(tls, name);
 	offer_session(s);
 	stream_owe(s);
 }
@@ -136,6 +137,8 @@ enum stream_io tls_handshake_step(struct io_stream *s)
 	n = SSL_do_handshake(s->ssl);
 	if (n == 1) {
 		s->read_wants_write = false;
+		if (!s->accepted)
+			tls_peer_note(s->tls, s->tls_peer, SSL_get0_peer_certificate(s->ssl));
 		return STREAM_IO_OK;
 	}
 	how = outcome(s, n, &s->read_wants_write, SSL_ERROR_WANT_READ, "TLS handshake");
