@@ -304,6 +304,10 @@ struct canon_event {
 	struct slice text;           /* raw string */
 	struct slice id, name;       /* raw; START: id (may be SLICE_NONE) and model in `name` */
 	struct slice signature;      /* raw */
+	/* Of what was told (codec_so_far): the name that its item has for the client, raw, and
+	 * whether a part of it was announced, too. */
+	struct slice item;
+	bool part;
 	struct slice vendor;         /* word */
 	struct slice url, title;     /* raw */
 	struct slice json;           /* raw value */

@@ -107,7 +107,9 @@ enum event_is {
 struct event_piece {
 	unsigned choice;             /* index of the answer (n > 1) */
 	int call;                    /* index of the tool call it belongs to; EVENT_NO_CALL */
-	struct slice name;           /* the member that grows: "content", "arguments"; static */
+	/* The member that grows: "content", "arguments"; static. One that ends in "item" is the
+	 * name of an item of the answer: it never grows, and a continuation has its own. */
+	struct slice name;
 	struct slice raw;            /* what this event adds: a JSON string with its quotes, in data */
 };
 

@@ -43,6 +43,7 @@ enum {
 	OPENAI_CHOICES_SEEN,         /* bit n: choice n had an event (63 stands for all above) */
 	OPENAI_CHOICES_FINISHED,     /* bit n: choice n had its finish reason */
 	OPENAI_NEXT_SEQUENCE,        /* Responses: the sequence_number that comes next */
+	OPENAI_ITEMS,                /* Responses: which items there are; see openai_event.c */
 };
 
 /* The fault an error stands for. `status` is that of the answer; 0 for an error

@@ -332,7 +332,18 @@ static void judge_chunk(struct arena *arena, const struct endpoint *endpoint, st
 /* ---- responses ------------------------------------------------------------------------ */
 
 enum { RESPONSE_TYPE, RESPONSE_DELTA, RESPONSE_ITEM, RESPONSE_RESPONSE, RESPONSE_ERROR,
-       RESPONSE_SEQUENCE, RESPONSE_TEXT, RESPONSE_ARGUMENTS, RESPONSE_REFUSAL, RESPONSE_WANTS };
+       RESPONSE_SEQUENCE, RESPONSE_TEXT, RESPONSE_ARGUMENTS, RESPONSE_REFUSAL, RESPONSE_INDEX,
+       RESPONSE_ITEM_ID, RESPONSE_PART, RESPONSE_SUMMARY, RESPONSE_LOGPROBS, RESPONSE_WANTS };
+
+/* What stream_facts.private[OPENAI_ITEMS] knows: bit n, n < ITEM_CALLS: output item n
+ * is a function call; and these. */
+#define ITEM_CALLS 56
+#define ITEM_THOUGHT (UINT64_C(1) << 56)      /* there is a reasoning item */
+#define ITEM_MESSAGE (UINT64_C(1) << 57)      /* there is a message */
+#define ITEM_TEXT (UINT64_C(1) << 58)         /* it has text */
+#define ITEM_REFUSAL (UINT64_C(1) << 59)      /* it has a refusal */
+#define ITEM_SUMMARY (UINT64_C(1) << 60)      /* the reasoning has a summary */
+#define ITEM_ARGUMENTS (UINT64_C(1) << 61)    /* the last call has arguments */
 
 /* An item that begins: a message or a reasoning begins empty; a call says
  * already what the model wants. */
@@ -362,6 +373,127 @@ static void judge_item(struct slice item, bool done, struct stream_facts *so_far
 	}
 	if (is_call(item))
 		so_far->tool_call_open = !done;
+}
+
+/* ---- responses in pieces ---------------------------------------------------------------- */
+
+/* Another backend's events can go on where an answer is as simple as most are: at
+ * most one reasoning with one summary, one message with one part, function calls.
+ * All else loses the pieces: nothing could be told that fits behind it. */
+
+static unsigned count_bits(uint64_t bits)
+{
+	unsigned n = 0;
+
+	for (; bits; bits &= bits - 1)
+		n++;
+	return n;
+}
+
+static bool is_type(struct slice item, const char *type)
+{
+	return json_string_eq(json_member(item, S("type")), slice_of(type));
+}
+
+static void add_call_item(struct slice item, int64_t index, uint64_t *items, struct event_facts *out)
+{
+	int call = (int)count_bits(*items & ((UINT64_C(1) << ITEM_CALLS) - 1));
+
+	if (index >= ITEM_CALLS) {
+		out->pieces_lost = true;
+		return;
+	}
+	*items = (*items | UINT64_C(1) << index) & ~ITEM_ARGUMENTS;
+	add_string(out, 0, call, S("id"), json_member(item, S("call_id")));
+	add_string(out, 0, call, S("name"), json_member(item, S("name")));
+	add_string(out, 0, call, S("item"), json_member(item, S("id")));
+	add_string(out, 0, call, S("arguments"), json_member(item, S("arguments")));
+}
+
+static void add_item_piece(struct slice item, int64_t index, uint64_t *items, struct event_facts *out)
+{
+	bool thought = is_type(item, "reasoning"), message = is_type(item, "message");
+	uint64_t bit = thought ? ITEM_THOUGHT : ITEM_MESSAGE;
+	uint64_t known = *items & (((UINT64_C(1) << ITEM_CALLS) - 1) | ITEM_THOUGHT | ITEM_MESSAGE);
+
+	if (index != (int64_t)count_bits(known)) {
+		out->pieces_lost = true;
+	} else if (is_type(item, "function_call")) {
+		add_call_item(item, index, items, out);
+	} else if ((thought || message) && !(*items & bit)) {
+		*items |= bit;
+		add_string(out, 0, EVENT_NO_CALL, thought ? S("reasoning_item") : S("message_item"),
+			   json_member(item, S("id")));
+	} else {
+		out->pieces_lost = true;
+	}
+}
+
+/* Grows a text that `needs` its item and must not stand beside `other`. */
+static void add_item_text(struct slice name, const struct json_want *wants, uint64_t needs,
+			  uint64_t bit, uint64_t other, uint64_t *items, struct event_facts *out)
+{
+	if (!(*items & needs) || (*items & other) || has_something(&wants[RESPONSE_LOGPROBS])) {
+		out->pieces_lost = true;
+		return;
+	}
+	*items |= bit;
+	add_string(out, 0, EVENT_NO_CALL, name, wants[RESPONSE_DELTA].value);
+}
+
+static void add_response_delta(struct slice kind, const struct json_want *wants, int64_t index,
+			       uint64_t *items, struct event_facts *out)
+{
+	if (slice_eq(kind, S("output_text.delta"))) {
+		add_item_text(S("content"), wants, ITEM_MESSAGE, ITEM_TEXT, ITEM_REFUSAL, items, out);
+	} else if (slice_eq(kind, S("refusal.delta"))) {
+		add_item_text(S("refusal"), wants, ITEM_MESSAGE, ITEM_REFUSAL, ITEM_TEXT, items, out);
+	} else if (slice_eq(kind, S("reasoning_summary_text.delta"))) {
+		add_item_text(S("reasoning_content"), wants, ITEM_THOUGHT, ITEM_SUMMARY, 0, items, out);
+	} else if (slice_eq(kind, S("function_call_arguments.delta")) && index >= 0 &&
+		   index < ITEM_CALLS && *items >> index & 1) {
+		*items |= ITEM_ARGUMENTS;
+		add_string(out, 0, (int)count_bits(*items & ((UINT64_C(1) << index) - 1)),
+			   S("arguments"), wants[RESPONSE_DELTA].value);
+	} else {
+		out->pieces_lost = true;
+	}
+}
+
+/* A whole text, or an item: was it told in pieces? */
+static bool was_told(struct slice kind, const struct json_want *wants, uint64_t items)
+{
+	if (slice_eq(kind, S("output_item.done")))
+		return json_is_nothing(json_member(wants[RESPONSE_ITEM].value, S("encrypted_content")));
+	if (has_something(&wants[RESPONSE_ARGUMENTS]))
+		return (items & ITEM_ARGUMENTS) != 0;
+	if (has_something(&wants[RESPONSE_REFUSAL]))
+		return (items & ITEM_REFUSAL) != 0;
+	if (has_something(&wants[RESPONSE_TEXT]))
+		return (items & (slice_starts(kind, S("reasoning")) ? ITEM_SUMMARY : ITEM_TEXT)) != 0;
+	return true;
+}
+
+static void add_response_pieces(struct slice kind, const struct json_want *wants,
+				struct stream_facts *so_far, struct event_facts *out)
+{
+	uint64_t *items = &so_far->private[OPENAI_ITEMS];
+	int64_t index = -1, part;
+
+	json_i64(wants[RESPONSE_INDEX].value, &index);
+	if ((json_i64(wants[RESPONSE_PART].value, &part) && part > 0) ||
+	    (json_i64(wants[RESPONSE_SUMMARY].value, &part) && part > 0))
+		out->pieces_lost = true;
+	else if (slice_eq(kind, S("output_item.added")))
+		add_item_piece(wants[RESPONSE_ITEM].value, index, items, out);
+	else if (slice_ends(kind, S(".delta")))
+		add_response_delta(kind, wants, index, items, out);
+	else if (slice_ends(kind, S(".done")))
+		out->pieces_lost = !was_told(kind, wants, *items);
+	else if (slice_eq(kind, S("content_part.added")) && (*items & ITEM_MESSAGE))
+		add_string(out, 0, EVENT_NO_CALL, S("part_item"), wants[RESPONSE_ITEM_ID].value);
+	else if (slice_ends(kind, S(".added")) && !slice_starts(kind, S("reasoning_summary_part")))
+		out->pieces_lost = true;
 }
 
 /* response.completed, .incomplete, .failed: the whole response comes with it. */
@@ -431,6 +563,11 @@ static void judge_response_event(struct arena *arena, const struct endpoint *end
 		[RESPONSE_TEXT] = { .name = S("text") },
 		[RESPONSE_ARGUMENTS] = { .name = S("arguments") },
 		[RESPONSE_REFUSAL] = { .name = S("refusal") },
+		[RESPONSE_INDEX] = { .name = S("output_index") },
+		[RESPONSE_ITEM_ID] = { .name = S("item_id") },
+		[RESPONSE_PART] = { .name = S("content_index") },
+		[RESPONSE_SUMMARY] = { .name = S("summary_index") },
+		[RESPONSE_LOGPROBS] = { .name = S("logprobs") },
 	};
 	const struct slice prefix = S("response.");
 	enum json_result r = json_scan_object(data, wants, COUNT_OF(wants), NULL);
@@ -456,6 +593,7 @@ static void judge_response_event(struct arena *arena, const struct endpoint *end
 		return;
 	}
 	judge_response_kind(arena, endpoint, slice_from(type, prefix.len), wants, so_far, out);
+	add_response_pieces(slice_from(type, prefix.len), wants, so_far, out);
 }
 
 /* ---- streams that are passed ------------------------------------------------------------ */
@@ -526,8 +664,9 @@ void openai_judge_event(struct arena *arena, const struct endpoint *endpoint, st
 	} else {
 		judge_passed(arena, endpoint, data, out);
 	}
-	/* Only what chunks say is taken apart into pieces. */
-	if (endpoint->kind != ENDPOINT_CHAT && endpoint->kind != ENDPOINT_COMPLETIONS)
+	/* Only what chunks and responses say is taken apart into pieces. */
+	if (endpoint->kind != ENDPOINT_CHAT && endpoint->kind != ENDPOINT_COMPLETIONS &&
+	    endpoint->kind != ENDPOINT_RESPONSES)
 		out->pieces_lost = (out->is & EVENT_CONTENT) != 0;
 	bring_up_to_date(so_far, out);
 }

@@ -25,7 +25,9 @@ struct out_item {
 	int call;
 	bool refusal;                /* a message's part is one */
 	bool open;
+	bool partless;               /* its part is yet to be announced */
 	struct slice call_id, name;
+	struct slice id;             /* raw: it was passed on under that; else empty */
 	struct text_piece *text, *last;
 	struct citation *citations, *last_citation;
 	int citation_count;
@@ -115,6 +117,10 @@ static void make_item_id(struct json_make *m, const struct codec_writer *w, cons
 		[ITEM_CUSTOM] = "ctc_",
 	};
 
+	if (item->id.len) {
+		make_raw(m, name, item->id);
+		return;
+	}
 	make_id(m, w, name, prefixes[item->kind], item->index);
 }
 
@@ -386,13 +392,11 @@ static void make_summary_part(struct json_make *m, const struct out_item *item, 
 	make_object_end(m);
 }
 
-/* An item is announced, with its part where it has one. */
-static bool open_item(struct codec_writer *w, struct buf *out, struct out_item *item)
+static bool open_part(struct codec_writer *w, struct buf *out, struct out_item *item)
 {
 	struct json_make m;
 
-	if (!write_item(w, out, "response.output_item.added", item, false))
-		return false;
+	item->partless = false;
 	if (item->kind == ITEM_MESSAGE) {
 		m = item_event(w, out, "response.content_part.added", item);
 		make_part(&m, "part", item, false);
@@ -404,6 +408,12 @@ static bool open_item(struct codec_writer *w, struct buf *out, struct out_item *
 		return end_event(&m);
 	}
 	return true;
+}
+
+/* An item is announced, with its part where it has one. */
+static bool open_item(struct codec_writer *w, struct buf *out, struct out_item *item)
+{
+	return write_item(w, out, "response.output_item.added", item, false) && open_part(w, out, item);
 }
 
 /* The text of an item is told again, whole. */
@@ -443,6 +453,8 @@ static bool close_item(struct codec_writer *w, struct out_item *item, struct buf
 	struct json_make m;
 
 	item->open = false;
+	if (item->partless && item->kind == ITEM_MESSAGE && !open_part(w, out, item))
+		return false;
 	if ((item->kind != ITEM_REASONING || item->text) && !write_text_done(w, out, item))
 		return false;
 	if (item->kind == ITEM_MESSAGE) {
@@ -502,7 +514,7 @@ static bool write_delta(struct codec_writer *w, struct buf *out, struct out_item
 	};
 	struct json_make m;
 
-	if (!item)
+	if (!item || (item->partless && !open_part(w, out, item)))
 		return false;
 	m = item_event(w, out, item->refusal ? "response.refusal.delta" : types[item->kind], item);
 	make_raw(&m, "delta", raw);
@@ -645,6 +657,13 @@ bool openai_responses_write_event(struct codec_writer *w, const struct canon_eve
 
 /* ---- in the middle, and whole ------------------------------------------------------------------------ */
 
+/* An item that a backend began, under its name. */
+static void take_name(struct codec_writer *w, struct out_item *item, const struct canon_event *e)
+{
+	item->id = arena_copy(w->arena, e->item);
+	item->partless = !e->part;
+}
+
 /* What an event adds to the items, without a word to the client. */
 static void take_in(struct codec_writer *w, const struct canon_event *e)
 {
@@ -654,11 +673,13 @@ static void take_in(struct codec_writer *w, const struct canon_event *e)
 
 	switch (e->kind) {
 	case CANON_EVENT_TEXT: case CANON_EVENT_REFUSAL: case CANON_EVENT_REASONING:
-		if (!item || item->kind != kind || item->refusal != refusal) {
+		if (!item || item->kind != kind || (item->refusal != refusal && item->text))
 			item = add_item(w, kind);
-			item->refusal = refusal;
-		}
-		keep_text(w, item, e->text);
+		item->refusal = refusal;
+		if (e->item.len)
+			take_name(w, item, e);
+		else
+			keep_text(w, item, e->text);
 		break;
 	case CANON_EVENT_SIGNATURE: case CANON_EVENT_ENCRYPTED:
 		if (!item || item->kind != ITEM_REASONING)
@@ -668,7 +689,9 @@ static void take_in(struct codec_writer *w, const struct canon_event *e)
 		item->proof_signs = e->kind == CANON_EVENT_SIGNATURE;
 		break;
 	case CANON_EVENT_CALL:
-		fill_call(w, add_item(w, e->custom ? ITEM_CUSTOM : ITEM_CALL), e);
+		item = add_item(w, e->custom ? ITEM_CUSTOM : ITEM_CALL);
+		fill_call(w, item, e);
+		item->id = arena_copy(w->arena, e->item);
 		break;
 	case CANON_EVENT_ARGUMENTS:
 		item = call_item(w, e->call);
@@ -701,8 +724,10 @@ void openai_responses_resume_writer(struct codec_writer *w, const struct codec_s
 
 	for (size_t i = 0; i < so_far->told->count; i++)
 		take_in(w, &so_far->told->at[i]);
-	for (struct out_item *item = o->items; item; item = item->next)
+	for (struct out_item *item = o->items; item; item = item->next) {
 		item->open = item == o->last;
+		item->partless = item->partless && !item->text;
+	}
 	o->sequence = so_far->facts->private[OPENAI_NEXT_SEQUENCE];
 }
 

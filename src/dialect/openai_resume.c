@@ -16,10 +16,10 @@
 enum resume_way openai_may_resume(const struct endpoint *endpoint,
 				  const struct request_facts *facts, enum resume_way way)
 {
-	bool chat = endpoint->kind == ENDPOINT_CHAT;
+	/* The Responses API numbers its events and names its items: its codec goes on
+	 * with them (openai_responses_resume_writer()). */
+	bool chat = endpoint->kind == ENDPOINT_CHAT || endpoint->kind == ENDPOINT_RESPONSES;
 
-	/* The Responses API numbers its events and repeats whole items: what was sent
-	 * cannot be joined to another backend's events without inventing. */
 	if (way == RESUME_NONE || (!chat && endpoint->kind != ENDPOINT_COMPLETIONS))
 		return RESUME_NONE;
 	/* Which answer of several, with which probabilities, and where in its grammar

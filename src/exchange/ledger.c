@@ -129,6 +129,12 @@ static bool is_content(const struct channel *c)
 	return slice_eq(c->name, S("content")) || slice_eq(c->name, S("text"));
 }
 
+/* The name of an item, as in event_piece. */
+static bool is_label(const struct channel *c)
+{
+	return slice_ends(c->name, S("item"));
+}
+
 static bool is_reasoning(struct slice name)
 {
 	return slice_eq(name, S("reasoning_content")) || slice_eq(name, S("reasoning"));
@@ -145,7 +151,7 @@ struct slice ledger_plain_text(const struct ledger *l)
 			return SLICE_NONE;
 		if (is_content(c))
 			text = buf_slice(&c->text);
-		else if (!is_reasoning(c->name))
+		else if (!is_reasoning(c->name) && !is_label(c))
 			return SLICE_NONE;
 	}
 	return text;
@@ -157,7 +163,7 @@ void seam_init(struct seam *s, struct ledger *l, enum seam_kind kind)
 {
 	*s = (struct seam){ .kind = kind, .held = BUF_INIT(2 * LEDGER_BYTES_MAX) };
 	for (struct channel *c = l->channels; c; c = c->next)
-		c->heard = kind == SEAM_REPLAY ? 0 : buf_len(&c->text);
+		c->heard = kind == SEAM_REPLAY && !is_label(c) ? 0 : buf_len(&c->text);
 }
 
 void seam_free(struct seam *s)

@@ -6,6 +6,7 @@
 #include "exchange/conductor.h"
 #include "exchange/recall.h"
 #include "exchange/translate.h"
+#include "wire/json.h"
 
 static struct io *io_of(const struct exchange *x)
 {
@@ -90,6 +91,32 @@ void relay_keep_identity(struct exchange *x, struct slice data)
 	i->fingerprint = arena_copy(x->arena, i->fingerprint);
 }
 
+/* Responses begin with events that name what follows: the response itself, and its
+ * first items. They were held back until now; the last one is the caller's. */
+static void note_preamble(struct attempt *a)
+{
+	struct exchange *x = a->x;
+	struct arena *scratch = exchanges_scratch(x->all);
+	struct slice held = buf_slice(&a->body);
+	struct stream_facts so_far = { .events = 0 };
+	struct sse_event event;
+	struct sse sse;
+
+	sse_init(&sse, EVENT_BYTES_MAX);
+	while (sse_feed(&sse, &held, &event) == SSE_EVENT && held.len) {
+		struct slice response = json_member(event.data, S("response"));
+		struct event_facts facts;
+
+		x->dialect->judge_event(scratch, x->endpoint, event.type, event.data, &so_far, &facts);
+		relay_note(a, scratch, &facts);
+		if (response.len && !x->identity.id.len) {
+			relay_keep_identity(x, response);
+			x->identity.created = arena_copy(x->arena, json_member(response, S("created_at")));
+		}
+	}
+	sse_free(&sse);
+}
+
 void relay_begin(struct attempt *a, struct slice data, mono_ms now)
 {
 	struct exchange *x = a->x;
@@ -111,6 +138,8 @@ void relay_begin(struct attempt *a, struct slice data, mono_ms now)
 		relay_keep_identity(x, data);
 	else
 		forget(x);
+	if (x->may_resume && x->endpoint->kind == ENDPOINT_RESPONSES && !a->translation)
+		note_preamble(a);
 }
 
 /* ---- endings ----------------------------------------------------------------------------- */

@@ -23,6 +23,10 @@ enum resume_way resume_way_for(const struct exchange *x)
 	enum resume_way way = (enum resume_way)x->pick.target->resume;
 
 	way = x->dialect->may_resume(x->endpoint, &x->facts, way);
+	/* The Responses API has no way to say how an answer begins. */
+	if (x->endpoint->kind == ENDPOINT_RESPONSES && x->pick.target->backend->dialect == x->dialect &&
+	    says_only_the_rest(way))
+		way = RESUME_REPLAY;
 	/* Half a tool call, thinking, a refusal: only the same model can go on. */
 	if (says_only_the_rest(way) && ledger_plain_text(&x->ledger).len == 0)
 		way = RESUME_REPLAY;

@@ -137,6 +137,8 @@ static bool kind_of(const struct channel *c, enum canon_event_kind *kind)
 		{ S_INIT("reasoning_content"), CANON_EVENT_REASONING },
 		{ S_INIT("reasoning"), CANON_EVENT_REASONING },
 		{ S_INIT("refusal"), CANON_EVENT_REFUSAL },
+		{ S_INIT("message_item"), CANON_EVENT_TEXT }, { S_INIT("part_item"), CANON_EVENT_TEXT },
+		{ S_INIT("reasoning_item"), CANON_EVENT_REASONING },
 		{ S_INIT("arguments"), CANON_EVENT_ARGUMENTS },
 	};
 
@@ -174,13 +176,21 @@ static struct canon_events told_so_far(struct exchange *x)
 
 		if (slice_eq(c->name, S("id"))) {
 			call_event(&list, c->choice, c->call)->id = text;
+		} else if (slice_eq(c->name, S("item"))) {
+			call_event(&list, c->choice, c->call)->item = text;
 		} else if (slice_eq(c->name, S("name"))) {
 			call_event(&list, c->choice, c->call)->name = text;
 		} else if (kind_of(c, &kind)) {
 			e = canon_add(&list, kind);
 			e->choice = c->choice;
 			e->call = c->call;
-			e->text = text;
+			if (slice_ends(c->name, S("item"))) {
+				e->item = text;
+				e->part = slice_eq(c->name, S("part_item"));
+				e->text = S("\"\"");
+			} else {
+				e->text = text;
+			}
 		}
 	}
 	return list;

@@ -117,6 +117,70 @@ def test_broken_in_the_middle_in_other_ways(engine, client, healthy, oracle, spe
     assert got.faults == [fault, None] and got.record["resumes"] == 1
 
 
+class Response:
+    """A streamed answer of the Responses API: each event is held against what came before."""
+
+    def __init__(self, client, **more):
+        self.ids, self.names, self.open, self.text, self.arguments, self.last = set(), [], {}, "", "", None
+        raw = client.responses.with_raw_response.create(model="chat", stream=True, **more)
+        self.request_id = raw.headers["x-request-id"]
+        for number, event in enumerate(raw.parse()):
+            assert event.sequence_number == number
+            self.last = event
+            if hasattr(event, "response"):
+                self.ids.add(event.response.id)
+            kind = event.type.removeprefix("response.")
+            if kind == "output_item.added":
+                assert event.output_index == len(self.names)
+                self.names.append(event.item.id)
+            elif kind == "output_item.done":
+                assert event.item.id == self.names[event.output_index]
+            elif hasattr(event, "item_id"):
+                assert event.item_id == self.names[event.output_index], kind
+            if kind in ("content_part.added", "reasoning_summary_part.added"):
+                self.open[event.item_id] = True
+            elif kind == "output_text.delta":
+                assert self.open[event.item_id]
+                self.text += event.delta
+            elif kind == "function_call_arguments.delta":
+                self.arguments += event.delta
+
+    def check(self):
+        assert self.last.type == "response.completed" and len(self.ids) == 1
+        assert [item.id for item in self.last.response.output] == self.names
+        assert self.last.response.output_text == self.text
+
+
+def test_a_response_goes_on_under_the_names_that_it_has(engine, client, healthy):
+    whole = Response(client, input=PROMPT)
+    whole.check()
+    resumed = 0
+    for n in range(500, 6000, 250):
+        healthy[0].behave("cut at-byte %d" % n)
+        got = Response(client, input=PROMPT)
+        got.check()
+        assert got.text == whole.text, n
+        resumed += engine.record_of(got.request_id)["resumes"]
+    assert resumed > 10
+
+
+def test_calls_of_a_response_go_on(engine, client, healthy):
+    tool = {"type": "function", "name": "lookup", "strict": False,
+            "parameters": {"type": "object", "properties": {"key": {"type": "string"}}}}
+    for mock in healthy[:2]:
+        mock.behave("tool-call")
+    whole = Response(client, input=PROMPT, tools=[tool])
+    assert whole.arguments
+    resumed = 0
+    for n in range(1000, 4000, 250):
+        healthy[0].behave("cut at-byte %d tool-call" % n)
+        got = Response(client, input=PROMPT, tools=[tool])
+        got.check()
+        assert got.arguments == whole.arguments, n
+        resumed += engine.record_of(got.request_id)["resumes"]
+    assert resumed > 3
+
+
 def test_several_breaks_in_one_stream(engine, client, healthy, oracle):
     healthy[0].behave("cut after 5")
     healthy[1].behave("cut after 15")
