@@ -30,7 +30,7 @@ static const struct {
 	{ COMPLETIONS, "{\"model\":\"m\"}", RESUME_CONTINUE_FINAL, RESUME_PREFILL, "in one way only" },
 	{ COMPLETIONS, "{\"model\":\"m\"}", RESUME_REPLAY, RESUME_REPLAY, "unless it must not" },
 	{ COMPLETIONS, "{\"model\":\"m\",\"logprobs\":1}", RESUME_AUTO, RESUME_REPLAY, "probabilities there" },
-	{ RESPONSES, "{\"model\":\"m\"}", RESUME_REPLAY, RESUME_NONE, "numbered events cannot be joined" },
+	{ RESPONSES, "{\"model\":\"m\"}", RESUME_AUTO, RESUME_REPLAY, "a response is told again" },
 	{ EMBEDDINGS, "{\"model\":\"m\"}", RESUME_REPLAY, RESUME_NONE, "no stream" },
 };
 
