@@ -405,10 +405,12 @@ static bool read_choice(struct codec_reader *r, struct slice choice, unsigned po
 		add_usage(w[CHOICE_USAGE].value, out);
 	reason = w[CHOICE_FINISH].type == JSON_STRING ? json_string(out->arena, w[CHOICE_FINISH].value)
 						      : SLICE_NONE;
-	if (reason.len && openai_fault_of_finish(reason) != FAULT_NONE)
+	if (reason.len && openai_fault_of_finish(reason) != FAULT_NONE) {
+		r->failed = true;            /* nothing that follows counts */
 		canon_add_error(out, openai_fault_of_finish(reason), SLICE_NONE)->error.code = reason;
-	else if (reason.len)
+	} else if (reason.len) {
 		finish(r, n, openai_finish_of(reason), out);
+	}
 	return true;
 }
 
@@ -470,7 +472,7 @@ static bool read_choices(struct codec_reader *r, struct slice choices, struct ca
 	struct slice choice;
 	unsigned position = 0;
 
-	while (json_next(&choices, NULL, &choice))
+	while (!r->failed && json_next(&choices, NULL, &choice))
 		if (!read_choice(r, choice, position++, out))
 			return false;
 	return true;
@@ -499,6 +501,8 @@ static bool read_document(struct codec_reader *r, struct slice type, struct slic
 							 "member twice"));
 		return false;
 	}
+	if (r->failed)
+		return false;
 	if (w[CHUNK_USAGE].type == JSON_OBJECT)
 		add_usage(w[CHUNK_USAGE].value, out);
 	if (w[CHUNK_X_GROQ].type == JSON_OBJECT)
@@ -555,7 +559,7 @@ enum fault openai_chat_read_end(struct codec_reader *r, struct arena *scratch,
 		return FAULT_NONE;
 	if (!r->content && !r->finished)
 		return FAULT_BAD_ANSWER;
-	if (!r->finished || (in->seen & ~in->finished))          /* E11 */
+	if (r->failed || !r->finished || (in->seen & ~in->finished))          /* E11 */
 		return FAULT_CUT;
 	done(r, out);
 	return FAULT_NONE;

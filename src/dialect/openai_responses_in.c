@@ -89,6 +89,11 @@ static bool is_type(struct slice object, struct slice type)
 	return json_string_eq(json_member(object, S("type")), type);
 }
 
+static struct slice text_or(struct slice raw, struct slice otherwise)
+{
+	return raw.len && json_type_of(raw) == JSON_STRING ? raw : otherwise;
+}
+
 static void begin_call(struct codec_reader *r, struct item_seen *seen, struct slice item,
 		       struct canon_events *out)
 {
@@ -102,16 +107,20 @@ static void begin_call(struct codec_reader *r, struct item_seen *seen, struct sl
 	r->calls++;
 	e = canon_add(out, CANON_EVENT_CALL);
 	e->call = seen->call;
-	e->id = json_member(item, S("call_id"));
-	e->name = json_member(item, S("name"));
+	e->id = text_or(json_member(item, S("call_id")), SLICE_NONE);
+	e->name = text_or(json_member(item, S("name")), S("\"\""));
 	e->custom = seen->custom;
 }
 
 static void add_arguments(struct codec_reader *r, struct item_seen *seen, struct slice raw,
 			  struct canon_events *out)
 {
-	struct canon_event *e = add_text(r, CANON_EVENT_ARGUMENTS, raw, out);
+	struct canon_event *e;
 
+	/* Of a call that nobody has begun: should it come at all, it comes whole. */
+	if (seen->call < 0 && own_of(r)->calls == 0)
+		return;
+	e = add_text(r, CANON_EVENT_ARGUMENTS, raw, out);
 	if (!e)
 		return;
 	e->call = seen->call < 0 ? 0 : seen->call;

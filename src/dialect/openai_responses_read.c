@@ -323,6 +323,8 @@ static void read_tool(struct request_reading *r, struct canon_tool **last, const
 	}
 	(*last)->custom = true;
 	(*last)->name = text_of(j, S("name"));
+	if (!(*last)->name.len)
+		request_refuse(r, "a custom tool needs a \"name\"");
 	(*last)->description = text_of(j, S("description"));
 	(*last)->parameters = json_get(j, S("format")) ? json_get(j, S("format"))->raw : SLICE_NONE;
 	r->out->features |= CANON_HAS(CUSTOM_TOOLS);

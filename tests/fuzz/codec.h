@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* What must hold of all events of an answer, whatever the backend said. */
 struct codec_seen {
 	bool start, done, failed;
-	int calls;
+	int calls[64];               /* begun in each choice */
 };
 
 static inline void codec_check(struct codec_seen *seen, const struct canon_events *events)
@@ -39,13 +39,15 @@ static inline void codec_check(struct codec_seen *seen, const struct canon_event
 			seen->done = true;
 			break;
 		case CANON_EVENT_CALL:
-			must(e->call == seen->calls);
-			seen->calls++;
+			must(e->choice < COUNT_OF(seen->calls));
+			must(e->call == seen->calls[e->choice]);
+			seen->calls[e->choice]++;
 			must(json_type_of(e->name) == JSON_STRING);
 			break;
 		case CANON_EVENT_ARGUMENTS:
 			must(e->call >= 0);
-			must(e->call < seen->calls);
+			must(e->choice < COUNT_OF(seen->calls));
+			must(e->call < seen->calls[e->choice]);
 			must(json_type_of(e->text) == JSON_STRING);
 			break;
 		case CANON_EVENT_TEXT: case CANON_EVENT_REASONING:
