@@ -1,10 +1,11 @@
 /* bench-backend PORT: a model server that costs as little as possible.
  *
- * A request without "stream":true gets one fixed chat completion of 1 KiB. One
+ * A request without "stream":true gets one fixed answer of 1 KiB. One
  * with it gets a stream; "events=K" and "interval_us=U" anywhere in the body say
  * how many content events (default 100) and how far apart (0: as fast as the
  * connection takes them). The content of each event is the time at which it was
- * written, in nanoseconds of CLOCK_MONOTONIC. */
+ * written, in nanoseconds of CLOCK_MONOTONIC. Who names the model bench-claude is
+ * answered as Anthropic's Messages are, everybody else as chat completions are. */
 #include "plain.h"
 
 #include <errno.h>
@@ -28,10 +29,28 @@
 	"\"created\":1760000000,\"model\":\"bench-model\",\"system_fingerprint\":\"fp_bench\"," \
 	"\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
 #define EVENT_TAIL    "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
+#define ANSWER_HEAD   "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\"," \
+	"\"created\":1760000000,\"model\":\"bench-model\",\"choices\":[{\"index\":0,\"message\":" \
+	"{\"role\":\"assistant\",\"content\":\""
+#define ANSWER_TAIL   "\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":" \
+	"{\"prompt_tokens\":120,\"completion_tokens\":150,\"total_tokens\":270}}\n"
+#define TOLD(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
+#define DELTA_HEAD    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\"," \
+	"\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\""
+#define MESSAGE       "\"id\":\"msg_bench\",\"type\":\"message\",\"role\":\"assistant\"," \
+	"\"model\":\"bench-claude\","
+#define CLAUDE        "\"bench-claude\""
+
+/* What a dialect says, and where in an event the time stands. */
+struct texts {
+	char answer[ANSWER_BYTES + 256], event[1024], opening[1024], ending[1024];
+	size_t answer_len, event_len, stamp_at, opening_len, ending_len;
+};
 
 struct conn {
 	int fd;
 	bool writing;            /* waits for room in the socket */
+	const struct texts *texts;
 	struct frame frame;
 	size_t body_len;
 	uint64_t events_left, interval_ns, due_ns;
@@ -45,8 +64,7 @@ struct conn {
 struct backend {
 	int epoll, listener;
 	struct conn *first, *last;
-	char answer[ANSWER_BYTES + 256], event[1024], opening[1024], ending[1024];
-	size_t answer_len, event_len, stamp_at, opening_len, ending_len;
+	struct texts openai, anthropic;
 	char read[PLAIN_READ_BYTES];
 };
 
@@ -113,15 +131,15 @@ static bool conn_send(struct backend *b, struct conn *c, const char *at, size_t 
 	return true;
 }
 
-static size_t put_event(const struct backend *b, char *to, uint64_t now)
+static size_t put_event(const struct texts *t, char *to, uint64_t now)
 {
-	char *digit = to + b->stamp_at + STAMP_DIGITS;
+	char *digit = to + t->stamp_at + STAMP_DIGITS;
 	int i;
 
-	memcpy(to, b->event, b->event_len);
+	memcpy(to, t->event, t->event_len);
 	for (i = 0; i < STAMP_DIGITS; i++, now /= 10)
 		*--digit = (char)('0' + now % 10);
-	return b->event_len;
+	return t->event_len;
 }
 
 static bool stream_end(struct backend *b, struct conn *c)
@@ -129,7 +147,7 @@ static bool stream_end(struct backend *b, struct conn *c)
 	c->streaming = false;
 	memset(&c->frame, 0, sizeof c->frame);
 	c->body_len = 0;
-	return conn_send(b, c, b->ending, b->ending_len);
+	return conn_send(b, c, c->texts->ending, c->texts->ending_len);
 }
 
 /* As many events as the connection takes. */
@@ -139,8 +157,8 @@ static bool stream_burst(struct backend *b, struct conn *c)
 	size_t len;
 
 	while (c->events_left && !c->out_len) {
-		for (len = 0; c->events_left && len + b->event_len <= sizeof out; c->events_left--)
-			len += put_event(b, out + len, plain_now_ns());
+		for (len = 0; c->events_left && len + c->texts->event_len <= sizeof out; c->events_left--)
+			len += put_event(c->texts, out + len, plain_now_ns());
 		if (!conn_send(b, c, out, len))
 			return false;
 	}
@@ -157,15 +175,16 @@ static uint64_t asked(const char *body, const char *name, uint64_t otherwise)
 static bool answer(struct backend *b, struct conn *c)
 {
 	c->body[c->body_len] = '\0';
+	c->texts = strstr(c->body, CLAUDE) ? &b->anthropic : &b->openai;
 	if (!strstr(c->body, "\"stream\":true") && !strstr(c->body, "\"stream\": true")) {
 		memset(&c->frame, 0, sizeof c->frame);
 		c->body_len = 0;
-		return conn_send(b, c, b->answer, b->answer_len);
+		return conn_send(b, c, c->texts->answer, c->texts->answer_len);
 	}
 	c->events_left = asked(c->body, "events=", 100);
 	c->interval_ns = asked(c->body, "interval_us=", 0) * 1000u;
 	c->streaming = true;
-	if (!conn_send(b, c, b->opening, b->opening_len))
+	if (!conn_send(b, c, c->texts->opening, c->texts->opening_len))
 		return false;
 	if (!c->interval_ns)
 		return stream_burst(b, c);
@@ -244,7 +263,7 @@ static void send_due(struct backend *b)
 
 	while ((c = b->first) && c->due_ns <= now) {
 		queue_out(b, c);
-		good = conn_send(b, c, out, put_event(b, out, plain_now_ns()));
+		good = conn_send(b, c, out, put_event(c->texts, out, plain_now_ns()));
 		if (good && --c->events_left) {
 			c->due_ns += c->interval_ns;
 			queue_in(b, c);
@@ -259,32 +278,50 @@ static size_t put_chunk(char *to, size_t size, const char *text)
 	return (size_t)snprintf(to, size, "%zx\r\n%s\r\n", strlen(text), text);
 }
 
-static void write_texts(struct backend *b)
+/* What goes before and behind the words of an answer and the time in an event,
+ * and around the events. */
+struct frame_texts { const char *answer[2], *event[2], *opening, *ending; };
+
+static void write_texts(struct texts *t, const struct frame_texts *f)
 {
-	static const char front[] = "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\","
-		"\"created\":1760000000,\"model\":\"bench-model\",\"choices\":[{\"index\":0,\"message\":"
-		"{\"role\":\"assistant\",\"content\":\"";
-	static const char back[] = "\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":"
-		"{\"prompt_tokens\":120,\"completion_tokens\":150,\"total_tokens\":270}}\n";
 	char words[ANSWER_BYTES], text[1024];
-	size_t n = ANSWER_BYTES - (sizeof front - 1) - (sizeof back - 1), i;
+	size_t n = ANSWER_BYTES - strlen(f->answer[0]) - strlen(f->answer[1]), i;
 
 	for (i = 0; i < n; i++)
 		words[i] = "the quick brown fox jumps over the lazy dog. "[i % 45];
-	b->answer_len = (size_t)snprintf(b->answer, sizeof b->answer,
+	t->answer_len = (size_t)snprintf(t->answer, sizeof t->answer,
 		"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-		"%s%.*s%s", ANSWER_BYTES, front, (int)n, words, back);
-	snprintf(text, sizeof text, "%s%0*d%s", EVENT_HEAD, STAMP_DIGITS, 0, EVENT_TAIL);
-	b->event_len = put_chunk(b->event, sizeof b->event, text);
-	b->stamp_at = (size_t)(strstr(b->event, EVENT_HEAD) - b->event) + sizeof EVENT_HEAD - 1;
-	n = (size_t)snprintf(b->opening, sizeof b->opening, "HTTP/1.1 200 OK\r\n"
+		"%s%.*s%s", ANSWER_BYTES, f->answer[0], (int)n, words, f->answer[1]);
+	snprintf(text, sizeof text, "%s%0*d%s", f->event[0], STAMP_DIGITS, 0, f->event[1]);
+	t->event_len = put_chunk(t->event, sizeof t->event, text);
+	t->stamp_at = (size_t)(strstr(t->event, f->event[0]) - t->event) + strlen(f->event[0]);
+	n = (size_t)snprintf(t->opening, sizeof t->opening, "HTTP/1.1 200 OK\r\n"
 		"content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
-	b->opening_len = n + put_chunk(b->opening + n, sizeof b->opening - n, "data: "
-		CHUNK("{\"role\":\"assistant\",\"content\":\"\"},\"logprobs\":null,\"finish_reason\":null"));
-	n = put_chunk(b->ending, sizeof b->ending,
-		"data: " CHUNK("{},\"logprobs\":null,\"finish_reason\":\"stop\"") "data: [DONE]\n\n");
-	b->ending_len = n + (size_t)snprintf(b->ending + n, sizeof b->ending - n, "0\r\n\r\n");
+	t->opening_len = n + put_chunk(t->opening + n, sizeof t->opening - n, f->opening);
+	n = put_chunk(t->ending, sizeof t->ending, f->ending);
+	t->ending_len = n + (size_t)snprintf(t->ending + n, sizeof t->ending - n, "0\r\n\r\n");
 }
+
+static const struct frame_texts openai = {
+	.answer = { ANSWER_HEAD, ANSWER_TAIL }, .event = { EVENT_HEAD, EVENT_TAIL },
+	.opening = "data: " CHUNK("{\"role\":\"assistant\",\"content\":\"\"},\"logprobs\":null,"
+				  "\"finish_reason\":null"),
+	.ending = "data: " CHUNK("{},\"logprobs\":null,\"finish_reason\":\"stop\"") "data: [DONE]\n\n",
+};
+static const struct frame_texts anthropic = {
+	.answer = { "{" MESSAGE "\"content\":[{\"type\":\"text\",\"text\":\"",
+		    "\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":"
+		    "{\"input_tokens\":120,\"output_tokens\":150}}\n" },
+	.event = { DELTA_HEAD, "\"}}\n\n" },
+	.opening = TOLD("message_start", ",\"message\":{" MESSAGE "\"content\":[],\"stop_reason\":null,"
+			"\"stop_sequence\":null,\"usage\":{\"input_tokens\":120,\"output_tokens\":1}}")
+		   TOLD("content_block_start", ",\"index\":0,\"content_block\":"
+			"{\"type\":\"text\",\"text\":\"\"}"),
+	.ending = TOLD("content_block_stop", ",\"index\":0")
+		  TOLD("message_delta", ",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},"
+		       "\"usage\":{\"output_tokens\":150}")
+		  TOLD("message_stop", ""),
+};
 
 int main(int argc, char **argv)
 {
@@ -300,7 +337,8 @@ int main(int argc, char **argv)
 	}
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	plain_raise_nofile();
-	write_texts(&b);
+	write_texts(&b.openai, &openai);
+	write_texts(&b.anthropic, &anthropic);
 	b.epoll = epoll_create1(EPOLL_CLOEXEC);
 	b.listener = plain_listen((uint16_t)plain_number(argv[1], 1, 65535));
 	if (b.epoll < 0 || epoll_ctl(b.epoll, EPOLL_CTL_ADD, b.listener, &e) < 0)

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Measures Backstay beside nginx, HAProxy and a bare relay, all in one run.
 
-    bench/bench.py [--build DIR] [--quick] [--only ROW,...] [--json FILE] [--brownout]
+    bench/bench.py [--build DIR] [--quick] [--only ROW,...] [--part PART,...]
+                   [--streams N,...] [--json FILE]
 
 Every proxy has one worker, pinned to one core; the backend and the load are on
 the other one. The proxies take turns within each repetition, so that whatever
 else the machine does falls on all of them. Printed are medians, with the least
 and the most of the repetitions. CPU time is that of all of a proxy's processes,
 as the kernel accounts it, and holds also when the other core is what limits the
-rate.
+rate. bench/table.py writes the tables of docs/performance.md from the JSON.
 """
 
 import argparse
@@ -20,7 +21,6 @@ import resource
 import shutil
 import signal
 import socket
-import statistics
 import struct
 import subprocess
 import sys
@@ -30,6 +30,8 @@ import time
 import brownout
 import gateways
 import streams
+import table
+import workers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NOFILE = 20000
@@ -38,50 +40,36 @@ START_SECONDS = 60
 
 # What is measured: length in seconds; load's mode and options.
 PHASES = {
-    "unary": ("closed", {"connections": 64, "seconds": 2.5}),
-    "body100k": ("closed", {"connections": 16, "seconds": 1.5, "body": 100 * 1024}),
-    "body1m": ("closed", {"connections": 8, "seconds": 2, "body": 1024 * 1024}),
+    "unary": ("closed", {"connections": 64, "seconds": 2}),
+    "body100k": ("closed", {"connections": 16, "seconds": 1.2, "body": 100 * 1024}),
+    "body1m": ("closed", {"connections": 8, "seconds": 1.5, "body": 1024 * 1024}),
     "steady": ("open", {"connections": 64, "seconds": 2.5, "rate": 2000}),
-    "paced": ("closed", {"connections": 200, "seconds": 2.5, "warm_ms": 500, "stream": 1,
+    "rate500": ("open", {"connections": 64, "seconds": 2, "rate": 500}),
+    "rate4000": ("open", {"connections": 64, "seconds": 2, "rate": 4000}),
+    "paced": ("closed", {"connections": 200, "seconds": 2, "warm_ms": 500, "stream": 1,
                          "events": 100, "interval_us": 10000}),
-    "burst": ("closed", {"connections": 16, "seconds": 1.5, "stream": 1, "events": 500,
+    "burst": ("closed", {"connections": 16, "seconds": 1.2, "stream": 1, "events": 500,
                          "interval_us": 0}),
 }
+ONE_CORE = ("steady", "rate500", "rate4000")        # all that takes part shares a core
 QUICK_SECONDS = 0.7
 STREAMS = (500, 3000)
 QUICK_STREAMS = (200, 1000)
+# Which interface the client speaks, and for which model: the one named claude is
+# behind Anthropic's interface, the other behind OpenAI's.
+SPOKEN = {"openai_anthropic": {"dialect": "openai", "model": "claude"},
+          "anthropic_openai": {"dialect": "anthropic", "model": "chat"},
+          "anthropic_anthropic": {"dialect": "anthropic", "model": "claude"}}
 
 GATEWAYS = gateways.NAMES
 # They are slow, and few requests at a time serve them best.
-GATEWAY_LOAD = {"connections": 16, "seconds": 3, "warm_ms": 2000}
+GATEWAY_LOAD = {"connections": 16, "seconds": 3, "warm_ms": 1000}
+# Before all else, once: what runs in a virtual machine gets faster for a while.
+GATEWAY_WARM = (("closed", {"connections": 16, "seconds": 12}),
+                ("closed", {"connections": 16, "seconds": 5, "stream": 1, "events": 100,
+                            "interval_us": 10000}))
 ROWS = ("direct", "relay", "nginx", "haproxy") + GATEWAYS + ("backstay", "backstay-log")
-TITLES = {"direct": "no proxy", "relay": "bare relay", "nginx": "nginx", "haproxy": "HAProxy",
-          "portkey": "Portkey's gateway", "litellm": "LiteLLM",
-          "backstay": "Backstay", "backstay-log": "Backstay, access log on"}
-
-# key, title, digits after the point, which way is better ("less", "more", None)
-METRICS = (
-    ("rps", "1 KiB requests/s, 64 connections", 0, "more"),
-    ("busy", "share of its core used for that, %", 0, None),
-    ("cpu_us", "CPU per 1 KiB request, µs", 1, "less"),
-    ("cpu_100k_us", "CPU per 100 KiB request, µs", 1, "less"),
-    ("cpu_1m_us", "CPU per 1 MiB request, µs", 0, "less"),
-    ("p50_us", "p50 at 2,000 requests/s, one core for all, µs", 0, "less"),
-    ("added_p50_us", "added p50, µs", 0, "less"),
-    ("added_p90_us", "added p90, µs", 0, "less"),
-    ("added_p99_us", "added p99, µs", 0, "less"),
-    ("added_p99_9_us", "added p99.9, µs", 0, "less"),
-    ("added_first_p50_us", "added time to first event, p50, µs", 0, "less"),
-    ("event_cpu_us", "CPU per paced SSE event, µs", 2, "less"),
-    ("delay_p50_us", "event under way, p50, µs", 0, "less"),
-    ("delay_p99_us", "event under way, p99, µs", 0, "less"),
-    ("burst_eps", "SSE events/s in bursts", 0, "more"),
-    ("burst_cpu_us", "CPU per SSE event in bursts, µs", 2, "less"),
-    ("stream_kib", "memory per open stream, KiB", 2, "less"),
-    ("tls_stream_kib", "the same with TLS on both sides, KiB", 2, "less"),
-    ("idle_kib", "memory when idle, KiB", 0, "less"),
-    ("start_ms", "time from start to listening, ms", 0, "less"),
-)
+PARTS = ("engine", "main", "memory", "many", "workers", "brownout")
 
 
 # ---- processes ----------------------------------------------------------------
@@ -144,9 +132,9 @@ def memory_kib(pid):
     return total
 
 
-def pinned(core):
+def pinned(cores):
     def before_exec():
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, cores)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft_limit(), hard_limit()))
     return before_exec
 
@@ -167,17 +155,19 @@ class Bench:
         self.options = options
         self.dir = tempfile.mkdtemp(prefix="backstay-bench-")
         os.chmod(self.dir, 0o755)
-        cores = sorted(os.sched_getaffinity(0))
-        self.proxy_core, self.load_core = cores[0], cores[-1]
+        self.cores = os.sched_getaffinity(0)
+        self.proxy_core, self.load_core = {min(self.cores)}, {max(self.cores)}
         self.processes, self.port, self.root, self.start_ms = [], {}, {}, {}
+        self.certified = None
 
     def tool(self, name):
         return os.path.join(self.options.build, "bench", "bench-" + name)
 
-    def start(self, name, command, core, port):
+    def start(self, name, command, cores, port, environment=None):
         log = open(os.path.join(self.dir, name + ".out"), "wb")
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                   preexec_fn=pinned(core))
+                                   env={**os.environ, **(environment or {})}, preexec_fn=pinned(cores))
+        log.close()
         self.processes.append(process)
         self.port[name], self.root[name] = port, process.pid
         begin = time.monotonic()
@@ -192,20 +182,25 @@ class Bench:
     def backstay(self):
         return os.path.join(self.options.build, "src", "daemon", "backstay")
 
+    def certificate(self):
+        """A key, a certificate, both in one file: one set for the run."""
+        self.certified = self.certified or streams.certificate(self.dir)
+        return self.certified
+
     def config(self, template, name, port, **more):
-        values = {"PORT": port, "BACKEND": self.port.get("direct", ""), "DIR": self.dir,
+        values = {"PORT": port, "BACKEND": self.port.get("direct", ""), "DIR": self.dir, "WORKERS": 1,
                   "NOFILE": soft_limit(), "CONNECTIONS": min(CONNECTIONS, soft_limit() // 2 - 100),
                   "USER": "user root;" if os.geteuid() == 0 else "", **more}
         with open(os.path.join(HERE, template)) as f:
             text = f.read()
         for key, value in values.items():
             text = text.replace("@%s@" % key, str(value))
-        path = os.path.join(self.dir, name + "-" + template[:-3])
+        path = os.path.join(self.dir, name + "-%d-" % port + template[:-3])
         with open(path, "w") as f:
             f.write(text)
         return path
 
-    def command(self, name, port):
+    def command(self, name, port, **more):
         if name == "relay":
             return [self.tool("relay"), str(port), str(self.port["direct"])]
         if name == "nginx":
@@ -215,26 +210,42 @@ class Bench:
         if name in GATEWAYS:
             return gateways.command(name, self.options.gateways, self.dir, port, self.port["direct"])
         access = "off" if name == "backstay" else os.path.join(self.dir, "access.log")
-        return [self.backstay(), "run", "-c", self.config("backstay.yaml.in", name, port, ACCESS=access)]
+        return [self.backstay(), "run", "-c",
+                self.config("backstay.yaml.in", name, port, ACCESS=access, **more)]
 
     def start_all(self, rows):
+        """The backend, and a proxy for each row; which of them did start."""
         port = free_port()
         self.start("direct", [self.tool("backend"), str(port)], self.load_core, port)
+        started = []
         for name in rows:
-            if name != "direct":
-                port = free_port()
-                self.start(name, self.command(name, port), self.proxy_core, port)
+            port = free_port()
+            try:
+                if name != "direct":
+                    self.start(name, self.command(name, port), self.proxy_core, port)
+                started.append(name)
+            except SystemExit as e:
+                if name not in GATEWAYS:
+                    raise
+                print("left out: %s" % e, file=sys.stderr)
+        return started
 
-    def stop_processes(self):
-        for process in reversed(self.processes):
+    def children(self, pid):
+        """Those that the process has started itself."""
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(child) for child in f.read().split()]
+
+    def stop_processes(self, keep=0):
+        """Ends all but the first `keep` that were started."""
+        ending, self.processes = self.processes[keep:], self.processes[:keep]
+        for process in reversed(ending):
             process.terminate()
-        for process in self.processes:
+        for process in ending:
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-        self.processes = []
 
     def stop_all(self):
         self.stop_processes()
@@ -243,57 +254,90 @@ class Bench:
     def load_command(self, name, mode, settings):
         return ([self.tool("load"), mode, str(self.port[name])] +
                 ["%s=%s" % item for item in settings.items()] +
-                ["header=" + line for line in gateways.headers(name, self.port["direct"])])
+                ["header=" + line for line in gateways.headers(name, self.port.get("direct"))])
 
     def one_core(self, together):
         """The backend beside the proxies, or back on the load's core: where all share
         one core a latency holds no wake-up of another one."""
-        core = self.proxy_core if together else self.load_core
-        os.sched_setaffinity(self.root["direct"], {core})
-        return core
+        cores = self.proxy_core if together else self.load_core
+        os.sched_setaffinity(self.root["direct"], cores)
+        return cores
 
-    def phase(self, name, phase):
+    def run_load(self, name, mode, settings, cores):
         """One load on one proxy: what the load counted, and the CPU it took."""
-        mode, settings = PHASES[phase]
-        if self.options.quick:
-            settings = {**settings, "seconds": QUICK_SECONDS}
-        if name in GATEWAYS:
-            settings = {**settings, **GATEWAY_LOAD, "model": gateways.MODEL[name]}
-        core = self.one_core(phase == "steady")
         before, begin = cpu_seconds(self.root[name]), time.monotonic()
         done = subprocess.run(self.load_command(name, mode, settings), check=True,
-                              stdout=subprocess.PIPE, preexec_fn=pinned(core))
-        self.one_core(False)
+                              stdout=subprocess.PIPE, preexec_fn=pinned(cores))
         result = json.loads(done.stdout)
         result["cpu_s"] = cpu_seconds(self.root[name]) - before
-        result["busy"] = 100 * result["cpu_s"] / (time.monotonic() - begin)
+        result["took_s"] = time.monotonic() - begin
+        result["busy"] = 100 * result["cpu_s"] / result["took_s"]
         if result["errors"]:
-            print("%s, %s: %d errors" % (name, phase, result["errors"]), file=sys.stderr)
+            print("%s, %s: %d errors" % (name, settings, result["errors"]), file=sys.stderr)
         return result
+
+    def phase(self, name, phase, **more):
+        mode, settings = PHASES[phase]
+        settings = {**settings, **more}
+        if self.options.quick:
+            settings["seconds"] = QUICK_SECONDS
+        if name in GATEWAYS:
+            settings = {**settings, **GATEWAY_LOAD, "model": gateways.MODEL[name]}
+        elif name == "direct" and phase in ("unary", "body100k", "body1m", "burst"):
+            settings["seconds"] = QUICK_SECONDS        # of its latencies more is made than of its rates
+        cores = self.one_core(phase in ONE_CORE)
+        try:
+            return self.run_load(name, mode, settings, cores)
+        finally:
+            self.one_core(False)
+
+    def warm_gateways(self, rows):
+        for name in rows:
+            for mode, settings in GATEWAY_WARM if name in GATEWAYS else ():
+                if self.options.quick:
+                    settings = {**settings, "seconds": 2}
+                self.run_load(name, mode, {**settings, "model": gateways.MODEL[name]}, self.load_core)
 
     def repetition(self, name):
         unary, paced = self.phase(name, "unary"), self.phase(name, "paced")
+        results = [unary, paced]
         row = {"rps": unary["rps"], "first_p50_us": paced["first"]["p50_us"],
-               "delay_p50_us": paced["delay"]["p50_us"], "delay_p99_us": paced["delay"]["p99_us"],
-               "errors": unary["errors"] + paced["errors"]}
-        if name in GATEWAYS:
-            row.update({"busy": unary["busy"],
-                        "cpu_us": 1e6 * unary["cpu_s"] / max(1, unary["requests_all"]),
-                        "event_cpu_us": 1e6 * paced["cpu_s"] / max(1, paced["events_all"])})
-            return row
-        steady, burst = self.phase(name, "steady"), self.phase(name, "burst")
-        small, large = self.phase(name, "body100k"), self.phase(name, "body1m")
-        row.update({key + "_us": steady["latency"][key + "_us"] for key in ("p50", "p90", "p99", "p99_9")})
-        row["burst_eps"] = burst["eps"]
-        row["errors"] += sum(r["errors"] for r in (steady, burst, small, large))
+               "delay_p50_us": paced["delay"]["p50_us"], "delay_p99_us": paced["delay"]["p99_us"]}
         if name != "direct":
-            row.update({"cpu_100k_us": 1e6 * small["cpu_s"] / max(1, small["requests_all"]),
-                        "cpu_1m_us": 1e6 * large["cpu_s"] / max(1, large["requests_all"])})
-            row.update({"busy": unary["busy"],
-                        "cpu_us": 1e6 * unary["cpu_s"] / max(1, unary["requests_all"]),
-                        "event_cpu_us": 1e6 * paced["cpu_s"] / max(1, paced["events_all"]),
-                        "burst_cpu_us": 1e6 * burst["cpu_s"] / max(1, burst["events_all"])})
+            row.update({"busy": unary["busy"], "cpu_us": cpu_us(unary, "requests_all"),
+                        "event_cpu_us": cpu_us(paced, "events_all")})
+        if name not in GATEWAYS:
+            results += self.repetition_of_proxy(name, row)
+        if name == "backstay":
+            results += self.repetition_of_translation(row)
+        row["errors"] = sum(r["errors"] for r in results)
         return row
+
+    def repetition_of_proxy(self, name, row):
+        """What gateways are too slow for."""
+        results = {p: self.phase(name, p) for p in ("burst", "body100k", "body1m", "steady")}
+        row["burst_eps"] = results["burst"]["eps"]
+        if name != "direct":
+            row.update({"cpu_100k_us": cpu_us(results["body100k"], "requests_all"),
+                        "cpu_1m_us": cpu_us(results["body1m"], "requests_all"),
+                        "burst_cpu_us": cpu_us(results["burst"], "events_all")})
+        if name != "backstay-log":
+            results.update({p: self.phase(name, p) for p in ("rate500", "rate4000")})
+        for phase, front in (("steady", ""), ("rate500", "r500_"), ("rate4000", "r4000_")):
+            for key in ("p50_us", "p90_us", "p99_us", "p99_9_us") if phase in results else ():
+                row[front + key] = results[phase]["latency"][key]
+        return list(results.values())
+
+    def repetition_of_translation(self, row):
+        """Events from one interface to the other, and Anthropic's untranslated."""
+        results = []
+        for spoken, settings in SPOKEN.items():
+            for phase in ("paced", "burst"):
+                results.append(self.phase("backstay", phase, **settings))
+                row["%s_%s_us" % (phase, spoken)] = cpu_us(results[-1], "events_all")
+            results.append(self.phase("backstay", "unary", **settings))
+            row["request_%s_us" % spoken] = cpu_us(results[-1], "requests_all")
+        return results
 
     def on_load_core(self):
         return pinned(self.load_core)
@@ -304,25 +348,18 @@ class Bench:
 
     def tls_memory(self):
         """The same for Backstay with TLS on both sides."""
-        streams.tls_backstay(self, free_port, "backstay-tls.yaml.in")
-        return self.memory("tls")
-
-    def many(self, count):
-        """KiB a stream with so many of them, over as many Backstays as it takes."""
-        names = ["backstay-%d" % i for i in range(-(-count // streams.PER_PROXY))]
-        backend = self.port["direct"]
-        for i, name in enumerate(names):
-            if i % 2 == 0:            # a backend needs one descriptor a stream
-                self.port["direct"] = free_port()
-                self.start("backend-%d" % i, [self.tool("backend"), str(self.port["direct"])],
-                           self.load_core, self.port["direct"])
-            port = free_port()
-            self.start(name, self.command("backstay", port), self.proxy_core, port)
-        self.port["direct"] = backend
-        return streams.per_stream(self, names, count // 10, count, memory_kib)
+        before = len(self.processes)
+        streams.tls_backstay(self, free_port, "tls")
+        kib = self.memory("tls")
+        self.stop_processes(before)
+        return kib
 
 
-# ---- the report -------------------------------------------------------------------
+def cpu_us(result, of):
+    return 1e6 * result["cpu_s"] / max(1, result[of])
+
+
+# ---- the run ------------------------------------------------------------------------
 
 def cpu_name():
     with open("/proc/cpuinfo") as f:
@@ -340,100 +377,46 @@ def first_line(command):
         return "unknown"
 
 
-def summary(repetitions):
-    """Medians with least and most; what is added is seen within each repetition."""
-    table = {}
-    for name in repetitions[0]:
-        table[name] = {}
-        for key, *_ in METRICS:
-            values = []
-            for rep in repetitions:
-                if key.startswith("added_") and name != "direct" and "direct" in rep:
-                    plain = key[len("added_"):]
-                    if plain in rep[name]:
-                        values.append(rep[name][plain] - rep["direct"][plain])
-                elif not key.startswith("added_") and rep[name].get(key) is not None:
-                    values.append(rep[name][key])
-            if values:
-                table[name][key] = {"median": statistics.median(values),
-                                    "min": min(values), "max": max(values)}
-    return table
-
-
-def number(value, digits):
-    return "{:,.{}f}".format(value, digits)
-
-
-def print_table(table, rows):
-    print("| | " + " | ".join(TITLES[r] for r in rows) + " |")
-    print("|---|" + "---:|" * len(rows))
-    for key, title, digits, _ in METRICS:
-        cells = []
-        for row in rows:
-            v = table[row].get(key)
-            cells.append("" if v is None else number(v["median"], digits) if v["min"] == v["max"] else
-                         "%s (%s–%s)" % tuple(number(v[k], digits) for k in ("median", "min", "max")))
-        print("| %s | %s |" % (title, " | ".join(cells)))
-
-
-def print_ratios(table, rows):
-    """Above 1: Backstay is that many times better; below 1: worse."""
-    others = [r for r in rows if r not in ("direct", "backstay")]
-    print("\nHow many times better Backstay (access log off) is; below 1 it is worse:\n")
-    print("| | " + " | ".join("than " + TITLES[r] for r in others) + " |")
-    print("|---|" + "---:|" * len(others))
-    for key, title, _, better in METRICS:
-        if better is None:
-            continue
-        cells = []
-        for row in others:
-            ours, theirs = table["backstay"].get(key), table[row].get(key)
-            if not ours or not theirs or ours["median"] <= 0 or theirs["median"] <= 0:
-                cells.append("")
-                continue
-            ratio = ours["median"] / theirs["median"]
-            cells.append("%.2f" % (ratio if better == "more" else 1 / ratio))
-        print("| %s | %s |" % (title.rsplit(",", 1)[0], " | ".join(cells)))
-
-
 def parse_options():
     parser = argparse.ArgumentParser(description="Backstay beside nginx, HAProxy and a bare relay")
     parser.add_argument("--build", default="build")
     parser.add_argument("--quick", action="store_true", default=bool(os.environ.get("BENCH_QUICK")))
     parser.add_argument("--only", help="rows, with commas: " + ", ".join(ROWS))
-    parser.add_argument("--brownout", action="store_true",
-                        help="instead: what clients notice when one of three backends has trouble")
+    parser.add_argument("--part", help="parts, with commas: " + ", ".join(PARTS))
+    parser.add_argument("--brownout", action="store_true", help="the same as --part brownout")
     parser.add_argument("--repeat", type=int)
-    parser.add_argument("--streams", default="10000,50000",
-                        help="numbers of streams held open besides, with commas; empty: none")
+    parser.add_argument("--streams", help="numbers of streams held open besides, with commas; empty: "
+                        "none (10000,50000; quick: none)")
     parser.add_argument("--json", default=os.path.join(HERE, "results.json"))
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     options.gateways = os.path.join(options.build, "bench-gateways")
-    options.streams = [] if options.quick else [int(n) for n in options.streams.split(",") if n]
+    asked = options.streams if options.streams is not None else "" if options.quick else "10000,50000"
+    options.streams = [int(n) for n in asked.split(",") if n]
     options.repeat = options.repeat or (1 if options.quick else 3)
     options.rows = [r for r in ROWS if not options.only or r in options.only.split(",")]
+    parts = "brownout" if options.brownout else options.part or ",".join(PARTS)
+    options.parts = [p for p in PARTS if p in parts.split(",")]
     return options
 
 
-def main_brownout(bench, options):
-    rows = [r for r in brownout.ROWS if not options.only or r in options.only.split(",")]
-    try:
-        brownout.main(bench, free_port, rows, options.quick)
-    finally:
-        bench.stop_all()
+def measure_memory(bench, rows):
+    """{row: {metric: KiB}}: what does not change from one repetition to the next."""
+    memory = {name: {"stream_kib": bench.memory(name)} for name in rows
+              if name not in GATEWAYS and name != "direct"}
+    if "backstay" in rows and shutil.which("haproxy"):
+        memory["backstay"]["tls_stream_kib"] = bench.tls_memory()
+    return memory
 
 
-def measure_once(bench, row, idle):
-    """What does not change from one repetition to the next."""
-    for name in row:
-        if name == "direct":
-            continue
-        row[name]["idle_kib"], row[name]["start_ms"] = idle[name], bench.start_ms[name]
-        if name not in GATEWAYS:
-            row[name]["stream_kib"] = bench.memory(name)
-    if "backstay" in row:
-        row["backstay"]["tls_stream_kib"] = bench.tls_memory()
+def measure_many(bench, counts):
+    """KiB a stream of so many, plain and with TLS on both sides."""
+    found = {}
+    for count in counts:
+        for kind in ("plain", "tls"):
+            found["%d %s" % (count, kind)] = streams.many(bench, free_port, count, kind == "tls", memory_kib)
+            progress("%s streams, %s" % (count, kind))
+    return found
 
 
 def own_network():
@@ -463,6 +446,60 @@ def congestion_control():
         return f.read().strip()
 
 
+def machine_facts(bench, options):
+    return {"cpu": cpu_name(), "cores": len(bench.cores), "kernel": platform.release(),
+            "date": time.strftime("%Y-%m-%d"),
+            "nginx": first_line(["/usr/sbin/nginx", "-v"]).replace("nginx version: nginx/", "nginx "),
+            "haproxy": first_line(["/usr/sbin/haproxy", "-v"]).split("-")[0].replace(" version", ""),
+            "gateways": gateways.VERSIONS, "congestion_control": congestion_control(),
+            "binary_kib": os.path.getsize(bench.backstay()) // 1024,
+            "load_before": os.getloadavg()[0], "repetitions": options.repeat,
+            "quick": options.quick, "parts": options.parts}
+
+
+BEGUN = time.monotonic()
+
+
+def progress(what):
+    print("%4d s: %s done" % (time.monotonic() - BEGUN, what), file=sys.stderr)
+
+
+def measure_rows(bench, options, data):
+    """The parts that need all proxies."""
+    rows = data["rows"] = bench.start_all(options.rows)
+    idle = {name: memory_kib(bench.root[name]) for name in rows if name != "direct"}
+    data["once"] = {name: {"idle_kib": idle[name], "start_ms": bench.start_ms[name]} for name in idle}
+    progress("the start")
+    if "main" in options.parts:
+        bench.warm_gateways(rows)
+        progress("the gateways' warming")
+        for i in range(options.repeat):
+            data["repetitions"].append({name: bench.repetition(name) for name in rows})
+            progress("repetition %d of %d" % (i + 1, options.repeat))
+    if "memory" in options.parts:
+        for name, kib in measure_memory(bench, rows).items():
+            data["once"][name].update(kib)
+        progress("memory of streams")
+
+
+def measure_all(bench, options, data):
+    if "engine" in options.parts:
+        data["engine"] = table.engine_rows(subprocess.run(
+            [bench.tool("engine")], check=True, stdout=subprocess.PIPE).stdout.decode())
+    if "brownout" in options.parts:
+        rows = [r for r in brownout.ROWS if not options.only or r in options.only.split(",")]
+        data["brownout"] = brownout.main(bench, free_port, rows, options.quick)
+        progress("the brownouts")
+    if set(options.parts) & {"main", "memory", "many", "workers"}:
+        measure_rows(bench, options, data)
+    if "workers" in options.parts and "backstay" in options.rows:
+        data["workers"] = workers.measure(bench, free_port)
+        progress("workers")
+    if "many" in options.parts and "backstay" in options.rows:
+        bench.stop_processes(1)       # all but the backend: memory for the streams
+        data["many"] = measure_many(bench, options.streams)
+
+
 def main():
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     options = parse_options()
@@ -471,46 +508,16 @@ def main():
     own_network()
     bench = Bench(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    if options.brownout:
-        main_brownout(bench, options)
-        return
-    print(subprocess.run([bench.tool("engine")], check=True, stdout=subprocess.PIPE).stdout.decode())
-    machine = {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)),
-               "kernel": platform.release(), "nginx": first_line(["/usr/sbin/nginx", "-v"]),
-               "haproxy": first_line(["/usr/sbin/haproxy", "-v"]),
-               "congestion_control": congestion_control(),
-               "binary_kib": os.path.getsize(bench.backstay()) // 1024,
-               "load_before": os.getloadavg()[0], "repetitions": options.repeat,
-               "quick": options.quick}
-    repetitions, many = [], {}
+    data = {"machine": machine_facts(bench, options), "rows": options.rows, "repetitions": [], "once": {}}
     try:
-        bench.start_all(options.rows)
-        idle = {name: memory_kib(bench.root[name]) for name in options.rows if name != "direct"}
-        for i in range(options.repeat):
-            repetitions.append({name: bench.repetition(name) for name in options.rows})
-            print("repetition %d of %d done" % (i + 1, options.repeat), file=sys.stderr)
-        measure_once(bench, repetitions[0], idle)
-        for count in options.streams:
-            many[count] = bench.many(count)
+        measure_all(bench, options, data)
     finally:
         bench.stop_all()
-    table = summary(repetitions)
-    with open(options.json, "w") as f:
-        json.dump({"machine": machine, "table": table, "repetitions": repetitions,
-                   "kib_a_stream_of_many": many}, f, indent=1)
-    print("%(cpu)s, %(cores)d cores, Linux %(kernel)s; %(nginx)s; %(haproxy)s" % machine)
-    print("median (least–most) of %d; load average before: %.1f\n"
-          % (options.repeat, machine["load_before"]))
-    if machine["load_before"] > 1:
-        print("The machine was busy with other work: CPU and memory hold, rates and times hardly do.\n")
-    print_table(table, options.rows)
-    if "backstay" in options.rows:
-        print_ratios(table, options.rows)
-        print("\nThe program has %(binary_kib)d KiB, symbols for debuggers included." % machine)
-    for count, kib in many.items():
-        print("%s streams over %d Backstays: %s KiB each" % (number(count, 0), -(-count // streams.PER_PROXY),
-                                                             "no" if kib is None else number(kib, 2)))
-    errors = sum(rep[name]["errors"] for rep in repetitions for name in rep)
+        data["table"] = table.summary(data["repetitions"], data["once"])
+        with open(options.json, "w") as f:
+            json.dump(data, f, indent=1)
+    table.show(data)
+    errors = sum(rep[name]["errors"] for rep in data["repetitions"] for name in rep)
     if errors:
         sys.exit("%d requests failed: the figures above do not count" % errors)
 

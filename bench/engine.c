@@ -3,6 +3,11 @@
  * step. Time and chance are arguments of all that is measured, so each round
  * sees the same. Prints a table. */
 #include "base/arena.h"
+#include "cache/memory.h"
+#include "observe/access_log.h"
+#include "observe/metrics.h"
+#include "observe/pulse.h"
+#include "observe/recent.h"
 #include "resilience/breaker.h"
 #include "resilience/bucket.h"
 #include "resilience/latency.h"
@@ -60,6 +65,21 @@ static const struct bucket_policy bucket_policy = {
 	.share_milli = 20000, .reserve = 10, .most = 100, .reserve_ms = 10000,
 };
 
+/* An exchange that went well at once, as it is told when it ends. */
+static const struct attempt_record one_attempt = {
+	.target = { "a/m", 3 }, .model = { "m", 1 }, .authority = { "a.test:443", 10 }, .status = 200,
+	.took_ms = 900, .first_token_ms = 200, .kind = "",
+	.spent = { .told = true, .input_tokens = 120, .output_tokens = 150 },
+};
+static const struct exchange_record one_record = {
+	.request_id = { "0123456789abcdef-1", 18 }, .peer = { "127.0.0.1", 9 }, .method = { "POST", 4 },
+	.path = { "/v1/chat/completions", 20 }, .asked_model = { "chat", 4 }, .served_model = { "chat", 4 },
+	.target = { "a/m", 3 }, .stream = true, .status = 200, .committed = true,
+	.attempts = &one_attempt, .attempt_count = 1, .usage_known = true, .input_tokens = 120,
+	.output_tokens = 150, .finish_reason = { "stop", 4 }, .bytes_in = 1024, .bytes_out = 4096,
+	.wall_ms = 1760000000000, .first_token_ms = 200, .duration_ms = 900, .overhead_us = 80,
+};
+
 /* All that is measured, and the clock and the dice that it gets. */
 struct world {
 	struct arena *arena;
@@ -72,6 +92,11 @@ struct world {
 	struct limiter limiter;
 	struct bucket bucket;
 	struct outlier_member members[TARGETS];
+	struct metrics *metrics;
+	struct metrics_sheet *sheet;
+	struct pulse *pulse;
+	struct recent *recent;
+	struct cache_memory *cache;
 	mono_ms now;
 	uint64_t random;
 };
@@ -94,10 +119,21 @@ static void world_open(struct world *w, size_t targets, enum balance balance)
 		.retry = { .max_attempts = 4, .patience_ms = 3000, .fast_ms = 1000,
 			   .budget_milli = 20000 } };
 	target_registry_bind(w->registry, w->arena, &w->model, 1);
+	w->metrics = metrics_create();
+	metrics_know_model(w->metrics, S("chat"));
+	metrics_know_target(w->metrics, S("a/m"));
+	w->sheet = metrics_sheet_create(w->metrics);
+	w->pulse = pulse_create();
+	w->recent = recent_create();
+	w->cache = cache_memory_create(64 << 20, 1 << 20, 1);
 }
 
 static void world_close(struct world *w)
 {
+	cache_memory_free(w->cache);
+	recent_free(w->recent);
+	pulse_free(w->pulse);
+	metrics_free(w->metrics);
 	target_registry_free(w->registry);
 	arena_free(w->arena);
 }
@@ -213,6 +249,48 @@ static void do_bucket(struct world *w)
 	bucket_feed(&w->bucket, &bucket_policy, w->now);
 }
 
+static void do_metrics(struct world *w)
+{
+	metrics_count(w->sheet, S("chat"), &one_record);
+}
+
+static void do_pulse(struct world *w)
+{
+	pulse_count(w->pulse, S("chat"), &one_record, w->now);
+	pulse_try(w->pulse, S("chat"), S("a/m"), false);
+}
+
+static void do_line(struct world *w)
+{
+	struct buf line = BUF_INIT(ACCESS_LINE_MAX);
+
+	access_log_json(&one_record, &line);
+	recent_add(w->recent, buf_slice(&line));
+	buf_free(&line);
+}
+
+/* A question of 1 KiB in its one form, digested, and looked up in vain. */
+static void do_cache_miss(struct world *w)
+{
+	static const char question[] = "{\"model\":\"chat\",\"temperature\":0,\"max_tokens\":512,"
+		"\"messages\":[{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"},"
+		"{\"role\":\"user\",\"content\":\"%0900llu\"}]}";
+	static const struct canonical_rules rules;
+	struct buf text = BUF_INIT(1 << 16), form = BUF_INIT(1 << 16);
+	struct arena *scratch = arena_create(0);
+	struct cache_key key;
+
+	buf_putf(&text, question, (unsigned long long)w->random);
+	if (!cache_canonical(scratch, buf_slice(&text), &rules, &form))
+		abort();
+	cache_key_of(buf_slice(&form), &key);
+	if (cache_memory_get(w->cache, &key))
+		abort();
+	arena_free(scratch);
+	buf_free(&form);
+	buf_free(&text);
+}
+
 static const struct row {
 	const char *title;
 	void (*work)(struct world *w);
@@ -235,6 +313,11 @@ static const struct row {
 	  BALANCE_ROUND_ROBIN },
 	{ "limiter, a good answer", do_limiter, 1, BALANCE_ROUND_ROBIN },
 	{ "retry budget, a success", do_bucket, 1, BALANCE_ROUND_ROBIN },
+	{ "metrics, an exchange that has ended", do_metrics, 1, BALANCE_ROUND_ROBIN },
+	{ "the status page's counts of it", do_pulse, 1, BALANCE_ROUND_ROBIN },
+	{ "its line, written and kept for the status page", do_line, 1, BALANCE_ROUND_ROBIN },
+	{ "cache, a miss of 1 KiB (only where a model keeps answers)", do_cache_miss, 1,
+	  BALANCE_ROUND_ROBIN },
 };
 
 static double cpu_ns(void)

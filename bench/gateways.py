@@ -16,6 +16,7 @@ MODEL = {"portkey": "bench-model", "litellm": "chat"}
 PORTKEY = ["@portkey-ai/gateway@1.15.2", "@hono/node-server@1.13.5", "@hono/node-ws@1.2.0",
            "hono@4.9.7"]
 LITELLM = ["litellm[proxy]==1.108.7"]
+VERSIONS = "Portkey's gateway 1.15.2, LiteLLM 1.108.7"
 LITELLM_CONFIG = """model_list:
   - model_name: chat
     litellm_params: {model: openai/bench-model, api_base: "http://127.0.0.1:%d/v1", api_key: sk-none}

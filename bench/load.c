@@ -11,6 +11,9 @@
  *   connections=64  seconds=3  warm_ms=300 (not counted in times and rates)
  *   rate=1000       stream=0   events=100  interval_us=10000  model=chat
  *   body=1024       bytes of a request's body, at least
+ *   dialect=openai  or anthropic: the interface that is asked
+ *   slow_ms=0       what takes longer is noticed: when the last such request, or
+ *                   failed one, was due is told (0: only what failed)
  *   header=TEXT     one more header line; may be given several times
  */
 #include "plain.h"
@@ -30,8 +33,23 @@
 #define REQUEST_BYTES  (16 * 1024 * 1024)
 #define HEADERS_BYTES  2048
 #define OPENING_MAX    100       /* streams of `hold` that wait for their first event */
-#define MARK           "\"content\":\""
-#define STREAM_END     "data: [DONE]"
+
+/* An interface: where it is asked, with which header, what stands before an
+ * event's text, and what only its last event has. */
+struct dialect { const char *name, *path, *header, *mark, *last, *body; };
+
+#define SYSTEM  "\"You are a helpful assistant. Answer briefly, in plain words, and say so if you do " \
+	"not know.\""
+#define USER    "{\"role\":\"user\",\"content\":\"Tell me about foxes and dogs. "
+
+static const struct dialect dialects[] = {
+	{ "openai", "/v1/chat/completions",
+	  "Authorization: Bearer sk-bench-0123456789abcdef0123456789abcdef", "\"content\":\"", "[DONE]",
+	  "\"messages\":[{\"role\":\"system\",\"content\":" SYSTEM "}," USER },
+	{ "anthropic", "/v1/messages",
+	  "anthropic-version: 2023-06-01\r\nx-api-key: sk-bench-0123456789abcdef0123456789abcdef",
+	  "\"text\":\"", "\"message_stop\"", "\"system\":" SYSTEM ",\"messages\":[" USER },
+};
 
 enum mode { MODE_CLOSED, MODE_OPEN, MODE_HOLD };
 
@@ -51,6 +69,8 @@ struct load {
 	uint16_t port;
 	uint64_t connections, length_us, warm_ms, rate, stream, events, interval_us, body;
 	const char *model;
+	const struct dialect *dialect;
+	uint64_t slow_ms, last_bad_ns;
 	int epoll;
 	struct conn *conns, *idle;
 	uint64_t begin_ns, count_from_ns, end_ns, next_due_ns, period_ns;
@@ -130,9 +150,24 @@ static void conn_free(struct load *l, struct conn *c, uint64_t now)
 	}
 }
 
+/* A client has noticed: the request that was due then failed, or took too long. */
+static void noticed(struct load *l, uint64_t due_ns)
+{
+	if (due_ns > l->begin_ns && due_ns - l->begin_ns > l->last_bad_ns)
+		l->last_bad_ns = due_ns - l->begin_ns;
+}
+
+/* Whether it was noticed that the request due then has taken until `now`. */
+static void judge_time(struct load *l, uint64_t due_ns, uint64_t now)
+{
+	if (l->slow_ms && now - due_ns > l->slow_ms * 1000000u)
+		noticed(l, due_ns);
+}
+
 static void conn_fail(struct load *l, struct conn *c)
 {
 	l->errors++;
+	noticed(l, c->due_ns);
 	conn_reopen(l, c);
 	if (l->errors > 1000) {
 		errno = EPROTO;
@@ -150,6 +185,7 @@ static void conn_done(struct load *l, struct conn *c, uint64_t now)
 		return;
 	}
 	l->done_all++;
+	judge_time(l, c->due_ns, now);
 	if (c->due_ns >= l->count_from_ns && now <= l->end_ns) {
 		l->done++;
 		hist_add(&l->latency, now - c->due_ns);
@@ -161,11 +197,11 @@ static void conn_done(struct load *l, struct conn *c, uint64_t now)
 
 static void on_event(struct load *l, struct conn *c, const char *at, size_t len)
 {
-	const char *mark = memmem(at, len, MARK, sizeof MARK - 1);
-	uint64_t sent = mark ? strtoull(mark + sizeof MARK - 1, NULL, 10) : 0, now;
+	const struct dialect *d = l->dialect;
+	const char *mark = memmem(at, len, d->mark, strlen(d->mark));
+	uint64_t sent = mark ? strtoull(mark + strlen(d->mark), NULL, 10) : 0, now;
 
-	c->ended |= len >= sizeof STREAM_END - 1 &&
-		memcmp(at + len - (sizeof STREAM_END - 1), STREAM_END, sizeof STREAM_END - 1) == 0;
+	c->ended |= memmem(at, len, d->last, strlen(d->last)) != NULL;
 	if (!sent)
 		return;
 	now = plain_now_ns();
@@ -289,12 +325,12 @@ static void print_result(const struct load *l)
 
 	printf("{\"requests\": %llu, \"requests_all\": %llu, \"events\": %llu, \"events_all\": %llu, "
 	       "\"errors\": %llu, \"reconnects\": %llu, \"unsent\": %llu, "
-	       "\"rps\": %.1f, \"eps\": %.1f",
+	       "\"rps\": %.1f, \"eps\": %.1f, \"last_bad_ms\": %.1f",
 	       (unsigned long long)l->done, (unsigned long long)l->done_all,
 	       (unsigned long long)l->events_seen, (unsigned long long)l->events_all,
 	       (unsigned long long)l->errors, (unsigned long long)l->reconnects,
 	       (unsigned long long)l->unsent, (double)l->done / seconds,
-	       (double)l->events_seen / seconds);
+	       (double)l->events_seen / seconds, (double)l->last_bad_ns / 1e6);
 	print_hist("latency", &l->latency);
 	print_hist("delay", &l->delay);
 	print_hist("first", &l->first);
@@ -318,10 +354,13 @@ static void run_timed(struct load *l)
 		turn(l, l->end_ns);
 	/* Due, but not answered or not even sent by now: these would be the slowest. */
 	for (i = 0; l->mode == MODE_OPEN && i < l->connections; i++)
-		if (l->conns[i].busy && l->conns[i].due_ns >= l->count_from_ns)
+		if (l->conns[i].busy && l->conns[i].due_ns >= l->count_from_ns) {
+			judge_time(l, l->conns[i].due_ns, plain_now_ns());
 			hist_add(&l->latency, plain_now_ns() - l->conns[i].due_ns);
+		}
 	for (; l->mode == MODE_OPEN && l->next_due_ns < l->end_ns; l->next_due_ns += l->period_ns) {
 		l->unsent++;
+		judge_time(l, l->next_due_ns, l->end_ns);
 		hist_add(&l->latency, l->end_ns - l->next_due_ns);
 	}
 	print_result(l);
@@ -357,6 +396,7 @@ static bool option(struct load *l, const char *arg)
 		{ "events=", &l->events, 1, 1000000 },
 		{ "interval_us=", &l->interval_us, 0, 100000000 },
 		{ "body=", &l->body, 0, REQUEST_BYTES / 2 },
+		{ "slow_ms=", &l->slow_ms, 0, 1000000 },
 	};
 	size_t i, n;
 
@@ -375,6 +415,12 @@ static bool option(struct load *l, const char *arg)
 	if (strncmp(arg, "model=", 6) == 0) {
 		l->model = arg + 6;
 		return true;
+	}
+	if (strncmp(arg, "dialect=", 8) == 0) {
+		for (i = 0; i < sizeof dialects / sizeof *dialects; i++)
+			if (strcmp(arg + 8, dialects[i].name) == 0)
+				l->dialect = &dialects[i];
+		return strcmp(arg + 8, l->dialect->name) == 0;
 	}
 	for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		n = strlen(numbers[i].name);
@@ -398,10 +444,8 @@ static void write_request(struct load *l)
 	if (!body || !l->request)
 		plain_die("malloc");
 	n = (size_t)snprintf(body, REQUEST_BYTES, "{\"model\":\"%s\",\"stream\":%s,\"temperature\":0.7,"
-		"\"max_tokens\":512,\"messages\":[{\"role\":\"system\",\"content\":\"You are a helpful "
-		"assistant. Answer briefly, in plain words, and say so if you do not know.\"},"
-		"{\"role\":\"user\",\"content\":\"Tell me about foxes and dogs. events=%llu "
-		"interval_us=%llu ", l->model, l->stream ? "true" : "false",
+		"\"max_tokens\":512,%sevents=%llu interval_us=%llu ", l->model,
+		l->stream ? "true" : "false", l->dialect->body,
 		(unsigned long long)l->events, (unsigned long long)l->interval_us);
 	for (; n + 5 < l->body; n += kept) {
 		kept = sizeof words - 1 < l->body - n - 5 ? sizeof words - 1 : l->body - n - 5;
@@ -410,12 +454,12 @@ static void write_request(struct load *l)
 	}
 	n += (size_t)snprintf(body + n, REQUEST_BYTES - n, "\"}]}");
 	l->request_len = (size_t)snprintf(l->request, REQUEST_BYTES,
-		"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+		"POST %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
 		"Accept: application/json\r\nAccept-Encoding: identity\r\n"
 		"Content-Type: application/json\r\nUser-Agent: OpenAI/Python 2.8.0\r\n"
 		"X-Stainless-Lang: python\r\nX-Stainless-Retry-Count: 0\r\n"
-		"Authorization: Bearer sk-bench-0123456789abcdef0123456789abcdef\r\n%s"
-		"Content-Length: %zu\r\n\r\n%s", (unsigned)l->port, l->headers, n, body);
+		"%s\r\n%sContent-Length: %zu\r\n\r\n%s", l->dialect->path, (unsigned)l->port,
+		l->dialect->header, l->headers, n, body);
 	free(body);
 }
 
@@ -423,7 +467,8 @@ int main(int argc, char **argv)
 {
 	static const char *const modes[] = { "closed", "open", "hold" };
 	static struct load l = { .connections = 64, .length_us = 3000000, .warm_ms = 300, .rate = 1000,
-		.events = 100, .interval_us = 10000, .model = "chat", .body = 1024 };
+		.events = 100, .interval_us = 10000, .model = "chat", .dialect = &dialects[0],
+		.body = 1024 };
 	size_t mode = 0;
 	int i;
 

@@ -5,7 +5,7 @@ set -e
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
 ninja -C "$build" src/daemon/backstay bench/bench-load bench/bench-backend bench/bench-relay \
-	bench/bench-engine >/dev/null
+	bench/bench-engine bench/bench_locks.so >/dev/null
 what=bench
 if [ "$1" = cache ]; then
 	what=cache

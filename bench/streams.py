@@ -7,11 +7,13 @@ proxy's descriptors allow, several equal proxies share them; the sum is told.
 """
 
 import os
+import shutil
 import subprocess
 import time
 
 EVENTS = {"stream": 1, "events": 100000, "interval_us": 10000000}    # within what is patiently waited for
 PER_PROXY = 8400                  # of 20,000 descriptors: two a stream, and some to spare
+NEED_KIB = {False: 30, True: 200}  # of all processes and the kernel's sockets, a stream; measured, and a third more
 WRAP = """global
 	nbthread 1
 	maxconn 9800
@@ -75,12 +77,59 @@ def wrapper(bench, name, port, to, bind="", server=""):
     bench.start(name, ["haproxy", "-db", "-f", path], bench.load_core, port)
 
 
-def tls_backstay(bench, free_port, template):
-    """A Backstay with TLS on both sides, to be reached as "tls" without it."""
-    key, cert, both = certificate(bench.dir)
+def tls_backstay(bench, free_port, name):
+    """A Backstay with TLS on both sides before the present backend, to be reached
+    as `name` without it."""
     inner, outer, way = free_port(), free_port(), free_port()
-    wrapper(bench, "tls-backend", inner, bench.port["direct"], bind="ssl crt " + both)
-    config = bench.config(template, "backstay-tls", outer, ACCESS="off", INNER=inner, KEY=key, CERT=cert)
-    bench.start("backstay-tls", [bench.backstay(), "run", "-c", config], bench.proxy_core, outer)
-    wrapper(bench, "tls-way", way, outer, server="ssl verify none")
-    bench.port["tls"], bench.root["tls"] = way, bench.root["backstay-tls"]
+    key, cert, both = bench.certificate()
+    wrapper(bench, name + "-backend", inner, bench.port["direct"], bind="ssl crt " + both)
+    config = bench.config("backstay-tls.yaml.in", name, outer, ACCESS="off", INNER=inner, KEY=key, CERT=cert)
+    bench.start(name + "-itself", [bench.backstay(), "run", "-c", config], bench.proxy_core, outer)
+    # Every connection shakes hands anew, as those of different clients do.
+    wrapper(bench, name + "-way", way, outer, server="ssl verify none no-ssl-reuse")
+    bench.port[name], bench.root[name] = way, bench.root[name + "-itself"]
+
+
+def available_kib():
+    with open("/proc/meminfo") as f:
+        for line in f:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1])
+    return 0
+
+
+def why_not(count, tls):
+    """What keeps this machine from so many streams; None: nothing known."""
+    need, free = count * NEED_KIB[tls], available_kib()
+    if free < need:
+        return "they need some %d MiB, %d are free" % (need // 1024, free // 1024)
+    if tls and not shutil.which("haproxy"):
+        return "HAProxy is not here to speak TLS"
+    return None
+
+
+def many(bench, free_port, count, tls, memory_of):
+    """KiB a stream with so many of them, over as many Backstays as it takes; {"kib",
+    "backstays"}, or {"skipped"} with the reason."""
+    why = why_not(count, tls)
+    if why:
+        return {"skipped": why}
+    kind = "tls" if tls else "plain"
+    names = ["%s-%d-%d" % (kind, count, i) for i in range(-(-count // PER_PROXY))]
+    backend, processes = bench.port["direct"], len(bench.processes)
+    try:
+        for i, name in enumerate(names):
+            if i % 2 == 0:            # a backend needs one descriptor a stream
+                port = free_port()
+                bench.start("backend-" + name, [bench.tool("backend"), str(port)], bench.load_core, port)
+                bench.port["direct"] = port
+            if tls:
+                tls_backstay(bench, free_port, name)
+            else:
+                port = free_port()
+                bench.start(name, bench.command("backstay", port), bench.proxy_core, port)
+        kib = per_stream(bench, names, count // 10, count, memory_of)
+    finally:
+        bench.port["direct"] = backend
+        bench.stop_processes(processes)
+    return {"skipped": "they did not all open"} if kib is None else {"kib": kib, "backstays": len(names)}

@@ -22,6 +22,7 @@ files, one for each input, for callgrind_annotate.
 import argparse
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -39,10 +40,12 @@ workers: 1
 log: {level: warn, access: off}
 backends:
   bench: {url: "http://127.0.0.1:%(backend)d/v1"}
+  claude: {dialect: anthropic, url: "http://127.0.0.1:%(backend)d", key: sk-none}
 defaults:
   timeouts: {connect: 60s, first_token: 300s, answer: 300s, idle: 300s, total: 10m}
 models:
   chat: [bench/bench-model]
+  claude: [claude/bench-claude]
 """
 
 REQUEST_HEAD = ("POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
@@ -51,6 +54,8 @@ REQUEST_HEAD = ("POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
                 "X-Stainless-Lang: python\r\nX-Stainless-Retry-Count: 0\r\n"
                 "Authorization: Bearer sk-bench-0123456789abcdef0123456789abcdef\r\n"
                 "Content-Length: %d\r\n\r\n")
+MESSAGES_HEAD = (REQUEST_HEAD.replace("/v1/chat/completions", "/v1/messages")
+                 .replace("Authorization: Bearer ", "anthropic-version: 2023-06-01\r\nx-api-key: "))
 WORDS = "The quick brown fox jumps over the lazy dog, and says \\\"so be it\\\" to nobody.\\n"
 
 
@@ -60,12 +65,18 @@ def padded(front, back, size):
     return (front + (WORDS * (room // len(WORDS))).ljust(room, ".") + back).encode()
 
 
-def request(size, stream):
-    body = padded('{"model":"chat","messages":[{"role":"system","content":"You are helpful."},'
+def request(size, stream, model="chat"):
+    body = padded('{"model":"' + model + '","messages":[{"role":"system","content":"You are helpful."},'
                   '{"role":"user","content":"',
                   '"}],"temperature":0.7,"max_tokens":512,"stream":%s}' % ("true" if stream else "false"),
                   size)
     return (REQUEST_HEAD % len(body)).encode() + body
+
+
+def message_request(size):
+    body = padded('{"model":"chat","max_tokens":512,"stream":true,"messages":[{"role":"user","content":"',
+                  '"}]}', size)
+    return (MESSAGES_HEAD % len(body)).encode() + body
 
 
 def answer(size):
@@ -92,6 +103,19 @@ STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-e
 FIRST_EVENT = chunk(event('{"role":"assistant","content":""}'))
 EVENT = chunk(event('{"content":" and then some"}'))
 LAST_EVENTS = chunk(event("{}", '"stop"')) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+
+def told(name, rest):
+    return chunk(('event: %s\ndata: {"type":"%s"%s}\n\n' % (name, name, rest)).encode())
+
+
+FIRST_TOLD = (told("message_start", ',"message":{"id":"msg_bench","type":"message","role":"assistant",'
+                   '"model":"bench-claude","content":[],"stop_reason":null,"stop_sequence":null,'
+                   '"usage":{"input_tokens":120,"output_tokens":1}}') +
+              told("content_block_start", ',"index":0,"content_block":{"type":"text","text":""}'))
+TOLD = told("content_block_delta", ',"index":0,"delta":{"type":"text_delta","text":" and then some"}')
+LAST_TOLD = (told("content_block_stop", ',"index":0') +
+             told("message_delta", ',"delta":{"stop_reason":"end_turn","stop_sequence":null},'
+                  '"usage":{"output_tokens":150}') + told("message_stop", "") + b"0\r\n\r\n")
 MARK = b"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n"
 
 
@@ -172,12 +196,10 @@ def read_message(s):
 def ask(stage, message, size):
     """The request goes out and reaches the backend; in pieces, so that none
     waits for room in a socket that nobody reads."""
-    if stage.backend is None:
-        stage.client.sendall(message)
-        stage.accept()
-        read_message(stage.backend)
-        return
     stage.client.sendall(message)
+    while stage.backend is None or stage.listener in select.select(
+            [stage.backend, stage.listener], [], [], PATIENCE_S)[0]:
+        stage.accept()
     read_message(stage.backend)
 
 
@@ -205,6 +227,28 @@ def stream(stage, steps, events_a_step):
     read_until(stage.client, b"0\r\n\r\n")
 
 
+def translated(stage, asked, opening, one, ending, steps, events_a_step):
+    """The same where client and backend speak different interfaces."""
+    ask(stage, asked, KIB)
+    stage.backend.sendall(STREAM_HEAD + opening + one)
+    read_until(stage.client, b" and then some", anywhere=True)
+    for _ in range(steps):
+        stage.backend.sendall(one * events_a_step)
+        left = events_a_step
+        while left > 0:
+            left -= receive(stage.client).count(b" and then some")
+    stage.backend.sendall(ending)
+    read_until(stage.client, b"0\r\n\r\n")
+
+
+def from_anthropic(stage, steps, events_a_step):
+    translated(stage, request(KIB, True, "claude"), FIRST_TOLD, TOLD, LAST_TOLD, steps, events_a_step)
+
+
+def to_anthropic(stage, steps, events_a_step):
+    translated(stage, message_request(KIB), FIRST_EVENT, EVENT, LAST_EVENTS, steps, events_a_step)
+
+
 # name, what is done, by how much it is divided, less which other input
 INPUTS = (
     ("request_1k", lambda s: unary(s, 100, KIB, KIB), 100, None),
@@ -214,6 +258,10 @@ INPUTS = (
     ("stream", lambda s: [stream(s, 0, 0) for _ in range(10)], 10, None),
     ("event_paced", lambda s: stream(s, 200, 1), 200, "stream"),
     ("event_burst", lambda s: stream(s, 10, 50), 500, "stream"),
+    ("stream_from_anthropic", lambda s: [from_anthropic(s, 0, 0) for _ in range(10)], 10, None),
+    ("event_from_anthropic", lambda s: from_anthropic(s, 10, 50), 500, "stream_from_anthropic"),
+    ("stream_to_anthropic", lambda s: [to_anthropic(s, 0, 0) for _ in range(10)], 10, None),
+    ("event_to_anthropic", lambda s: to_anthropic(s, 10, 50), 500, "stream_to_anthropic"),
 )
 
 
@@ -224,7 +272,8 @@ def mark(stage):
 
 def play(stage):
     for warm in (lambda: unary(stage, 3, KIB, KIB), lambda: unary(stage, 1, KIB * KIB, KIB),
-                 lambda: stream(stage, 2, 2)):
+                 lambda: stream(stage, 2, 2), lambda: from_anthropic(stage, 2, 2),
+                 lambda: to_anthropic(stage, 2, 2), lambda: stream(stage, 2, 2)):
         warm()
     mark(stage)
     mark(stage)
@@ -282,7 +331,7 @@ def judge(counts, budget, margin):
         over = counted / allowed - 1 if allowed else 1
         word = "over its budget" if over > margin else "less than its budget" if over < -margin else ""
         good = good and over <= margin
-        print("%-14s %10d of %10d  %+6.1f %%  %s" % (name, counted, allowed, 100 * over, word))
+        print("%-21s %10d of %10d  %+6.1f %%  %s" % (name, counted, allowed, 100 * over, word))
     return good
 
 
