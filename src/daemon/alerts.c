@@ -1,9 +1,9 @@
 #include "daemon/alerts.h"
 
 #include "base/check.h"
-#include "base/lock.h"
 #include "daemon/alert_post.h"
 #include "daemon/state_file.h"
+#include "daemon/state_saver.h"
 #include "observe/metrics.h"
 #include "wire/json.h"
 
@@ -24,14 +24,11 @@ struct sending {
 	struct alert_post *post;      /* NULL: none */
 };
 
-struct saving {
+struct loading {
 	struct io_job job;
 	struct alerts *alerts;
-	bool busy, failed;
 	char *path;
 	struct buf text;
-	uint64_t version;
-	char why[160];
 };
 
 struct alerts {
@@ -49,12 +46,8 @@ struct alerts {
 	atomic_uint raised;
 	atomic_uint_fast64_t lost;
 	bool ready;                   /* what was saved has been read */
-	/* The state file. The jobs' own, but for `save` while it is not busy: */
-	struct saving load, save, last;
-	struct lock writing;
-	uint64_t written_version;     /* under `writing` */
-	uint64_t saved_version;
-	bool save_failed;
+	struct loading load;          /* the job's own until it is done */
+	struct state_saver saver;
 };
 
 static void arm(struct alerts *a);
@@ -94,68 +87,27 @@ static void log_sink(struct alerts *a, size_t sink, const struct alert_posted *p
 
 /* ---- the state file --------------------------------------------------------------------- */
 
-/* On a background thread; a later version is never replaced by an earlier one. */
-static void save_work(struct io_job *job)
+static void on_saved(struct state_saver *s)
 {
-	struct saving *s = CONTAINER_OF(job, struct saving, job);
-	struct alerts *a = s->alerts;
-
-	lock_take(&a->writing);
-	s->failed = false;
-	if (s->version > a->written_version) {
-		s->failed = !state_file_write(s->path, buf_slice(&s->text), s->why, sizeof s->why);
-		if (!s->failed)
-			a->written_version = s->version;
-	}
-	lock_give(&a->writing);
+	arm(CONTAINER_OF(s, struct alerts, saver));
 }
 
-static void clear_saving(struct saving *s)
+static bool save(struct alerts *a, bool last)
 {
-	s->busy = false;
-	buf_free(&s->text);
-	free(s->path);
-	s->path = NULL;
-}
+	struct buf text = BUF_INIT(ALERT_STATE_MAX);
 
-static void save_done(struct io_job *job)
-{
-	struct saving *s = CONTAINER_OF(job, struct saving, job);
-	struct alerts *a = s->alerts;
-	char text[256];
-
-	if (s->failed && !a->save_failed)
-		log_line(a->log, LOG_ERROR, "alert_state_fails",
-			 "path=%s reason=%s remedy=\"check that the directory exists and may be written\"",
-			 s->path, log_quote(slice_of(s->why), text, sizeof text));
-	a->save_failed = s->failed;
-	if (!s->failed)
-		a->saved_version = s->version;
-	clear_saving(s);
-	arm(a);
-}
-
-static bool start_saving(struct alerts *a, struct saving *s)
-{
-	s->alerts = a;
-	s->job.work = save_work;
-	s->job.done = save_done;
-	s->text = BUF_INIT(ALERT_STATE_MAX);
-	s->version = alert_book_version(a->book);
-	if (!alert_book_write(a->book, &s->text)) {
-		buf_free(&s->text);
+	if (!alert_book_write(a->book, &text)) {
+		buf_free(&text);
 		return false;
 	}
-	s->path = slice_to_cstring(a->config->alerts.state_path);
-	s->busy = true;
-	io_background(a->io, &s->job);
+	state_saver_write(&a->saver, last, a->config->alerts.state_path, alert_book_version(a->book), text);
 	return true;
 }
 
 static bool must_save(const struct alerts *a)
 {
 	return a->ready && a->config->alerts.state_path.len &&
-	       alert_book_version(a->book) != a->saved_version;
+	       alert_book_version(a->book) != a->saver.saved_version;
 }
 
 static void on_save_timer(struct io_timer *t, mono_ms now)
@@ -163,45 +115,51 @@ static void on_save_timer(struct io_timer *t, mono_ms now)
 	struct alerts *a = CONTAINER_OF(t, struct alerts, save_timer);
 
 	(void)now;
-	if (!a->save.busy && must_save(a))
-		start_saving(a, &a->save);
+	if (!a->saver.now.busy && must_save(a))
+		save(a, false);
+}
+
+static void clear_loading(struct loading *l)
+{
+	buf_free(&l->text);
+	free(l->path);
+	l->path = NULL;
 }
 
 static void load_work(struct io_job *job)
 {
-	struct saving *s = CONTAINER_OF(job, struct saving, job);
+	struct loading *l = CONTAINER_OF(job, struct loading, job);
 
-	state_file_read(s->path, &s->text);
+	state_file_read(l->path, &l->text);
 }
 
 static void load_done(struct io_job *job)
 {
-	struct saving *s = CONTAINER_OF(job, struct saving, job);
-	struct alerts *a = s->alerts;
+	struct loading *l = CONTAINER_OF(job, struct loading, job);
+	struct alerts *a = l->alerts;
 
-	if (buf_len(&s->text) && !alert_book_read(a->book, buf_slice(&s->text), io_now(a->io)))
+	if (buf_len(&l->text) && !alert_book_read(a->book, buf_slice(&l->text), io_now(a->io)))
 		log_line(a->log, LOG_ERROR, "alert_state_unreadable",
-			 "path=%s remedy=\"it is written anew; what had not been sent is lost\"", s->path);
-	clear_saving(s);
+			 "path=%s remedy=\"it is written anew; what had not been sent is lost\"", l->path);
+	clear_loading(l);
 	a->ready = true;
 	arm(a);
 }
 
 static void load(struct alerts *a)
 {
-	struct saving *s = &a->load;
+	struct loading *l = &a->load;
 
 	if (!a->config->alerts.state_path.len) {
 		a->ready = true;
 		return;
 	}
-	s->alerts = a;
-	s->job.work = load_work;
-	s->job.done = load_done;
-	s->text = BUF_INIT(ALERT_STATE_MAX + 65536);
-	s->path = slice_to_cstring(a->config->alerts.state_path);
-	s->busy = true;
-	io_background(a->io, &s->job);
+	l->alerts = a;
+	l->job.work = load_work;
+	l->job.done = load_done;
+	l->text = BUF_INIT(ALERT_STATE_MAX + 65536);
+	l->path = slice_to_cstring(a->config->alerts.state_path);
+	io_background(a->io, &l->job);
 }
 
 /* ---- sending ------------------------------------------------------------------------------ */
@@ -260,9 +218,9 @@ static void arm(struct alerts *a)
 	if (!a->ready)
 		return;
 	io_timer_set(a->io, &a->timer, alert_book_wake_at(a->book));
-	if (!a->save.busy && must_save(a))
+	if (!a->saver.now.busy && must_save(a))
 		io_timer_set(a->io, &a->save_timer,
-			     mono_after(now, a->save_failed ? SAVE_AGAIN_MS : SAVE_AFTER_MS));
+			     mono_after(now, a->saver.failing ? SAVE_AGAIN_MS : SAVE_AFTER_MS));
 }
 
 /* ---- events -------------------------------------------------------------------------------- */
@@ -355,7 +313,8 @@ struct alerts *alerts_create(struct io *io, const struct log *log, struct config
 	a->save_timer.fire = on_save_timer;
 	a->watch_timer.fire = on_watch;
 	a->later.run = on_later;
-	lock_init(&a->writing);
+	a->saver = (struct state_saver){ .io = io, .log = log, .event = "alert_state_fails", .done = on_saved };
+	state_saver_init(&a->saver);
 	for (size_t i = 0; i < ALERT_SINKS_MAX; i++)
 		a->sendings[i] = (struct sending){ .alerts = a, .sink = i };
 	if (gethostname(a->source, sizeof a->source - 1) != 0 || !*a->source)
@@ -394,7 +353,7 @@ void alerts_stop(struct alerts *a)
 	io_timer_clear(a->io, &a->save_timer);
 	io_timer_clear(a->io, &a->watch_timer);
 	upstream_pool_free(a->pool);
-	if (must_save(a) && !start_saving(a, &a->last))
+	if (must_save(a) && !save(a, true))
 		log_line(a->log, LOG_ERROR, "alert_state_fails", "reason=\"it is too large\"");
 }
 
@@ -402,11 +361,9 @@ void alerts_free(struct alerts *a)
 {
 	if (!a)
 		return;
-	clear_saving(&a->load);
-	clear_saving(&a->save);
-	clear_saving(&a->last);
+	clear_loading(&a->load);
+	state_saver_free(&a->saver);
 	alert_book_free(a->book);
-	lock_destroy(&a->writing);
 	config_give(a->config);
 	free(a);
 }

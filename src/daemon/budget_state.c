@@ -1,23 +1,13 @@
 #include "daemon/budget_state.h"
 
 #include "base/check.h"
-#include "base/lock.h"
 #include "daemon/state_file.h"
+#include "daemon/state_saver.h"
 
 #include <stdlib.h>
 
 #define SAVE_EVERY_MS 1000
 #define STATE_MAX ((size_t)64 * 1024)
-
-struct saving {
-	struct io_job job;
-	struct budget_state *of;
-	bool busy, failed;
-	char *path;
-	struct buf text;
-	uint64_t version;
-	char why[160];
-};
 
 struct budget_state {
 	struct io *io;
@@ -25,75 +15,25 @@ struct budget_state {
 	struct budgets *budgets;
 	struct slice path;            /* the config's; empty: nothing is kept */
 	struct io_timer timer;
-	struct saving save, last;
-	struct lock writing;
-	uint64_t written_version;     /* under `writing` */
-	uint64_t saved_version;
-	bool failing;
+	struct state_saver saver;
 };
 
-/* On a background thread; a later version is never replaced by an earlier one. */
-static void save_work(struct io_job *job)
-{
-	struct saving *s = CONTAINER_OF(job, struct saving, job);
-	struct budget_state *b = s->of;
-
-	lock_take(&b->writing);
-	s->failed = false;
-	if (s->version > b->written_version) {
-		s->failed = !state_file_write(s->path, buf_slice(&s->text), s->why, sizeof s->why);
-		if (!s->failed)
-			b->written_version = s->version;
-	}
-	lock_give(&b->writing);
-}
-
-static void clear(struct saving *s)
-{
-	s->busy = false;
-	buf_free(&s->text);
-	free(s->path);
-	s->path = NULL;
-}
-
-static void save_done(struct io_job *job)
-{
-	struct saving *s = CONTAINER_OF(job, struct saving, job);
-	struct budget_state *b = s->of;
-	char text[256];
-
-	if (s->failed && !b->failing)
-		log_line(b->log, LOG_ERROR, "budget_state_fails",
-			 "path=%s reason=%s remedy=\"check that the directory exists and may be written\"",
-			 s->path, log_quote(slice_of(s->why), text, sizeof text));
-	b->failing = s->failed;
-	if (!s->failed)
-		b->saved_version = s->version;
-	clear(s);
-}
-
-static void start(struct budget_state *b, struct saving *s)
+static void save(struct budget_state *b, bool last)
 {
 	uint64_t version = budgets_version(b->budgets);
+	struct buf text = BUF_INIT(STATE_MAX);
 
-	if (!b->path.len || s->busy || version == b->saved_version)
+	if (!b->path.len || !(last ? version != b->saver.saved_version : state_saver_is_due(&b->saver, version)))
 		return;
-	s->of = b;
-	s->job.work = save_work;
-	s->job.done = save_done;
-	s->version = version;
-	s->text = BUF_INIT(STATE_MAX);
-	must(budgets_write(b->budgets, &s->text));
-	s->path = slice_to_cstring(b->path);
-	s->busy = true;
-	io_background(b->io, &s->job);
+	must(budgets_write(b->budgets, &text));
+	state_saver_write(&b->saver, last, b->path, version, text);
 }
 
 static void on_timer(struct io_timer *t, mono_ms now)
 {
 	struct budget_state *b = CONTAINER_OF(t, struct budget_state, timer);
 
-	start(b, &b->save);
+	save(b, false);
 	io_timer_set(b->io, t, mono_after(now, SAVE_EVERY_MS));
 }
 
@@ -121,7 +61,8 @@ struct budget_state *budget_state_create(struct io *io, const struct log *log, s
 	b->budgets = budgets;
 	b->path = c->budgets.state_path;
 	b->timer.fire = on_timer;
-	lock_init(&b->writing);
+	b->saver = (struct state_saver){ .io = io, .log = log, .event = "budget_state_fails" };
+	state_saver_init(&b->saver);
 	if (b->path.len)
 		load(b);
 	io_timer_set(io, &b->timer, mono_after(io_now(io), SAVE_EVERY_MS));
@@ -138,15 +79,13 @@ void budget_state_stop(struct budget_state *b)
 	if (!b)
 		return;
 	io_timer_clear(b->io, &b->timer);
-	start(b, &b->last);
+	save(b, true);
 }
 
 void budget_state_free(struct budget_state *b)
 {
 	if (!b)
 		return;
-	clear(&b->save);
-	clear(&b->last);
-	lock_destroy(&b->writing);
+	state_saver_free(&b->saver);
 	free(b);
 }
