@@ -403,10 +403,16 @@ void openai_read_tool_choice(struct request_reading *r, const struct json *value
 		if (json_string_eq(value->raw, words[i].word))
 			r->out->choice = words[i].choice;
 	if (value->type == JSON_OBJECT) {
-		r->out->choice = CANON_CHOICE_ONE;
+		const struct json *type = json_get(value, S("type"));
+
 		r->out->choice_name = named_tool(value);
-		if (!r->out->choice_name.len)            /* allowed_tools, hosted tools */
+		if (r->out->choice_name.len) {
+			r->out->choice = CANON_CHOICE_ONE;
+		} else if (type && !json_string_eq(type->raw, S("function")) &&
+			   !json_string_eq(type->raw, S("custom"))) {
+			r->out->choice = CANON_CHOICE_AUTO;      /* allowed_tools, hosted tools */
 			request_unknown(r, S("\"tool_choice\""));
+		}
 	}
 	if (r->out->choice == CANON_CHOICE_UNSAID)
 		request_refuse(r, "\"tool_choice\" must be auto, none, required or name a function");

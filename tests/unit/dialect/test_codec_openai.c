@@ -178,6 +178,8 @@ static const struct { const struct codec *from; const char *body, *why; } refuse
 	  "a message's \"role\" must be system, developer, user, assistant or tool" },
 	{ &codec_openai_chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"temperature\":\"hot\"}",
 	  "\"temperature\" must be a number" },
+	{ &codec_openai_responses, "{\"input\":\"a\",\"tool_choice\":{\"type\":\"function\"}}",
+	  "\"tool_choice\" must be auto, none, required or name a function" },
 	{ &codec_openai_responses, "{\"input\":7}", "\"input\" must be a string or a list of items" },
 	{ &codec_openai_embeddings, "{\"input\":[]}", "\"input\" must be a string or a list of strings" },
 };
