@@ -36,6 +36,7 @@ struct state_saver {
 	bool failing;                 /* the last one failed, and that was logged */
 };
 
+/* Nothing is written yet. */
 void state_saver_init(struct state_saver *s);
 /* Is nothing being written, and `version` not written yet? */
 bool state_saver_is_due(const struct state_saver *s, uint64_t version);
