@@ -28,6 +28,8 @@ bool openai_chat_write_answer(struct codec_writer *w, const struct canon_events 
 
 /* In struct codec. */
 uint64_t openai_chat_lacks(const struct canon_request *r, const struct codec_target *target, uint64_t *softly);
+/* What one of OpenAI's reasoning models would refuse of the request; 0 for others. */
+uint64_t openai_reasoner_lacks(const struct canon_request *r, const struct codec_target *target);
 /* A picture from a raw URL, which may be a data: URL; sets the feature. */
 void openai_read_image(struct request_reading *r, struct canon_part *part, struct slice url);
 /* {"type":"json_schema", name, schema, strict, description}: chat has them in a

@@ -21,7 +21,7 @@ static bool has_quirk(const struct writing *w, enum vendor_quirk quirk)
 
 static bool may_say(const struct writing *w, uint64_t feature)
 {
-	return (w->target->vendor->lacks & feature) == 0;
+	return ((w->target->vendor->lacks | openai_reasoner_lacks(w->r, w->target)) & feature) == 0;
 }
 
 /* ---- parts --------------------------------------------------------------------- */
@@ -494,7 +494,8 @@ uint64_t openai_chat_lacks(const struct canon_request *r, const struct codec_tar
 	/* What is worth keeping is found without being told. */
 	if (losses_cache_marks(r))
 		*softly |= CANON_HAS(CACHE_HINT);
-	return target->vendor->stops_max && losses_stops(r) > target->vendor->stops_max ? CANON_HAS(STOP) : 0;
+	return openai_reasoner_lacks(r, target) |
+	       (target->vendor->stops_max && losses_stops(r) > target->vendor->stops_max ? CANON_HAS(STOP) : 0);
 }
 
 bool openai_chat_write_request(struct arena *arena, const struct canon_request *r,

@@ -333,18 +333,18 @@ static void put_hints(struct writing *w)
 uint64_t openai_responses_lacks(const struct canon_request *r, const struct codec_target *target,
 				uint64_t *softly)
 {
-	(void)target;
 	if (losses_cache_marks(r))
 		*softly |= CANON_HAS(CACHE_HINT);
 	if (losses_foreign_thinking(r, S("openai")))
 		*softly |= CANON_HAS(THINK_PARTS);
-	return 0;
+	return openai_reasoner_lacks(r, target);
 }
 
 bool openai_responses_write_request(struct arena *arena, const struct canon_request *r,
 				    const struct codec_target *target, struct buf *out)
 {
 	struct writing w = { .m = json_make_start(out), .arena = arena, .r = r, .target = target };
+	uint64_t lost = openai_reasoner_lacks(r, target);
 
 	/* There is no way to say how an answer begins. */
 	if (r->resume != RESUME_NONE && r->resume != RESUME_REPLAY)
@@ -355,11 +355,13 @@ bool openai_responses_write_request(struct arena *arena, const struct canon_requ
 	put_tools(&w);
 	put_text_config(&w);
 	put_thinking(&w);
-	make_given(&w.m, "temperature", r->temperature);
-	make_given(&w.m, "top_p", r->top_p);
+	if (!(lost & CANON_HAS(TEMPERATURE)))
+		make_given(&w.m, "temperature", r->temperature);
+	if (!(lost & CANON_HAS(TOP_P)))
+		make_given(&w.m, "top_p", r->top_p);
 	if (r->max_tokens >= 0)
 		make_i64(&w.m, "max_output_tokens", r->max_tokens);
-	if (r->logprobs) {
+	if (r->logprobs && !(lost & CANON_HAS(LOGPROBS))) {
 		make_i64(&w.m, "top_logprobs", r->top_logprobs > 0 ? r->top_logprobs : 0);
 		make_raw(&w.m, "include", S("[\"message.output_text.logprobs\"]"));
 	}

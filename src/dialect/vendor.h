@@ -16,6 +16,7 @@ enum vendor_quirk {
 	QUIRK_REASONING_OBJECT = 32, /* reasoning: {effort, max_tokens} (OpenRouter) */
 	QUIRK_THINKING_OBJECT = 64,  /* thinking: {type: enabled | disabled}; thinking before calls goes back */
 	QUIRK_ENABLE_THINKING = 128, /* enable_thinking, thinking_budget (Alibaba) */
+	QUIRK_REASONERS = 256,       /* has OpenAI's reasoning models, which refuse sampling */
 };
 
 struct vendor {
