@@ -32,8 +32,7 @@ static void read_cache_control(struct request_reading *r, const struct json *j, 
 	if (!hint || hint->type != JSON_OBJECT)
 		return;
 	*here = true;
-	if (ttl)
-		*ttl = json_string(r->arena, string_of(json_get(hint, S("ttl"))));
+	*ttl = json_string(r->arena, string_of(json_get(hint, S("ttl"))));
 	r->out->features |= CANON_HAS(CACHE_HINT);
 }
 
@@ -452,7 +451,7 @@ static void read_tools(struct request_reading *r, const struct json *tools)
 			last->strict = strict->type == JSON_TRUE;
 		if (last->strict == 1)
 			r->out->features |= CANON_HAS(STRICT_TOOLS);
-		read_cache_control(r, j, &last->cache_here, NULL);
+		read_cache_control(r, j, &last->cache_here, &last->cache_ttl);
 		read_tool_extras(r, j);
 	}
 	if (last)

@@ -170,6 +170,8 @@ uint64_t anthropic_lacks(const struct canon_request *r, const struct codec_targe
 	*softly |= plan.less;
 	if (losses_foreign_thinking(r, S("anthropic")))
 		*softly |= CANON_HAS(THINK_PARTS);
+	if (r->schema_description.len)       /* a schema stands without one */
+		*softly |= CANON_HAS(JSON_SCHEMA);
 	if (r->cache_key.len)                /* only places in the prompt can be named */
 		*softly |= CANON_HAS(CACHE_HINT);
 	if (!slice_eq(tier, S("auto")) && !slice_eq(tier, S("priority")) && !slice_eq(tier, S("default")) &&

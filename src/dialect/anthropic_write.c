@@ -431,7 +431,7 @@ static void put_tool(struct writing *w, const struct canon_tool *t)
 		 t->parameters.len ? t->parameters : S("{\"type\":\"object\",\"properties\":{}}"));
 	if (t->strict == 1 && may_say(w, CANON_HAS(STRICT_TOOLS)))
 		make_bool(m, "strict", true);
-	put_cache_control(m, t->cache_here, SLICE_NONE);
+	put_cache_control(m, t->cache_here, t->cache_ttl);
 	make_object_end(m);
 }
 

@@ -393,7 +393,7 @@ static void put_tool(struct writing *w, struct slice name, const struct canon_to
 	make_object_end(m);
 	make_object_end(m);
 	if (t)
-		put_cache_point(w, t->cache_here, SLICE_NONE);
+		put_cache_point(w, t->cache_here, t->cache_ttl);
 }
 
 /* The next call that the conversation holds, behind *m and *p. */

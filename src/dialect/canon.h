@@ -164,6 +164,7 @@ struct canon_tool {
 	int strict;                  /* 1, 0; -1: not said */
 	bool custom;                 /* free text as input; `parameters` is then its format object */
 	bool cache_here;
+	struct slice cache_ttl;      /* as in canon_part */
 };
 
 enum canon_choice { CANON_CHOICE_UNSAID, CANON_CHOICE_AUTO, CANON_CHOICE_NONE, CANON_CHOICE_REQUIRED,

@@ -336,6 +336,8 @@ uint64_t cohere_lacks(const struct canon_request *r, const struct codec_target *
 		lacks |= CANON_HAS(STOP);
 	if (r->top_logprobs > 0)
 		lacks |= CANON_HAS(LOGPROBS);
+	if (r->schema_description.len)
+		*softly |= CANON_HAS(JSON_SCHEMA);
 	if (losses_outside(r->top_p, 10, 990))
 		*softly |= CANON_HAS(TOP_P);
 	return lacks;

@@ -66,6 +66,8 @@ uint64_t gemini_lacks(const struct canon_request *r, const struct codec_target *
 		*softly |= CANON_HAS(EFFORT);
 	if (losses_foreign_thinking(r, S("gemini")))
 		*softly |= CANON_HAS(THINK_PARTS);
+	if (r->schema_description.len)
+		*softly |= CANON_HAS(JSON_SCHEMA);
 	return lacks;
 }
 

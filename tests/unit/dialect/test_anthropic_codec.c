@@ -84,9 +84,11 @@ static const struct { const char *says, *in, *out, *model; } same[] = {
 	  TEXT("go") "]}]}", OLD },
 	{ "tools, choice and how many at once",
 	  "{\"max_tokens\":9," U ",\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\"},"
-	  "\"strict\":true}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\",\"disable_parallel_tool_use\":true}}",
+	  "\"strict\":true,\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],"
+	  "\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\",\"disable_parallel_tool_use\":true}}",
 	  HEAD(OLD) ASKED("[" TEXT("hi") "]") ",\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":"
-	  "{\"type\":\"object\"},\"strict\":true}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\","
+	  "{\"type\":\"object\"},\"strict\":true,\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],"
+	  "\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\","
 	  "\"disable_parallel_tool_use\":true}}", OLD },
 	{ "schema and effort, where each model takes them",
 	  "{\"max_tokens\":9," U ",\"output_config\":{\"effort\":\"xhigh\",\"format\":{\"type\":\"json_schema\","
