@@ -14,7 +14,7 @@ void help_overview(FILE *out)
 	put(out,
 	    "backstay: an LLM proxy that keeps answering while the models behind it fail.\n"
 	    "\n"
-	    "Your application speaks OpenAI's API to one address. Backstay spreads the work\n"
+	    "Your application speaks the API it knows to one address. Backstay spreads the work\n"
 	    "over redundant backends, tries another one unseen when one fails, falls back to\n"
 	    "other models, and never ends a broken stream as if it were complete.\n"
 	    "\n"
