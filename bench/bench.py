@@ -447,7 +447,7 @@ def congestion_control():
 
 
 def machine_facts(bench, options):
-    return {"cpu": cpu_name(), "cores": len(bench.cores), "kernel": platform.release(),
+    return {"cpu": cpu_name(), "cores": len(bench.cores), "kernel": ".".join(platform.release().split(".")[:2]),
             "date": time.strftime("%Y-%m-%d"),
             "nginx": first_line(["/usr/sbin/nginx", "-v"]).replace("nginx version: nginx/", "nginx "),
             "haproxy": first_line(["/usr/sbin/haproxy", "-v"]).split("-")[0].replace(" version", ""),
