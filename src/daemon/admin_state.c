@@ -328,7 +328,7 @@ void admin_put_budgets(const struct admin_state *s, mono_ms now, struct doc *d)
 	doc_close_list(d);
 }
 
-/* Who shares the work. A node that knows of no others is alone. */
+/* Each node tells of itself only. */
 void admin_put_cluster(const struct admin_state *s, mono_ms now, struct doc *d)
 {
 	char name[65] = "";
