@@ -161,15 +161,13 @@ static void on_got(struct net_call *c, const struct resp_value *v)
 	get->done(get, end, e);
 }
 
-static void shared_get(struct store *store, struct store_get *get)
+/* Sends what somebody waits for; `name` decides where to. */
+static void ask(struct shared *s, struct store_get *get,
+		void (*done)(struct net_call *c, const struct resp_value *v), struct slice name,
+		const struct slice *words, size_t count)
 {
-	struct shared *s = shared_of(store);
-	char text[NAME_MAX_BYTES];
-	struct slice name = name_of(s, 'a', &get->key, text);
-	const struct slice words[] = { S("EVAL"), S(ask_script), S("1"), name };
 	struct getting *g;
 
-	count(s, &s->numbers.gets);
 	if (!works(s)) {
 		get->done(get, STORE_FAILED, NULL);
 		return;
@@ -178,8 +176,19 @@ static void shared_get(struct store *store, struct store_get *get)
 	must(g != NULL);
 	g->shared = s;
 	g->get = get;
-	g->call.done = on_got;
-	redis_net_call(s->net, &g->call, name, words, COUNT_OF(words));
+	g->call.done = done;
+	redis_net_call(s->net, &g->call, name, words, count);
+}
+
+static void shared_get(struct store *store, struct store_get *get)
+{
+	struct shared *s = shared_of(store);
+	char text[NAME_MAX_BYTES];
+	struct slice name = name_of(s, 'a', &get->key, text);
+	const struct slice words[] = { S("EVAL"), S(ask_script), S("1"), name };
+
+	count(s, &s->numbers.gets);
+	ask(s, get, on_got, name, words, COUNT_OF(words));
 }
 
 /* ---- leases --------------------------------------------------------------------------------- */
@@ -212,23 +221,13 @@ void shared_lease(struct store *store, struct store_get *get, uint64_t token)
 	struct shared *s = shared_of(store);
 	char text[NAME_MAX_BYTES], mark[20], lives[24];
 	struct slice name = name_of(s, 'l', &get->key, text);
-	struct getting *g;
 
 	token_text(token, mark);
 	snprintf(lives, sizeof lives, "%lld", (long long)s->setup.policy->lease_ms);
 
 	const struct slice words[] = { S("SET"), name, slice_of(mark), S("PX"), slice_of(lives), S("NX") };
 
-	if (!works(s)) {
-		get->done(get, STORE_FAILED, NULL);
-		return;
-	}
-	g = calloc(1, sizeof *g);
-	must(g != NULL);
-	g->shared = s;
-	g->get = get;
-	g->call.done = on_leased;
-	redis_net_call(s->net, &g->call, name, words, COUNT_OF(words));
+	ask(s, get, on_leased, name, words, COUNT_OF(words));
 }
 
 static void on_released(struct net_call *c, const struct resp_value *v)
