@@ -12,6 +12,7 @@
 #include "exchange/lobby.h"
 #include "exchange/quotas.h"
 #include "exchange/rumours.h"
+#include "observe/metrics.h"
 #include "route/target.h"
 
 #include <stdlib.h>
@@ -19,7 +20,9 @@
 #define WORKERS_MAX 8
 
 struct worker {
+	struct sim_proxy *proxy;
 	struct io *io;
+	struct metrics_sheet *sheet;
 	struct upstream_pool *pool;
 	struct exchanges *exchanges;
 	struct client_door *door;
@@ -37,6 +40,9 @@ struct sim_proxy {
 	struct flights *flights;
 	struct quotas *quotas;
 	struct client_counters counters;
+	struct metrics *metrics;
+	void (*on_record)(void *owner, const struct exchange_record *r);
+	void *owner;
 	struct io_socket *socket;
 	struct worker workers[WORKERS_MAX];
 	unsigned worker_count;
@@ -69,24 +75,40 @@ static struct config *read_config(struct sim_proxy *p, struct slice file, struct
 		return NULL;
 	c->generation = ++p->generation;
 	target_registry_bind(p->targets, c->arena, c->models, c->model_count);
+	for (size_t i = 0; i < c->model_count; i++) {
+		metrics_know_model(p->metrics, c->models[i].name);
+		for (size_t k = 0; k < c->models[i].target_count; k++)
+			metrics_know_target(p->metrics, c->models[i].targets[k].name);
+	}
 	lobby_bind(p->lobby, c->models, c->model_count);
 	budgets_bind(p->budgets, c->budgets.budgets, c->budgets.count);
 	return c;
 }
 
-static void worker_start(struct sim_proxy *p, struct worker *w,
-			 void (*on_record)(void *owner, const struct exchange_record *r),
-			 void *owner)
+static void on_record(void *owner, const struct exchange_record *r)
+{
+	struct worker *w = owner;
+	struct slice star;
+	const struct model_policy *model = config_model(w->proxy->config, r->asked_model, &star);
+
+	metrics_count(w->sheet, model ? model->name : SLICE_NONE, r);
+	if (w->proxy->on_record)
+		w->proxy->on_record(w->proxy->owner, r);
+}
+
+static void worker_start(struct sim_proxy *p, struct worker *w)
 {
 	struct exchanges_setup setup;
 	char name[32];
 
 	snprintf(name, sizeof name, "proxy%u", (unsigned)(w - p->workers) + 1);
+	w->proxy = p;
 	w->io = sim_io_create(p->sim, name);
+	w->sheet = metrics_sheet_create(p->metrics);
 	w->pool = upstream_pool_create(w->io, p->log);
 	setup = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = p->config, .lobby = p->lobby,
 					  .cache = p->cache, .flights = p->flights, .quotas = p->quotas,
-					  .log = p->log, .on_record = on_record, .owner = owner };
+					  .sheet = w->sheet, .log = p->log, .on_record = on_record, .owner = w };
 	w->exchanges = exchanges_create(&setup);
 	w->door = client_door_create(w->io, &p->config->limits, &p->counters, p->log,
 				     &exchanges_door_events, w->exchanges);
@@ -111,7 +133,7 @@ static struct io *home_of(struct sim_proxy *p)
 
 struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct slice file,
 				   struct slice config, const struct log *log,
-				   void (*on_record)(void *owner, const struct exchange_record *r),
+				   void (*told)(void *owner, const struct exchange_record *r),
 				   void *owner, struct buf *errors)
 {
 	struct sim_proxy *p = calloc(1, sizeof *p);
@@ -121,6 +143,9 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 	must(workers <= WORKERS_MAX);
 	p->sim = sim;
 	p->log = log;
+	p->on_record = told;
+	p->owner = owner;
+	p->metrics = metrics_create();
 	p->targets = target_registry_create();
 	p->lobby = lobby_create();
 	p->budgets = budgets_create();
@@ -139,7 +164,7 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 	p->socket = io_socket_open(&p->config->listen[0], NULL, 0);
 	p->worker_count = workers;
 	for (unsigned i = 0; i < workers; i++)
-		worker_start(p, &p->workers[i], on_record, owner);
+		worker_start(p, &p->workers[i]);
 	return p;
 }
 
@@ -274,6 +299,11 @@ struct target *sim_proxy_target(const struct sim_proxy *p, struct slice name)
 	return NULL;
 }
 
+bool sim_proxy_metrics(const struct sim_proxy *p, struct buf *out)
+{
+	return metrics_write(p->metrics, METRICS_PROMETHEUS, NULL, out);
+}
+
 struct cache *sim_proxy_cache(const struct sim_proxy *p)
 {
 	return p->cache;
@@ -305,5 +335,6 @@ void sim_proxy_free(struct sim_proxy *p)
 	config_give(p->first);
 	flights_free(p->flights);
 	quotas_free(p->quotas);
+	metrics_free(p->metrics);
 	free(p);
 }

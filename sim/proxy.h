@@ -51,6 +51,8 @@ uint64_t sim_proxy_idle_connections(const struct sim_proxy *p);
 size_t sim_proxy_queued_max(const struct sim_proxy *p);
 /* The target of that name in the config in force; NULL: there is none. */
 struct target *sim_proxy_target(const struct sim_proxy *p, struct slice name);
+/* Appends what it has counted, in Prometheus' text format. False: it is too much. */
+MUST_USE bool sim_proxy_metrics(const struct sim_proxy *p, struct buf *out);
 struct cache;
 /* Its kept answers. */
 struct cache *sim_proxy_cache(const struct sim_proxy *p);

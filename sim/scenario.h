@@ -79,6 +79,7 @@
  *                       [at least|at most] N
  *   expect forward NAME tunnels [at least|at most] N
  *   expect log contains "..." | lacks "..."
+ *   expect metric "SERIES" VALUE    as /metrics tells what is counted
  *   expect records N
  *   expect proxy queued|idle_connections [at least|at most] N
  *     (bytes queued at once in any one stream; pooled connections of one worker)

@@ -347,6 +347,29 @@ static void expect_log(struct scenario *sc, struct words *w)
 			      SLICE_ARG(word));
 }
 
+/* A line of /metrics, of the first node. */
+static void expect_metric(struct scenario *sc, struct words *w)
+{
+	struct buf all = BUF_INIT(4 * 1024 * 1024);
+	struct slice want, text, line, value = SLICE_NONE, number;
+
+	if (!sc->proxy || !words_next(w, &want) || !words_next(w, &number)) {
+		bad(sc, w);
+		return;
+	}
+	if (!sim_proxy_metrics(sc->proxy, &all))
+		scenario_fail(sc, w->line, "too much is counted");
+	text = buf_slice(&all);
+	while (slice_cut(text, '\n', &line, &text))
+		if (slice_starts(line, want) && line.len > want.len && line.at[want.len] == ' ')
+			value = slice_from(line, want.len + 1);
+	if (!value.at)
+		scenario_fail(sc, w->line, "no series is called %.*s", SLICE_ARG(want));
+	else
+		same(sc, w, "metric", value, number);
+	buf_free(&all);
+}
+
 static void expect_proxy(struct scenario *sc, struct words *w)
 {
 	if (!sc->proxy)
@@ -372,6 +395,8 @@ void scenario_expect(struct scenario *sc, struct words *w)
 		expect_log(sc, w);
 	} else if (words_take(w, "proxy")) {
 		expect_proxy(sc, w);
+	} else if (words_take(w, "metric")) {
+		expect_metric(sc, w);
 	} else if (words_take(w, "records")) {
 		number(sc, w, "records", sc->record_count);
 	} else if (words_take(w, "everyone")) {

@@ -302,7 +302,7 @@ static void furnish(struct worker *w)
 	w->traces = trace_export_create(w->io, &w->log, w->sheet, w->config);
 	e = (struct exchanges_setup){ .io = w->io, .pool = w->pool, .config = w->config, .lobby = w->setup.lobby,
 				      .cache = w->setup.cache, .flights = w->setup.flights,
-				      .quotas = w->setup.quotas,
+				      .quotas = w->setup.quotas, .sheet = w->sheet,
 				      .log = &w->log, .on_record = on_record, .on_look = on_look_done, .owner = w };
 	w->exchanges = exchanges_create(&e);
 	w->door = client_door_create(w->io, &w->config->limits, w->setup.counters, &w->log,

@@ -190,6 +190,8 @@ static bool pass_event(struct attempt *a, struct arena *scratch, const struct ss
 		return false;
 	if (facts->is & commits) {
 		commit(a, event->data);
+		if (facts->is & EVENT_CONTENT)
+			relay_count_piece(a->x);
 		relay_note(a, scratch, facts);
 	} else if (facts->is & EVENT_DONE) {
 		/* Done without a word and without a reason to have none. */

@@ -236,6 +236,8 @@ struct exchange {
 	bool hedged, hedge_won;
 	struct io_timer hedge, warm;
 	mono_ms sent_at;              /* the client's last byte */
+	mono_ms piece_at;             /* ... and its last piece of content from a backend's stream */
+	struct metrics_block *gaps;   /* where its gaps are counted; NULL: there was none yet */
 	bool warmed;                  /* the head went out before there was an answer */
 
 	struct attempt_record *records;
@@ -309,6 +311,8 @@ void relay_event(struct attempt *a, struct arena *scratch, const struct sse_even
 void relay_begin(struct attempt *a, struct slice data, mono_ms now);
 /* Keeps what identifies the answer, from an event of it. */
 void relay_keep_identity(struct exchange *x, struct slice data);
+/* A piece of content of a backend's stream has gone to the client, or would have. */
+void relay_count_piece(struct exchange *x);
 /* Bytes behind a stream whose attempt has ended: the events it lacked. */
 void relay_last(struct exchange *x, struct slice bytes);
 /* A complete answer has been given. */

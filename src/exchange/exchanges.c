@@ -297,6 +297,7 @@ static struct exchange *exchange_new(struct exchanges *all, struct client_conn *
 	x->started_at = io_now(all->setup.io);
 	x->wall_ms = io_wall_ms(all->setup.io);
 	x->committed_at = MONO_NEVER;
+	x->piece_at = MONO_NEVER;
 	list_append(&all->running, &x->link);
 	if (c)
 		client_claim(c, &exchange_client_events, x);

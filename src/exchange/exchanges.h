@@ -12,6 +12,7 @@ struct cache;
 struct exchanges;
 struct flights;
 struct lobby;
+struct metrics_sheet;
 struct quotas;
 
 /* Everything is borrowed and outlives the exchanges, except `config`, of which
@@ -24,6 +25,7 @@ struct exchanges_setup {
 	struct cache *cache;          /* kept answers; NULL: none are */
 	struct quotas *quotas;        /* of client keys; NULL: none are counted */
 	struct flights *flights;      /* shared answers; NULL: none are */
+	struct metrics_sheet *sheet;  /* where gaps between pieces are counted; NULL: nowhere */
 	const struct log *log;
 	/* Told once for each request that was handed up, when it has ended. */
 	void (*on_record)(void *owner, const struct exchange_record *record);

@@ -6,6 +6,7 @@
 #include "exchange/conductor.h"
 #include "exchange/recall.h"
 #include "exchange/translate.h"
+#include "observe/metrics.h"
 #include "wire/json.h"
 
 static struct io *io_of(const struct exchange *x)
@@ -67,12 +68,27 @@ void relay_note(struct attempt *a, struct arena *scratch, const struct event_fac
 		forget(x);
 }
 
+void relay_count_piece(struct exchange *x)
+{
+	mono_ms now = io_now(io_of(x)), last = x->piece_at;
+
+	x->piece_at = now;
+	if (last == MONO_NEVER || !x->client || !x->all->setup.sheet)
+		return;
+	if (!x->gaps)
+		x->gaps = metrics_gaps_of(x->all->setup.sheet, x->model->name);
+	metrics_note_gap(x->gaps, now - last);
+}
+
 void relay_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
 		 const struct event_facts *facts)
 {
 	relay_bytes(a, event->raw);
-	if (event->has_data)
-		relay_note(a, scratch, facts);
+	if (!event->has_data)
+		return;
+	if (facts->is & EVENT_CONTENT)
+		relay_count_piece(a->x);
+	relay_note(a, scratch, facts);
 }
 
 /* ---- the commit point ---------------------------------------------------------------- */

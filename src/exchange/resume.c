@@ -120,11 +120,23 @@ static struct slice blank_event(const struct exchange *x)
 static bool tell_held(struct attempt *a, struct arena *scratch)
 {
 	struct canon_events none = canon_events_in(scratch);
+	bool told;
 
 	if (!a->seam->text_count)
 		return true;
-	return a->translation ? tell_foreign(a, scratch, &none, true)
+	told = a->translation ? tell_foreign(a, scratch, &none, true)
 			      : tell(a, SLICE_NONE, blank_event(a->x), true);
+	if (told)
+		relay_count_piece(a->x);
+	return told;
+}
+
+/* An event has been judged and told, if there was anything to tell. Gives `told`. */
+static bool count(struct attempt *a, bool told, bool has_content)
+{
+	if (told && has_content)
+		relay_count_piece(a->x);
+	return told;
 }
 
 /* `scratch` is the one that events under way lie in: another call for it might
@@ -176,9 +188,9 @@ bool resume_event(struct attempt *a, struct arena *scratch, const struct sse_eve
 	case SEAM_SWALLOW:
 		return true;
 	case SEAM_PASS:
-		return tell(a, event->type, event->data, false);
+		return count(a, tell(a, event->type, event->data, false), facts->is & EVENT_CONTENT);
 	case SEAM_RETELL:
-		return tell(a, event->type, event->data, true);
+		return count(a, tell(a, event->type, event->data, true), a->seam->text_count > 0);
 	case SEAM_DIFFERS:
 		break;
 	}
@@ -202,10 +214,10 @@ bool resume_foreign(struct attempt *a, struct arena *scratch, const struct canon
 		case SEAM_SWALLOW:
 			break;
 		case SEAM_PASS:
-			told = tell_foreign(a, scratch, &body, false);
+			told = count(a, tell_foreign(a, scratch, &body, false), facts->is & EVENT_CONTENT);
 			break;
 		case SEAM_RETELL:
-			told = tell_foreign(a, scratch, &body, true);
+			told = count(a, tell_foreign(a, scratch, &body, true), a->seam->text_count > 0);
 			break;
 		case SEAM_DIFFERS:
 			attempt_fail(a, FAULT_DIVERGED, S("it differs from what was sent already"));

@@ -378,6 +378,16 @@ void metrics_count(struct metrics_sheet *s, struct slice model, const struct exc
 		count_attempt(s, known, r, &r->attempts[i]);
 }
 
+struct metrics_block *metrics_gaps_of(struct metrics_sheet *s, struct slice model)
+{
+	return block_of(s, SCOPE_MODEL, model);
+}
+
+void metrics_note_gap(struct metrics_block *gaps, int64_t ms)
+{
+	observe_ms(&gaps->cells[AT_MODEL_GAPS], SCALE_GAP, ms);
+}
+
 void metrics_count_look(struct metrics_sheet *s, struct slice target, enum metric_looked result)
 {
 	add(&block_of(s, SCOPE_TARGET, target)->cells[AT_TARGET_PROBES + result], 1);

@@ -36,13 +36,18 @@ void metrics_know_target(struct metrics *m, struct slice name);
 struct metrics_sheet *metrics_sheet_create(struct metrics *m);
 /* Counts an exchange that has ended. `model` is the config's name for what was
  * asked; a name that is no label counts as "other". The sheet's thread only, as
- * the next four. */
+ * all that follow. */
 void metrics_count(struct metrics_sheet *s, struct slice model, const struct exchange_record *r);
 /* Counts what a look from outside has shown; `result` is a word of DIM_LOOKED. */
 /* Words of DIM_SPANS. */
 enum metric_spans { SPANS_EXPORTED, SPANS_REJECTED, SPANS_DROPPED };
 enum metric_looked { LOOKED_GOOD, LOOKED_BAD, LOOKED_UNCLEAR };
 void metrics_count_look(struct metrics_sheet *s, struct slice target, enum metric_looked result);
+/* Where the gaps between the pieces of a model's streams are counted on this sheet,
+ * as they come: asked for once a stream. Lives as long as the sheet. */
+struct metrics_block;
+struct metrics_block *metrics_gaps_of(struct metrics_sheet *s, struct slice model);
+void metrics_note_gap(struct metrics_block *gaps, int64_t ms);
 /* A cell of the rows that have no labels of their own (AT_WORKER_...): adds to a
  * counter, sets one that is counted elsewhere or a gauge, notes a time. */
 void metrics_add(struct metrics_sheet *s, size_t cell, uint64_t more);

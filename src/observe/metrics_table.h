@@ -119,8 +119,13 @@
 	X(FIRST_TOKEN, HISTOGRAM, "backstay_time_to_first_token_seconds", NONE, NONE, LONG, ALL,      \
 	  "From a request's arrival to the first content sent to the client "                         \
 	  "(gen_ai.server.time_to_first_token).")                                                     \
-	X(PER_TOKEN, HISTOGRAM, "backstay_time_between_tokens_seconds", NONE, NONE, GAP, ALL,         \
-	  "Of complete streams: mean time for each token behind the first "                           \
+	X(GAPS, HISTOGRAM, "backstay_time_between_tokens_seconds", NONE, NONE, GAP, ALL,              \
+	  "Of streams from backends: each gap between two pieces of content (text, reasoning, a tool "\
+	  "call), as they went to the client; a stream of n pieces has n - 1, also one that broke. "  \
+	  "Pieces that a backend sent together have no gap: 0 s. What was waited for a stream to go " \
+	  "on elsewhere is one (gen_ai.client.operation.time_per_output_chunk).")                     \
+	X(PER_TOKEN, HISTOGRAM, "backstay_time_per_output_token_seconds", NONE, NONE, GAP, ALL,       \
+	  "Of complete streams, one number each: mean time for each token behind the first "          \
 	  "(gen_ai.server.time_per_output_token).")                                                   \
 	X(QUEUED, HISTOGRAM, "backstay_queue_wait_seconds", NONE, NONE, LONG, ALL,                    \
 	  "Time spent waiting for a place, of requests that had to.")                                 \

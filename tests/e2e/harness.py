@@ -336,6 +336,7 @@ class Stream:
     def __init__(self):
         self.status, self.headers = 0, {}
         self.events = []              # data of each, as text
+        self.pieces = 0               # of them, those with content
         self.text = ""
         self.finish = None
         self.done = False             # [DONE] was seen
@@ -356,8 +357,10 @@ class Stream:
         event = json.loads(data)
         if event.get("error"):
             self.errors.append(event["error"])
+        said = [(c.get("delta") or {}).get("content") or "" for c in event.get("choices") or []]
+        self.pieces += any(said)
+        self.text += "".join(said)
         for choice in event.get("choices") or []:
-            self.text += (choice.get("delta") or {}).get("content") or ""
             self.finish = choice.get("finish_reason") or self.finish
 
 

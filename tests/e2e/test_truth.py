@@ -59,6 +59,7 @@ class Client(threading.Thread):
         self.proxy, self.number, self.count = proxy, number, count
         self.seen = collections.Counter()
         self.degraded = collections.Counter()
+        self.gaps = 0
 
     def run(self):
         key = ("key-one-0123456789", "key-two-0123456789")[self.number % 2]
@@ -68,6 +69,7 @@ class Client(threading.Thread):
                 {"authorization": "Bearer " + key})
             self.seen[got.status, "complete" if got.complete else "broken"] += 1
             self.degraded[got.headers.get("x-backstay-degraded")] += 1
+            self.gaps += max(0, got.pieces - 1)
 
 
 def check(metrics, clients, records, mocks, before):
@@ -105,6 +107,10 @@ def check(metrics, clients, records, mocks, before):
         1 for r in records if r["first_token_ms"] is not None)
     assert round(total(metrics, "backstay_request_duration_seconds_sum") * 1000) == sum(
         r["duration_ms"] for r in records)
+    # Of every stream, whole or broken, resumed or not, one for each two pieces.
+    assert total(metrics, "backstay_time_between_tokens_seconds_count") == sum(
+        client.gaps for client in clients)
+    assert total(metrics, "backstay_time_per_output_token_seconds_count") <= whole
     check_money(metrics, records)
 
 

@@ -117,7 +117,8 @@ static void an_exchange_counts_everywhere(void **state)
 		"backstay_time_to_first_token_seconds_bucket{model=\"chat\",le=\"0.05\"} 0",
 		"backstay_attempt_first_token_seconds_count{target=\"b/m\"} 2",
 		/* 610 ms for the 23 tokens behind the first, of the two that were not resumed */
-		"backstay_time_between_tokens_seconds_sum{model=\"chat\"} 0.026521",
+		"backstay_time_per_output_token_seconds_sum{model=\"chat\"} 0.026521",
+		"backstay_time_between_tokens_seconds_count{model=\"chat\"} 0",
 		"backstay_overhead_seconds_bucket{model=\"chat\",le=\"5e-05\"} 0",
 		"backstay_overhead_seconds_bucket{model=\"chat\",le=\"0.0001\"} 3",
 	};
@@ -142,6 +143,31 @@ static void an_exchange_counts_everywhere(void **state)
 	for (size_t i = 0; i < COUNT_OF(lines); i++)
 		assert_line(m, lines[i]);
 	assert_no(m, "kind=\"cached\"");
+	metrics_free(m);
+}
+
+static void gaps_are_counted_one_by_one(void **state)
+{
+	static const int64_t gaps_ms[] = { 0, 1, 20, 20, 3000, INT64_MAX };
+	static const char *const lines[] = {
+		"backstay_time_between_tokens_seconds_bucket{model=\"chat\",le=\"0.001\"} 2",
+		"backstay_time_between_tokens_seconds_bucket{model=\"chat\",le=\"0.015\"} 2",
+		"backstay_time_between_tokens_seconds_bucket{model=\"chat\",le=\"0.025\"} 4",
+		"backstay_time_between_tokens_seconds_bucket{model=\"chat\",le=\"10.0\"} 5",
+		"backstay_time_between_tokens_seconds_bucket{model=\"chat\",le=\"+Inf\"} 6",
+		"backstay_time_between_tokens_seconds_count{model=\"chat\"} 6",
+		"backstay_requests_total{model=\"chat\",status=\"2xx\",fault=\"none\"} 0",
+	};
+	struct metrics *m = with_labels();
+	struct metrics_sheet *one = metrics_sheet_create(m), *two = metrics_sheet_create(m);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(gaps_ms); i++)
+		metrics_note_gap(metrics_gaps_of(i % 2 ? one : two, S("chat")), gaps_ms[i]);
+	for (size_t i = 0; i < COUNT_OF(lines); i++)
+		assert_line(m, lines[i]);
+	metrics_note_gap(metrics_gaps_of(one, S("unheard of")), 5);
+	assert_line(m, "backstay_time_between_tokens_seconds_count{model=\"other\"} 1");
 	metrics_free(m);
 }
 
@@ -398,6 +424,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_labels_begin_at_zero),
 		cmocka_unit_test(an_exchange_counts_everywhere),
+		cmocka_unit_test(gaps_are_counted_one_by_one),
 		cmocka_unit_test(requests_cannot_invent_labels),
 		cmocka_unit_test(labels_are_bounded),
 		cmocka_unit_test(a_reload_keeps_counts_and_adds_labels),
