@@ -243,6 +243,7 @@ const struct dialect dialect_anthropic = {
 	.read_request = anthropic_read_request,
 	.judge_answer = anthropic_judge_answer,
 	.judge_event = anthropic_judge_event,
+	.repeats = true,
 	.judge_end = anthropic_judge_end,
 	.write_end = anthropic_write_end,
 	.answer_to_stream = answer_to_stream,

@@ -106,7 +106,7 @@ static void add_piece(struct event_facts *out, int call, struct slice name, stru
 		out->pieces_lost = true;
 		return;
 	}
-	out->pieces[out->piece_count++] = (struct event_piece){ 0, call, name, raw };
+	out->pieces[out->piece_count++] = (struct event_piece){ 0, call, name, raw, false };
 }
 
 static void add_text(struct event_facts *out, int call, struct slice name, struct slice raw)

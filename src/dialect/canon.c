@@ -208,7 +208,7 @@ static void add_piece(struct event_facts *out, unsigned choice, int call, struct
 		out->pieces_lost = true;
 		return;
 	}
-	out->pieces[out->piece_count++] = (struct event_piece){ choice, call, name, raw };
+	out->pieces[out->piece_count++] = (struct event_piece){ choice, call, name, raw, false };
 }
 
 static void add_content(struct event_facts *out)

@@ -111,6 +111,7 @@ struct event_piece {
 	 * name of an item of the answer: it never grows, and a continuation has its own. */
 	struct slice name;
 	struct slice raw;            /* what this event adds: a JSON string with its quotes, in data */
+	bool plain;                  /* it is known to be valid and to have no escapes */
 };
 
 struct event_facts {
@@ -296,6 +297,10 @@ struct dialect {
 	 * the caller's scratch and may be reset between events). */
 	void (*judge_event)(struct arena *arena, const struct endpoint *endpoint, struct slice type,
 			    struct slice data, struct stream_facts *so_far, struct event_facts *out);
+	/* What judge_event() finds does not depend on what the text of a piece says, as
+	 * long as it is not empty: of an event that is content and nothing else, with
+	 * one piece (event_memo.h). */
+	bool repeats;
 	/* The stream's framing ended cleanly: was the answer complete? FAULT_NONE;
 	 * FAULT_CUT where content was seen and no end of it (catalogue E11-E13, H17);
 	 * FAULT_BAD_ANSWER where there was no content either (the streamed form of an

@@ -229,6 +229,7 @@ const struct dialect dialect_openai = {
 	.read_request = openai_read_request,
 	.judge_answer = openai_judge_answer,
 	.judge_event = openai_judge_event,
+	.repeats = true,
 	.judge_end = openai_judge_end,
 	.write_end = openai_write_end,
 	.answer_to_stream = openai_answer_to_stream,

@@ -3,6 +3,7 @@
 #include "exchange/attempt.h"
 
 #include "base/check.h"
+#include "dialect/event_memo.h"
 #include "exchange/translate.h"
 #include "wire/json.h"
 
@@ -315,6 +316,33 @@ static bool on_stray(struct attempt *a, struct arena *scratch, struct slice stra
 	return false;
 }
 
+/* An event has been judged. False: the attempt has ended. */
+static bool on_judged(struct attempt *a, struct arena *scratch, const struct sse_event *event,
+		      const struct event_facts *facts)
+{
+	if ((facts->is & EVENT_CONTENT) && attempt_drill_cuts(a))
+		return false;
+	if (!take_event(a, scratch, event, facts))
+		return false;
+	if (facts->is & EVENT_DONE) {
+		on_done(a);
+		return false;
+	}
+	return true;
+}
+
+/* What is known of the stream's last event; NULL: each is to be judged by itself. */
+static struct event_memo *memo_of(struct attempt *a)
+{
+	struct exchanges *all = a->x->all;
+
+	if (a->translation || !dialect_of(a)->repeats)
+		return NULL;
+	if (!all->memos)
+		all->memos = event_memos_create();
+	return event_memo_of(all->memos, a);
+}
+
 /* False: the attempt has ended. */
 static bool on_event(struct attempt *a, const struct sse_event *event)
 {
@@ -331,19 +359,32 @@ static bool on_event(struct attempt *a, const struct sse_event *event)
 		return on_foreign(a, scratch, &events, &facts);
 	}
 	if (event->has_data) {
+		struct event_memo *memo = memo_of(a);
+		struct stream_facts before = a->facts;
+
 		dialect_of(a)->judge_event(scratch, a->x->endpoint, event->type, event->data,
 					   &a->facts, &facts);
+		if (memo)
+			event_memo_learn(memo, a->x->endpoint, event, &facts, &before, &a->facts);
 		if (!note_event(a, &facts))
 			return false;
 	}
-	if ((facts.is & EVENT_CONTENT) && attempt_drill_cuts(a))
+	return on_judged(a, scratch, event, &facts);
+}
+
+/* The next event, if it is like the one before; most are. True: there was one, and
+ * *goes_on is what on_event() gives. */
+static bool on_event_like(struct attempt *a, struct slice *bytes, bool *goes_on)
+{
+	struct event_memo *memo = memo_of(a);
+	struct event_facts facts;
+	struct sse_event event;
+
+	if (!memo || !sse_at_block(&a->sse) ||
+	    !event_memo_take(memo, a->x->endpoint, bytes, &a->facts, &event, &facts))
 		return false;
-	if (!take_event(a, scratch, event, &facts))
-		return false;
-	if (facts.is & EVENT_DONE) {
-		on_done(a);
-		return false;
-	}
+	*goes_on = note_event(a, &facts) &&
+		   on_judged(a, exchanges_scratch(a->x->all), &event, &facts);
 	return true;
 }
 
@@ -375,12 +416,16 @@ static void on_frame_bytes(struct attempt *a, struct slice bytes)
 static void on_stream_bytes(struct attempt *a, struct slice bytes)
 {
 	struct sse_event event;
+	bool goes_on;
 
 	if (a->frames) {
 		on_frame_bytes(a, bytes);
 		return;
 	}
 	for (;;) {
+		while (on_event_like(a, &bytes, &goes_on))
+			if (!goes_on)
+				return;
 		switch (sse_feed(&a->sse, &bytes, &event)) {
 		case SSE_MORE:
 			return;

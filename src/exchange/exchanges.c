@@ -2,6 +2,7 @@
 #include "exchange/exchanges.h"
 
 #include "base/check.h"
+#include "dialect/event_memo.h"
 #include "exchange/answer.h"
 #include "exchange/conductor.h"
 #include "exchange/queue.h"
@@ -74,6 +75,7 @@ void exchanges_free(struct exchanges *all)
 	credentials_free(all->credentials);
 	config_give(all->config);
 	arena_free(all->scratch);
+	event_memos_free(all->memos);
 	buf_free(&all->told);
 	free(all->memo);
 	free(all);

@@ -98,9 +98,9 @@ static bool has_half_character(struct slice raw, struct slice text)
 
 static struct slice text_of(struct arena *scratch, struct ledger *l, const struct event_piece *p)
 {
-	struct slice text = json_string(scratch, p->raw);
+	struct slice text = p->plain ? slice_sub(p->raw, 1, p->raw.len - 1) : json_string(scratch, p->raw);
 
-	if (has_half_character(p->raw, text))
+	if (!p->plain && has_half_character(p->raw, text))
 		ledger_free(l);
 	return text;
 }

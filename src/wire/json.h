@@ -99,6 +99,9 @@ MUST_USE enum json_result json_validate(struct slice doc, size_t *error_at);
  * raw with quotes (empty for arrays; may be NULL). Safe on invalid input too:
  * false where it stops being JSON. */
 bool json_next(struct slice *rest, struct slice *key, struct slice *value);
+/* The string that `in` begins with: *raw is it, with its quotes; *escaped: there is a
+ * backslash in it. False: none begins there, or it is broken or cut. */
+MUST_USE bool json_string_at(struct slice in, struct slice *raw, bool *escaped);
 /* Type of a raw value by its first byte behind space; JSON_NULL where that
  * begins no value. */
 enum json_type json_type_of(struct slice raw);

@@ -43,6 +43,20 @@ enum json_result json_walk_end(struct json_walk *w)
 	return w->at == w->end ? JSON_OK : JSON_TRAILING;
 }
 
+bool json_string_at(struct slice in, struct slice *raw, bool *escaped)
+{
+	struct json_walk w;
+
+	if (in.len == 0 || *in.at != '"')
+		return false;
+	w.at = in.at + 1;
+	w.end = in.at + in.len;
+	if (json_skip_string(&w, escaped) != JSON_OK)
+		return false;
+	*raw = (struct slice){ in.at, (size_t)(w.at - in.at) };
+	return true;
+}
+
 /* ---- the scanner's door ---------------------------------------------------- */
 
 enum json_result json_walk_done(const struct json_walk *w, enum json_result r, size_t *error_at)

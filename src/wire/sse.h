@@ -44,6 +44,12 @@ void sse_free(struct sse *p);
  * must not be fed again. A blank line too many is a block of its own, with
  * nothing in it but `raw`: raw bytes handed on one after another are the stream. */
 enum sse_step sse_feed(struct sse *p, struct slice *in, struct sse_event *ev);
+/* True where what is fed next begins a block. Whole blocks may then be taken past
+ * the parser; they must not end in a CR. */
+static inline bool sse_at_block(const struct sse *p)
+{
+	return p->started && !p->skip_lf && (p->handed_out || buf_len(&p->pending) == 0);
+}
 /* What was left without a blank line when the stream ended (by the standard it
  * is dropped; some servers put a raw JSON error there). Empty if nothing. */
 struct slice sse_rest(const struct sse *p);
