@@ -427,7 +427,7 @@ static void keep_record(void *owner, const struct exchange_record *r)
 		.target = arena_copy(sc->arena, r->target),
 		.asked_model = arena_copy(sc->arena, r->asked_model),
 		.status = r->status, .fault = r->fault, .committed = r->committed,
-		.resumes = r->resumes, .cache = r->cache, .hedged = r->hedged, .hedge_won = r->hedge_won,
+		.resumes = r->resumes, .cache = r->cache, .tier = r->cache_tier, .hedged = r->hedged, .hedge_won = r->hedge_won,
 		.input_tokens = r->usage_known ? r->input_tokens : -1,
 		.output_tokens = r->usage_known ? r->output_tokens : -1,
 		.degraded = r->degraded, .attempts = keep_attempts(sc->arena, r),

@@ -70,7 +70,7 @@
  *   expect CLIENT done|first-text|head before T | after T | at T   (since the beginning)
  *   expect CLIENT done|first-text|head within T | not within T (since it asked)
  *   expect CLIENT record fault NAME | status N | attempts N | target T
- *   expect CLIENT record degraded WORD | cache WORD | resumes N | hedge none|won|lost
+ *   expect CLIENT record degraded WORD | cache WORD | tier WORD | resumes N | hedge none|won|lost
  *                                  | input_tokens N | output_tokens N
  *   expect CLIENT record attempt N fault NAME | target T | starts MS | took MS
  *                                  | stale_replays N | kind WORD

@@ -185,6 +185,8 @@ static void expect_record(struct scenario *sc, struct words *w, const struct act
 		same(sc, w, "degraded", slice_of(degraded_name(r->degraded)), word);
 	else if (words_take(w, "cache") && words_next(w, &word))
 		same(sc, w, "cache", slice_of(cache_use_name(r->cache)), word);
+	else if (words_take(w, "tier") && words_next(w, &word))
+		same(sc, w, "tier", slice_of(cache_tier_name(r->tier)), word);
 	else if (words_take(w, "resumes"))
 		number(sc, w, "recorded resumes", r->resumes);
 	else if (words_take(w, "hedge") && words_next(w, &word))

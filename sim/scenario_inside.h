@@ -87,6 +87,7 @@ struct kept_record {
 	unsigned resumes;
 	bool hedged, hedge_won;
 	enum cache_use cache;
+	enum cache_tier tier;
 	int64_t input_tokens, output_tokens;
 	const struct kept_attempt *attempts;
 	size_t attempt_count;

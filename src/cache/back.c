@@ -115,6 +115,7 @@ static void on_got(struct store_get *g, enum store_end end, struct cache_entry *
 	struct trying *t = CONTAINER_OF(g, struct trying, get);
 	struct back_ask *a = t->ask;
 	struct back *b = t->back;
+	const char *name = t->place->name;
 
 	if (!b->closed) {               /* else there may be no loop any more */
 		io_timer_clear(b->io, &t->limit);
@@ -132,10 +133,12 @@ static void on_got(struct store_get *g, enum store_end end, struct cache_entry *
 	free(t);
 	if (!a)
 		cache_entry_give(e);
-	else if (e)
-		a->done(a, e);
-	else
+	else if (!e)
 		ask_next(b, a);
+	else {
+		a->store_name = name;
+		a->done(a, e);
+	}
 }
 
 static void try_place(struct back *b, struct place *p, struct back_ask *a, struct breaker_pass pass)

@@ -37,6 +37,7 @@ struct back_ask {
 	/* Told once, on the back room's loop or by back_free(); the owner gets the
 	 * reference (or NULL). */
 	void (*done)(struct back_ask *a, struct cache_entry *e);
+	const char *store_name;       /* where the answer was; static; NULL: nowhere */
 	/* The back room's: */
 	unsigned store;               /* that is asked next */
 };

@@ -191,6 +191,7 @@ static void take_said(struct cache_desk *d, bool tell)
 			io_timer_clear(d->io, &l->limit);
 			l->asking = NULL;
 			l->lease = lease_of(&a->ask);
+			l->store_name = a->ask.store_name;
 			if (l->lease == CACHE_LEASE_OURS)
 				atomic_fetch_add(&d->cache->leases, 1);
 			l->done(l, a->entry);

@@ -119,6 +119,7 @@ struct cache_look {
 	 * reference, or NULL. Within the time that all stores together may take. */
 	void (*done)(struct cache_look *l, struct cache_entry *e);
 	enum cache_lease lease;       /* of cache_lease_start(), when done is told (with NULL) */
+	const char *store_name;       /* when it is told: "disk", "shared", where the answer was; static */
 	/* The cache's: */
 	struct cache_asking *asking;
 	struct cache_desk *desk;

@@ -113,6 +113,7 @@ static void report(struct exchange *x, mono_ms now)
 		.queued_ms = x->queued_ms,
 		.shed = x->shed,
 		.cache = x->cache,
+		.cache_tier = x->cache_tier,
 		.cache_age_ms = x->cache_age_ms,
 		.kept = x->kept,
 		.similarity = x->similarity,

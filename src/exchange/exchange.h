@@ -195,6 +195,7 @@ struct exchange {
 	struct recall *recall;        /* recall.h; NULL: kept answers do not concern it */
 	struct giving *giving;        /* give.c; NULL: no answer of ours is being given */
 	enum cache_use cache;
+	enum cache_tier cache_tier;
 	int64_t cache_age_ms;
 	double similarity;            /* of a near match */
 	bool kept;                    /* the answer was kept */

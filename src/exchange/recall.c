@@ -114,6 +114,8 @@ bool recall_give(struct exchange *x, struct cache_entry *e, enum cache_use use, 
 	}
 	if (good) {
 		x->cache = use;
+		x->cache_tier = e == x->recall->found ? cache_tier_of(x->recall->look.store_name)
+						      : CACHE_TIER_MEMORY;
 		x->cache_age_ms = cache_entry_age_ms(e, now);
 		remember_original(x, e);
 		give_answer(x, bytes, x->recall->policy->pace_ms, now);

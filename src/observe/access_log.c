@@ -159,6 +159,8 @@ static void put_asked(struct buf *out, const struct exchange_record *r)
 static void put_cache(struct buf *out, const struct exchange_record *r)
 {
 	put_text(out, S("cache"), slice_of(cache_use_name(r->cache)), FIELD_MAX);
+	if (r->cache_tier != CACHE_TIER_NONE)
+		put_text(out, S("tier"), slice_of(cache_tier_name(r->cache_tier)), FIELD_MAX);
 	put_maybe(out, S("age_ms"), cache_use_gives(r->cache) && r->cache != CACHE_USE_JOINED,
 		  r->cache_age_ms);
 	if (r->cache == CACHE_USE_NEAR) {

@@ -320,7 +320,7 @@ static void count_rescues(metrics_number *cells, const struct exchange_record *r
 static void count_cache(metrics_number *cells, const struct exchange_record *r)
 {
 	if (r->cache != CACHE_USE_NO)
-		add(&cells[AT_MODEL_CACHE + r->cache], 1);
+		add(&cells[AT_MODEL_CACHE + r->cache * CACHE_TIER_COUNT + r->cache_tier], 1);
 	if (r->kept)
 		add(&cells[AT_MODEL_KEPT], 1);
 	if (r->degraded == DEGRADED_LAST_RESORT)

@@ -82,6 +82,7 @@ struct slice metric_dim_word(enum metric_dim d, size_t i)
 	case DIM_LEFT:     return slice_of(left_words[i]);
 	case DIM_SPANS:    return slice_of(span_words[i]);
 	case DIM_CACHE:    return slice_of(cache_use_name((enum cache_use)i));
+	case DIM_TIER:     return slice_of(cache_tier_name((enum cache_tier)i));
 	case DIM_ALERT:    return slice_of(alert_kind_row((enum alert_kind)i)->name);
 	case DIM_VERSION:  return S(BACKSTAY_VERSION);
 	case DIM_NONE: case DIM_COUNT:

@@ -52,6 +52,7 @@
 	X(OFF,      "why",      3)                          \
 	X(LEFT,     "of",       2)                          \
 	X(CACHE,    "use",      CACHE_USE_COUNT)             \
+	X(TIER,     "tier",     CACHE_TIER_COUNT)            \
 	X(SPANS,    "result",   3)                          \
 	X(ALERT,    "kind",     ALERT_KIND_COUNT)            \
 	X(VERSION,  "version",  1)
@@ -102,10 +103,11 @@
 	  "Streams that broke, went on and came to their end.")                                       \
 	X(HEDGES, COUNTER, "backstay_hedges_total", HEDGED, NONE, ONE, ALL,                           \
 	  "Second tries begun while the first kept silent, by whether they served the answer.")       \
-	X(CACHE, COUNTER, "backstay_cache_total", CACHE, NONE, ONE, SEEN,                             \
+	X(CACHE, COUNTER, "backstay_cache_total", CACHE, TIER, ONE, SEEN,                             \
 	  "Requests of models that keep answers: none was there (miss), one was given instead of "    \
 	  "asking (hit) or since nothing else was left (stale, near), the answer of an identical "    \
-	  "request was shared (joined), or a new one was fetched to be kept (refresh).")              \
+	  "request was shared (joined), or a new one was fetched to be kept (refresh); and where the " \
+	  "answer was.")                                                                              \
 	X(KEPT, COUNTER, "backstay_cache_kept_total", NONE, NONE, ONE, ALL,                           \
 	  "Answers that were kept.")                                                                  \
 	X(LAST_RESORTS, COUNTER, "backstay_last_resorts_total", NONE, NONE, ONE, ALL,                 \

@@ -24,6 +24,21 @@ const char *cache_use_name(enum cache_use u)
 	return names[u];
 }
 
+static const char *const tier_names[CACHE_TIER_COUNT] = { "none", "memory", "disk", "shared" };
+
+const char *cache_tier_name(enum cache_tier t)
+{
+	return tier_names[t];
+}
+
+enum cache_tier cache_tier_of(const char *name)
+{
+	for (size_t i = 1; name && i < CACHE_TIER_COUNT; i++)
+		if (slice_eq(slice_of(name), slice_of(tier_names[i])))
+			return (enum cache_tier)i;
+	return CACHE_TIER_NONE;
+}
+
 bool cache_use_gives(enum cache_use u)
 {
 	return u == CACHE_USE_HIT || u == CACHE_USE_STALE || u == CACHE_USE_NEAR || u == CACHE_USE_JOINED;

@@ -55,6 +55,9 @@ enum cache_use {
 	CACHE_USE_COUNT
 };
 
+/* Where the answer was that was given. */
+enum cache_tier { CACHE_TIER_NONE, CACHE_TIER_MEMORY, CACHE_TIER_DISK, CACHE_TIER_SHARED, CACHE_TIER_COUNT };
+
 struct exchange_record {
 	struct slice request_id;
 	const struct trace_context *trace;    /* NULL: it belongs to none */
@@ -87,6 +90,7 @@ struct exchange_record {
 	int64_t queued_ms;            /* spent waiting for a place */
 	enum shed shed;               /* why it got none */
 	enum cache_use cache;         /* HIT .. JOINED: the tokens are the original's, nothing was computed */
+	enum cache_tier cache_tier;   /* HIT, STALE, NEAR only */
 	int64_t cache_age_ms;         /* of the kept answer that was given */
 	double similarity;            /* NEAR only: 0 .. 1 */
 	bool kept;                    /* the answer was kept */
@@ -101,6 +105,10 @@ bool record_is_calm(const struct exchange_record *r);
 const char *degraded_name(enum degraded d);
 /* "miss", "hit", "stale", "near", "joined", "refresh", or "". Static. */
 const char *cache_use_name(enum cache_use u);
+/* "memory", "disk", "shared", or "none". Static. */
+const char *cache_tier_name(enum cache_tier t);
+/* The other way round; CACHE_TIER_NONE for a name that is none of them, or NULL. */
+enum cache_tier cache_tier_of(const char *name);
 /* Was a kept or shared answer given? */
 bool cache_use_gives(enum cache_use u);
 
