@@ -5,13 +5,16 @@
  *   open     `rate` requests a second whatever the answers do; a request's time
  *            runs from when it should have been sent, so that a stall counts for
  *            all the requests that it held up
- *   hold     opens `connections` streams, prints {"ready": N} when each has had
- *            its first event, keeps them until standard input ends
+ *   hold     opens `connections` streams, again those that fail; prints
+ *            {"ready": N, ...} when each has had its first event, and keeps them
+ *            until standard input ends. Prints the same with an N that is less, and
+ *            exits 1, where for patience_s no stream was opened or too many failed
  *
  *   connections=64  seconds=3  warm_ms=300 (not counted in times and rates)
  *   rate=1000       stream=0   events=100  interval_us=10000  model=chat
  *   body=1024       bytes of a request's body, at least
  *   dialect=openai  or anthropic: the interface that is asked
+ *   patience_s=60
  *   slow_ms=0       what takes longer is noticed: when the last such request, or
  *                   failed one, was due is told (0: only what failed)
  *   header=TEXT     one more header line; may be given several times
@@ -33,6 +36,7 @@
 #define REQUEST_BYTES  (16 * 1024 * 1024)
 #define HEADERS_BYTES  2048
 #define OPENING_MAX    100       /* streams of `hold` that wait for their first event */
+#define FAILURES_MAX   1000      /* then something is wrong, and going on says nothing */
 
 /* An interface: where it is asked, with which header, what stands before an
  * event's text, and what only its last event has. */
@@ -70,7 +74,8 @@ struct load {
 	uint64_t connections, length_us, warm_ms, rate, stream, events, interval_us, body;
 	const char *model;
 	const struct dialect *dialect;
-	uint64_t slow_ms, last_bad_ns;
+	uint64_t slow_ms, last_bad_ns, patience_s;
+	int failed_status;           /* of the last that failed; 0: there was no answer */
 	int epoll;
 	struct conn *conns, *idle;
 	uint64_t begin_ns, count_from_ns, end_ns, next_due_ns, period_ns;
@@ -139,7 +144,7 @@ static void conn_free(struct load *l, struct conn *c, uint64_t now)
 	c->busy = false;
 	if (now >= l->end_ns)
 		return;
-	if (l->mode == MODE_CLOSED) {
+	if (l->mode == MODE_CLOSED || l->mode == MODE_HOLD) {
 		conn_ask(l, c, now);
 	} else if (l->mode == MODE_OPEN && l->next_due_ns <= now) {
 		conn_ask(l, c, l->next_due_ns);
@@ -167,9 +172,12 @@ static void judge_time(struct load *l, uint64_t due_ns, uint64_t now)
 static void conn_fail(struct load *l, struct conn *c)
 {
 	l->errors++;
+	l->failed_status = c->frame.status;
 	noticed(l, c->due_ns);
+	if (l->mode == MODE_HOLD && c->had_event)
+		l->ready--;
 	conn_reopen(l, c);
-	if (l->errors > 1000) {
+	if (l->errors > FAILURES_MAX && l->mode != MODE_HOLD) {
 		errno = EPROTO;
 		plain_die("more than 1000 failed requests");
 	}
@@ -366,23 +374,39 @@ static void run_timed(struct load *l)
 	print_result(l);
 }
 
-static void run_hold(struct load *l)
+static void print_held(const struct load *l)
+{
+	printf("{\"ready\": %llu, \"errors\": %llu, \"last_failed_status\": %d}\n",
+	       (unsigned long long)l->ready, (unsigned long long)l->errors, l->failed_status);
+	fflush(stdout);
+}
+
+/* Gives the exit status. */
+static int run_hold(struct load *l)
 {
 	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	uint64_t now = plain_now_ns(), most = 0, since_ns = now;
 	bool told = false;
 	char byte;
 
 	l->end_ns = UINT64_MAX;
 	for (;;) {
-		turn(l, plain_now_ns() + 20000000u);
+		turn(l, now + 20000000u);
+		now = plain_now_ns();
+		if (l->ready > most) {
+			most = l->ready;
+			since_ns = now;
+		}
 		if (!told && l->ready >= l->connections) {
-			printf("{\"ready\": %llu, \"errors\": %llu}\n", (unsigned long long)l->ready,
-			       (unsigned long long)l->errors);
-			fflush(stdout);
+			print_held(l);
 			told = true;
 		}
+		if (!told && (l->errors > FAILURES_MAX || now - since_ns > l->patience_s * 1000000000u)) {
+			print_held(l);
+			return 1;
+		}
 		if (poll(&in, 1, 0) == 1 && read(STDIN_FILENO, &byte, 1) <= 0)
-			return;
+			return 0;
 	}
 }
 
@@ -397,6 +421,7 @@ static bool option(struct load *l, const char *arg)
 		{ "interval_us=", &l->interval_us, 0, 100000000 },
 		{ "body=", &l->body, 0, REQUEST_BYTES / 2 },
 		{ "slow_ms=", &l->slow_ms, 0, 1000000 },
+		{ "patience_s=", &l->patience_s, 1, 3600 },
 	};
 	size_t i, n;
 
@@ -468,7 +493,7 @@ int main(int argc, char **argv)
 	static const char *const modes[] = { "closed", "open", "hold" };
 	static struct load l = { .connections = 64, .length_us = 3000000, .warm_ms = 300, .rate = 1000,
 		.events = 100, .interval_us = 10000, .model = "chat", .dialect = &dialects[0],
-		.body = 1024 };
+		.body = 1024, .patience_s = 60 };
 	size_t mode = 0;
 	int i;
 
@@ -491,8 +516,7 @@ int main(int argc, char **argv)
 	if (l.epoll < 0 || !l.conns)
 		plain_die("epoll_create1");
 	if (l.mode == MODE_HOLD)
-		run_hold(&l);
-	else
-		run_timed(&l);
+		return run_hold(&l);
+	run_timed(&l);
 	return 0;
 }

@@ -6,9 +6,11 @@ proxy under test, one before the backend. Where there are more streams than a
 proxy's descriptors allow, several equal proxies share them; the sum is told.
 """
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 EVENTS = {"stream": 1, "events": 100000, "interval_us": 10000000}    # within what is patiently waited for
@@ -29,24 +31,42 @@ listen wrap
 """
 
 
+def opened(load, name, share):
+    """Waits until the load has all its streams, or has given up, which it says."""
+    told = load.stdout.readline()
+    held = json.loads(told) if told else {"ready": 0, "errors": "?", "last_failed_status": "?"}
+    if held["ready"] < share or held["errors"]:
+        print("%s: %s of %d streams opened, %s tries failed, the last with status %s" %
+              (name, held["ready"], share, held["errors"], held["last_failed_status"]), file=sys.stderr)
+    return held["ready"] >= share
+
+
+def end_load(load):
+    load.stdin.close()
+    try:
+        load.wait(30)
+    except subprocess.TimeoutExpired:
+        load.kill()
+        load.wait()
+    load.stdout.close()
+
+
 def hold(bench, names, count, memory_of):
     """Opens `count` streams over the proxies `names` and gives what their
-    processes take then, in KiB; None where they could not be opened."""
+    processes take then, in KiB; None where they could not be opened, which is told."""
+    shares = {name: count // len(names) + (1 if i < count % len(names) else 0)
+              for i, name in enumerate(names)}
     loads = []
     try:
-        for i, name in enumerate(names):
-            share = count // len(names) + (1 if i < count % len(names) else 0)
+        for name, share in shares.items():
             loads.append(subprocess.Popen(
                 bench.load_command(name, "hold", {**EVENTS, "connections": share}),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=bench.on_load_core()))
-        if any(b"ready" not in load.stdout.readline() for load in loads):
-            return None
-        return sum(memory_of(bench.root[name]) for name in names)
+        good = [opened(load, name, shares[name]) for load, name in zip(loads, names)]
+        return sum(memory_of(bench.root[name]) for name in names) if all(good) else None
     finally:
         for load in loads:
-            load.stdin.close()
-            load.wait(30)
-            load.stdout.close()
+            end_load(load)
         time.sleep(0.5)
 
 

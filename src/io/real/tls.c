@@ -57,6 +57,11 @@ int tls_peer_slot(struct io_tls *tls, struct slice name)
 	return slot;
 }
 
+char *tls_peer_name(struct io_tls *tls, int slot)
+{
+	return slot < 0 ? NULL : tls->peers[slot].name;
+}
+
 void tls_peer_note(struct io_tls *tls, int slot, const X509 *certificate)
 {
 	int64_t expires = end_of(certificate);
@@ -120,12 +125,12 @@ static SSL_SESSION *session_swap(struct io_tls *tls, const char *name, SSL_SESSI
 	return old;
 }
 
-/* OpenSSL hands a new session over; 1: we keep its reference. Servers reached
- * by address have no name to find it by. */
+/* OpenSSL hands a new session over; 1: we keep its reference. Besides a handshake's
+ * work it saves memory: connections of one session share the server's certificates. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct io_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const char *name = SSL_get_app_data(ssl);
 	SSL_SESSION *old;
 
 	if (!name)

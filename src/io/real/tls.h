@@ -30,6 +30,9 @@ struct io_tls {
 /* Where the end of the certificate of the server `name` is noted; -1: nowhere, there
  * are too many. Any thread, as below. */
 int tls_peer_slot(struct io_tls *tls, struct slice name);
+/* The server's name, which holds as long as the setup: OpenSSL's app data of its
+ * connections, by which their sessions are found again. NULL for -1. */
+char *tls_peer_name(struct io_tls *tls, int slot);
 void tls_peer_note(struct io_tls *tls, int slot, const X509 *certificate);
 
 /* The session last got from the server `name`, with a reference for the caller;

@@ -18,10 +18,10 @@
 static void fail_tls(struct io_stream *s)
 {
 	bool verify_failed = !s->accepted && SSL_get_verify_result(s->ssl) != X509_V_OK;
-	const char *name = SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name);
+	const char *name = SSL_get_app_data(s->ssl);
 	char reason[200], text[280];
 
-	if (name && !s->accepted)
+	if (name)
 		tls_session_drop(s->tls, name);
 
 	tls_error_text(reason, sizeof reason);
@@ -102,7 +102,7 @@ static bool expect_name(SSL *ssl, struct slice name)
 /* A session of the same setup and name was verified when it was made. */
 static void offer_session(struct io_stream *s)
 {
-	const char *name = SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name);
+	const char *name = SSL_get_app_data(s->ssl);
 	SSL_SESSION *session = name ? tls_session_get(s->tls, name) : NULL;
 
 	if (session)
@@ -123,6 +123,7 @@ void io_stream_tls(struct io_stream *s, struct io_tls *tls, struct slice name)
 			    "the server's name cannot be verified: it is no host name");
 	}
 	s->tls_peer = tls_peer_slot(tls, name);
+	SSL_set_app_data(s->ssl, tls_peer_name(tls, s->tls_peer));
 	offer_session(s);
 	stream_owe(s);
 }
@@ -148,7 +149,7 @@ enum stream_io tls_handshake_step(struct io_stream *s)
 	return how;
 }
 
-enum stream_io tls_read(struct io_stream *s, char *at, size_t room, size_t *got)
+static enum stream_io read_records(struct io_stream *s, char *at, size_t room, size_t *got)
 {
 	int n;
 
@@ -162,6 +163,18 @@ enum stream_io tls_read(struct io_stream *s, char *at, size_t room, size_t *got)
 		*got += (size_t)n;
 	} while (*got < room && SSL_has_pending(s->ssl));
 	return STREAM_IO_OK;
+}
+
+enum stream_io tls_read(struct io_stream *s, char *at, size_t room, size_t *got)
+{
+	enum stream_io how = read_records(s, at, room, got);
+
+	/* Reading what belongs to the handshake (a session ticket behind it) takes a
+	 * buffer for writing too, which OpenSSL keeps until something is written: 16 KiB
+	 * of each connection that only listens. Buffers that hold anything stay. */
+	if (how == STREAM_IO_OK || how == STREAM_IO_BLOCKED)
+		(void)SSL_free_buffers(s->ssl);
+	return how;
 }
 
 enum stream_io tls_write(struct io_stream *s, struct slice bytes, size_t *taken)

@@ -400,6 +400,7 @@ static void coming_back_to_the_same_name_needs_no_full_handshake(void **state)
 	assert_true(visit(server, client, "model.test"));
 	assert_true(visit(server, client, "model.test"));
 	assert_false(visit(server, client, "127.0.0.1"));
+	assert_true(visit(server, client, "127.0.0.1"));
 	assert_false(visit(server, another, "model.test"));
 	io_tls_give(server);
 	/* A server that has lost its ticket keys is no obstacle. */
