@@ -79,10 +79,11 @@ static void queue_out(struct backend *b, struct conn *c)
 	c->next = c->prev = NULL;
 }
 
-/* Nearly always the last one, since most streams have the same interval. */
+/* Nearly always the last one, since most streams have the same interval, or the
+ * first, of a stream that begins. */
 static void queue_in(struct backend *b, struct conn *c)
 {
-	struct conn *p = b->last;
+	struct conn *p = b->first && c->due_ns < b->first->due_ns ? NULL : b->last;
 
 	while (p && p->due_ns > c->due_ns)
 		p = p->prev;
