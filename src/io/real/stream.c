@@ -339,6 +339,7 @@ static bool may_write_direct(const struct io_stream *s, size_t total, size_t cou
 void io_write(struct io_stream *s, const struct slice *parts, size_t count)
 {
 	size_t total = 0;
+	char *to;
 
 	must(!s->finish);
 	must(s->state != STREAM_CLOSED && s->state != STREAM_LINGER);
@@ -352,13 +353,18 @@ void io_write(struct io_stream *s, const struct slice *parts, size_t count)
 		write_direct(s, parts, count);
 		return;
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (parts[i].len > 0 && !buf_append(&s->out, parts[i])) {
-			stream_fail(s, IO_LOCAL, "more was written to the stream than may be queued");
-			stream_owe(s);
-			return;
-		}
+	to = buf_room(&s->out, total);
+	if (!to) {
+		stream_fail(s, IO_LOCAL, "more was written to the stream than may be queued");
+		stream_owe(s);
+		return;
 	}
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].len > 0)
+			memcpy(to, parts[i].at, parts[i].len);
+		to += parts[i].len;
+	}
+	buf_added(&s->out, total);
 	stream_dirty(s);
 }
 
