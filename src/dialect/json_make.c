@@ -98,8 +98,9 @@ void make_word(struct json_make *m, const char *name, struct slice text)
 void make_i64(struct json_make *m, const char *name, int64_t n)
 {
 	lead(m, name);
-	if (!m->out.failed && !buf_printf(m->out.buf, "%lld", (long long)n))
-		m->out.failed = true;
+	if (n < 0)
+		json_out_puts(&m->out, "-");
+	json_out_u64(&m->out, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
 }
 
 void make_bool(struct json_make *m, const char *name, bool on)

@@ -38,8 +38,9 @@ void json_out_raw(struct json_out *o, struct slice raw)
 
 void json_out_u64(struct json_out *o, uint64_t n)
 {
-	if (!o->failed && !buf_printf(o->buf, "%llu", (unsigned long long)n))
-		o->failed = true;
+	char room[20];
+
+	json_out_put(o, slice_of_u64(n, room));
 }
 
 void json_out_members(struct json_out *o, struct slice object, const struct json_replace *replace,
