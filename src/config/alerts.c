@@ -169,9 +169,10 @@ void build_alerts(struct reader *r, const struct raw_top *top)
 		.wait_ms = raw.wait_ms,
 		.calm_ms = raw.calm_ms,
 		.repeat_ms = raw.repeat_ms,
-		.source = raw.source,
 		.link = link_of(r, raw.link),
 	};
+	if (raw.source && scalar_of(r, "source", raw.source, &text))
+		out->source = arena_copy(r->arena, text);
 	if (raw.state && scalar_of(r, "state", raw.state, &text))
 		out->state_path = config_path_of(r, text);
 	if (raw.sinks)

@@ -342,7 +342,7 @@ struct raw_admin {
 struct raw_alerts {
 	int64_t wait_ms, calm_ms, repeat_ms;
 	struct node *state, *link, *sinks;
-	struct slice source;
+	struct node *source;
 };
 
 struct raw_alert_sink {

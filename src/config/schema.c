@@ -319,9 +319,9 @@ static const struct field cache_shared_fields[] = {
 };
 const struct section section_cache_shared = {
 	"cache.shared", "shared",
-	"A Redis (6 or later, or 3 without TLS and users) or Valkey that several machines share: answers, "
-	"orders to drop them, and news of targets that fail. Without it each machine goes on alone, and says "
-	"so in its metrics and log.",
+	"A Redis (6 or later, or 5 without TLS and users) or Valkey that several machines share: answers, "
+	"orders to drop them, news of targets that fail, and word of each other. Without it each machine goes "
+	"on alone, and says so in its metrics and log.",
 	cache_shared_fields, COUNT_OF(cache_shared_fields),
 	(const struct stray[]){
 		{ "url", "write addresses: host:port, and user, password and tls as keys of their own" },
@@ -850,8 +850,8 @@ static const struct field alerts_fields[] = {
 	  .doc = "What lasts is told again after this time; 0: it is not. Alertmanager is told each minute." },
 	{ "state", VALUE_NODE, AT(raw_alerts, state), .shape = "path",
 	  .doc = "A file in which alerts, and messages that nobody has taken yet, survive a restart." },
-	{ "source", VALUE_TEXT, AT(raw_alerts, source), .fallback = "the machine's name", .shape = "text",
-	  .doc = "Who we are, in messages." },
+	{ "source", VALUE_NODE, AT(raw_alerts, source), .fallback = "the machine's name", .shape = "text",
+	  .doc = "Who we are, in messages and among the nodes that share a store." },
 	{ "link", VALUE_NODE, AT(raw_alerts, link), .shape = "URL",
 	  .doc = "Where people can look; put into messages." },
 };

@@ -160,10 +160,29 @@ static void what_is_wrong_is_named_at_its_place(void **state)
 	assert_int_equal(fake_tls_alive(), 0);
 }
 
+/* The machine's name is put in by whoever knows it. */
+static void without_a_word_nobody_is_the_source(void **state)
+{
+	static const char *const texts[] = { B, B "alerts: {wait: 1s}\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct buf errors = BUF_INIT(65536);
+		struct config *c = parse(texts[i], &errors);
+
+		if (!c)
+			fail_msg("%.*s", SLICE_ARG(buf_slice(&errors)));
+		assert_int_equal(c->alerts.source.len, 0);
+		config_give(c);
+		buf_free(&errors);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sinks_arrive),
+		cmocka_unit_test(without_a_word_nobody_is_the_source),
 		cmocka_unit_test(without_it_nobody_is_told),
 		cmocka_unit_test(the_admin_s_key_arrives),
 		cmocka_unit_test(what_is_wrong_is_named_at_its_place),
