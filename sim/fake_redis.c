@@ -341,11 +341,89 @@ static void count_down(const struct command *m)
 	buf_putf(m->out, "*2\r\n:%lld\r\n:%lld\r\n", left[0], left[1]);
 }
 
+/* Is it one of the words from the `first` on? */
+static bool is_word(const struct command *m, size_t first, struct slice what)
+{
+	for (size_t i = first; i < m->count; i++)
+		if (slice_eq(word(m, i), what))
+			return true;
+	return false;
+}
+
+/* Of a hash, kept as the lines "name time value": all but those names that the words
+ * from the `first` on say, and one more, into `out`. */
+static void lines_without(const struct command *m, struct slice key, struct slice name, size_t first,
+			  struct buf *out)
+{
+	struct value *v = value_of(m->c->r, key);
+	struct slice rest = v ? v->bytes : SLICE_NONE, line, id, value;
+
+	while (slice_cut(rest, '\n', &line, &rest))
+		if (slice_cut(line, ' ', &id, &value) && !slice_eq(id, name) && !is_word(m, first, id))
+			buf_putf(out, "%.*s\n", SLICE_ARG(line));
+}
+
+static void keep_lines(const struct command *m, struct slice key, struct buf *lines, int64_t lives)
+{
+	struct value *v = calloc(1, sizeof *v);
+
+	must(v != NULL);
+	v->bytes = keep(buf_slice(lines));
+	v->until = mono_after(io_now(m->c->r->io), lives);
+	value_free(map_set(m->c->r->values, key, v));
+	buf_free(lines);
+}
+
+/* Writes a node's line and tells those of the others. */
+static void meet(const struct command *m)
+{
+	struct buf lines = BUF_INIT(1 << 20), told = BUF_INIT(1 << 20);
+	struct slice rest, line, id, at, text;
+	int64_t now = io_now(m->c->r->io), lives = 0, then = 0, before = -1;
+	struct value *v = value_of(m->c->r, word(m, 3));
+	size_t count = 0;
+
+	must(slice_to_i64(word(m, 6), &lives));
+	for (rest = v ? v->bytes : SLICE_NONE; slice_cut(rest, '\n', &line, &rest);) {
+		must(slice_cut(line, ' ', &id, &text) && slice_cut(text, ' ', &at, &text));
+		must(slice_to_i64(at, &then));
+		if (slice_eq(id, word(m, 4)))
+			before = now - then;
+		if (slice_eq(id, word(m, 4)) || is_word(m, 9, id))
+			continue;
+		put_bulk(&told, id);
+		buf_putf(&told, ":%lld\r\n", (long long)(now - then));
+		put_bulk(&told, text);
+		count++;
+	}
+	lines_without(m, word(m, 3), word(m, 4), 9, &lines);
+	buf_putf(&lines, "%.*s %lld %.*s\n", SLICE_ARG(word(m, 4)), (long long)now, SLICE_ARG(word(m, 5)));
+	keep_lines(m, word(m, 3), &lines, lives);
+	buf_putf(m->out, "*%zu\r\n:%lld\r\n:%zu\r\n", 2 + 3 * count, (long long)before, count);
+	buf_put(m->out, buf_slice(&told));
+	buf_free(&told);
+}
+
+static void part(const struct command *m)
+{
+	struct value *v = value_of(m->c->r, word(m, 1));
+	struct buf lines = BUF_INIT(1 << 20);
+
+	lines_without(m, word(m, 1), word(m, 2), 2, &lines);
+	if (v)
+		keep_lines(m, word(m, 1), &lines, v->until - io_now(m->c->r->io));
+	buf_puts(m->out, ":1\r\n");
+}
+
 /* The scripts there are: a value and what is left of its time; and those above. */
 static void eval(const struct command *m)
 {
 	struct value *v = value_of(m->c->r, word(m, 3));
 
+	if (slice_find_slice(word(m, 1), S("HGETALL")) != SLICE_NOT_FOUND) {
+		meet(m);
+		return;
+	}
 	if (slice_find_slice(word(m, 1), S("DEL")) != SLICE_NOT_FOUND) {
 		drop_own(m);
 		return;
@@ -437,6 +515,8 @@ static void do_command(struct client *c, const struct resp_value *v)
 		set(&m);
 	} else if (slice_eq(name, S("EVAL"))) {
 		eval(&m);
+	} else if (slice_eq(name, S("HDEL"))) {
+		part(&m);
 	} else if (slice_eq(name, S("XADD"))) {
 		xadd(&m);
 	} else if (slice_eq(name, S("XRANGE"))) {

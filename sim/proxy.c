@@ -47,6 +47,8 @@ struct sim_proxy {
 	struct worker workers[WORKERS_MAX];
 	unsigned worker_count;
 	uint64_t generation;
+	mono_ms started_at;
+	bool draining;
 };
 
 static const char *no_env(void *owner, const char *name)
@@ -122,6 +124,20 @@ static void on_news(void *owner, struct slice what, struct slice about, int64_t 
 	rumours_hear(p->config, p->log, sim_now(p->sim), 1, what, about, span_ms);
 }
 
+/* As the daemon tells of itself, but for its name. */
+static void describe(void *owner, struct cache_node *out)
+{
+	const struct sim_proxy *p = owner;
+
+	snprintf(out->name, sizeof out->name, "node%u", p->config->listen[0].port - 8079u);
+	io_addr_text(&p->config->listen[0], out->listen);
+	out->generation = (int64_t)p->config->generation;
+	out->workers = p->worker_count;
+	out->in_flight = (int64_t)sim_proxy_exchanges(p);
+	out->uptime_ms = sim_now(p->sim) - p->started_at;
+	out->draining = p->draining;
+}
+
 /* Where stores live that take their time, if there are any: as on the control
  * thread of the daemon. */
 static struct io *home_of(struct sim_proxy *p)
@@ -159,6 +175,8 @@ struct sim_proxy *sim_proxy_create(struct sim *sim, unsigned workers, struct sli
 	p->first = config_take(p->config);
 	p->cache = cache_create(&p->first->cache, 1, home_of(p), log);
 	cache_hear(p->cache, on_news, p);
+	cache_meet(p->cache, describe, p);
+	p->started_at = sim_now(sim);
 	p->flights = flights_create(1);
 	p->quotas = quotas_create(p->cache, log);
 	p->socket = io_socket_open(&p->config->listen[0], NULL, 0);
@@ -191,6 +209,7 @@ struct io_addr sim_proxy_addr(const struct sim_proxy *p)
 
 void sim_proxy_drain(struct sim_proxy *p)
 {
+	p->draining = true;
 	for (unsigned i = 0; i < p->worker_count; i++)
 		client_door_drain(p->workers[i].door);
 }
@@ -307,6 +326,16 @@ bool sim_proxy_metrics(const struct sim_proxy *p, struct buf *out)
 struct cache *sim_proxy_cache(const struct sim_proxy *p)
 {
 	return p->cache;
+}
+
+static void on_left(void *owner)
+{
+	(void)owner;                    /* there is nothing that waits for it */
+}
+
+void sim_proxy_leave(struct sim_proxy *p)
+{
+	cache_leave(p->cache, on_left, p);
 }
 
 void sim_proxy_free(struct sim_proxy *p)

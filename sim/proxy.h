@@ -56,6 +56,8 @@ MUST_USE bool sim_proxy_metrics(const struct sim_proxy *p, struct buf *out);
 struct cache;
 /* Its kept answers. */
 struct cache *sim_proxy_cache(const struct sim_proxy *p);
+/* The others that share its store are to forget it, as when it ends in good order. */
+void sim_proxy_leave(struct sim_proxy *p);
 /* Frees all; exchanges must have ended. NULL is fine. */
 void sim_proxy_free(struct sim_proxy *p);
 

@@ -47,6 +47,7 @@
  *     drill NAME FAULT [percent N] [for T]     tries there fail by FAULT; `none` ends it
  *     store slow T | mute | works | full | empties
  *     node N purges all | tag NAME | model NAME
+ *     node N drains | leaves       (leaves: it takes its line out of the store)
  *     client NAME [node N] [to BACKEND] [then] KIND "WORDS" [stream] [OPTION...]
  *     client NAME [to BACKEND] [then] METHOD PATH [OPTION...] [BODY]
  *         KIND: chat | completions | messages | responses | embeddings | moderations
@@ -80,6 +81,8 @@
  *   expect forward NAME tunnels [at least|at most] N
  *   expect log contains "..." | lacks "..."
  *   expect metric "SERIES" VALUE    as /metrics tells what is counted
+ *   expect node N sees M ready | draining | unknown | gone | absent
+ *   expect node N alone [contains "..."] | in company
  *   expect records N
  *   expect proxy queued|idle_connections [at least|at most] N
  *     (bytes queued at once in any one stream; pooled connections of one worker)

@@ -399,6 +399,8 @@ void scenario_expect(struct scenario *sc, struct words *w)
 		expect_proxy(sc, w);
 	} else if (words_take(w, "metric")) {
 		expect_metric(sc, w);
+	} else if (words_take(w, "node")) {
+		scenario_expect_node(sc, w);
 	} else if (words_take(w, "records")) {
 		number(sc, w, "records", sc->record_count);
 	} else if (words_take(w, "everyone")) {

@@ -160,6 +160,7 @@ void scenario_start_store(struct scenario *sc);
 void scenario_start_nodes(struct scenario *sc, void (*on_record)(void *owner, const struct exchange_record *r));
 void scenario_act_store(struct scenario *sc, struct words *w);
 void scenario_act_node(struct scenario *sc, struct words *w);
+void scenario_expect_node(struct scenario *sc, struct words *w);
 /* The node whose number is the next word; NULL after a complaint. */
 struct sim_proxy *scenario_node(struct scenario *sc, struct words *w);
 void scenario_end_nodes(struct scenario *sc);

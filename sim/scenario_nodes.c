@@ -4,6 +4,7 @@
 #include "cache/cache.h"
 #include "sim/fake_redis.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the store ------------------------------------------------------------------------ */
@@ -109,12 +110,55 @@ struct sim_proxy *scenario_node(struct scenario *sc, struct words *w)
 	return NULL;
 }
 
-/* `node N purges all | tag X | model X` */
+/* "sees K ready", "sees K absent", "alone", "alone contains WORDS", "in company" */
+void scenario_expect_node(struct scenario *sc, struct words *w)
+{
+	struct sim_proxy *p = scenario_node(sc, w);
+	struct cache_cluster *c = calloc(1, sizeof *c);
+	struct slice want = SLICE_NONE;
+	const char *got = "absent";
+	char name[32] = "";
+	uint64_t other = 0;
+
+	must(c != NULL);
+	if (p)
+		cache_cluster(sim_proxy_cache(p), sim_now(sc->sim), c);
+	if (!p || words_take(w, "in")) {
+		if (p && (c->alone || !words_take(w, "company")))
+			scenario_fail(sc, w->line, "it is alone: %s", c->why);
+	} else if (words_take(w, "alone")) {
+		if (!c->alone)
+			scenario_fail(sc, w->line, "it is not alone");
+		else if (words_take(w, "contains") && words_next(w, &want) &&
+			 slice_find_slice(slice_of(c->why), want) == SLICE_NOT_FOUND)
+			scenario_fail(sc, w->line, "'%.*s' is not in '%s'", SLICE_ARG(want), c->why);
+	} else if (words_take(w, "sees") && words_number(w, &other) && words_next(w, &want)) {
+		snprintf(name, sizeof name, "node%u", (unsigned)other);
+		for (size_t i = 0; i < c->count; i++)
+			if (strcmp(c->nodes[i].name, name) == 0)
+				got = cache_node_state_name(c->nodes[i].state);
+		if (!slice_eq(slice_of(got), want))
+			scenario_fail(sc, w->line, "%s: expected '%.*s', it is '%s'", name, SLICE_ARG(want), got);
+	} else {
+		scenario_fail(sc, w->line, "expectation not understood");
+	}
+	free(c);
+}
+
+/* `node N purges all | tag X | model X`, `node N drains | leaves` */
 void scenario_act_node(struct scenario *sc, struct words *w)
 {
 	struct sim_proxy *p = scenario_node(sc, w);
 	struct cache_purge purge = { .what = CACHE_PURGE_ALL };
 
+	if (p && words_take(w, "drains")) {
+		sim_proxy_drain(p);
+		return;
+	}
+	if (p && words_take(w, "leaves")) {
+		sim_proxy_leave(p);
+		return;
+	}
 	if (!p || !words_take(w, "purges")) {
 		scenario_fail(sc, w->line, "node statement not understood");
 		return;

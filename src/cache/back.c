@@ -332,6 +332,30 @@ void back_meter(struct back *b, struct cache_meter *m)
 	post(b, t);
 }
 
+/* ---- the machines that share the store ---------------------------------------------------------- */
+
+void back_meet(struct back *b, void (*describe)(void *owner, struct cache_node *out), void *owner)
+{
+	if (b->shared)
+		shared_meet(b->shared, describe, owner);
+}
+
+void back_leave(struct back *b, void (*done)(void *owner), void *owner)
+{
+	if (b->shared && !b->closed)
+		shared_leave(b->shared, done, owner);
+	else
+		done(owner);
+}
+
+void back_cluster(struct back *b, mono_ms now, struct cache_cluster *out)
+{
+	if (b->shared)
+		shared_cluster(b->shared, now, out);
+	else
+		*out = (struct cache_cluster){ .shared = false };
+}
+
 /* ---- life --------------------------------------------------------------------------------------- */
 
 static void add_place(struct back *b, struct store *store, const char *name, int64_t wait_ms)

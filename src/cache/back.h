@@ -53,6 +53,10 @@ void back_purge(struct back *b, const struct cache_purge *p);
 void back_tell(struct back *b, struct slice what, struct slice about, int64_t span_ms);
 /* See cache_meter_stir(). */
 void back_meter(struct back *b, struct cache_meter *m);
+/* See cache_meet(), cache_leave() and cache_cluster(). */
+void back_meet(struct back *b, void (*describe)(void *owner, struct cache_node *out), void *owner);
+void back_leave(struct back *b, void (*done)(void *owner), void *owner);
+void back_cluster(struct back *b, mono_ms now, struct cache_cluster *out);
 /* Does any store work at present? */
 bool back_works(const struct back *b);
 /* The longest time that a question takes. */

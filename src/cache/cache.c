@@ -133,6 +133,41 @@ void cache_tell(struct cache *c, struct slice what, struct slice about, int64_t 
 		back_tell(c->back, what, about, span_ms);
 }
 
+/* ---- the machines that share a store ------------------------------------------------------ */
+
+const char *cache_node_state_name(enum cache_node_state s)
+{
+	static const char *const names[] = {
+#define AS_NAME(state, name) [CACHE_NODE_##state] = name,
+		CACHE_NODE_STATES(AS_NAME)
+#undef AS_NAME
+	};
+
+	return names[s];
+}
+
+void cache_meet(struct cache *c, void (*describe)(void *owner, struct cache_node *out), void *owner)
+{
+	if (c->back)
+		back_meet(c->back, describe, owner);
+}
+
+void cache_leave(struct cache *c, void (*done)(void *owner), void *owner)
+{
+	if (c->back)
+		back_leave(c->back, done, owner);
+	else
+		done(owner);
+}
+
+void cache_cluster(struct cache *c, mono_ms now, struct cache_cluster *out)
+{
+	if (c->back)
+		back_cluster(c->back, now, out);
+	else
+		*out = (struct cache_cluster){ .shared = false };
+}
+
 struct cache *cache_create(const struct cache_store_policy *policy, uint64_t seed, struct io *home,
 			   const struct log *log)
 {

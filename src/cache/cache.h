@@ -87,6 +87,58 @@ bool cache_can_share(const struct cache *c);
 /* Something was taken: all others hear of it soon. Not again before told(). */
 void cache_meter_stir(struct cache *c, struct cache_meter *m);
 
+/* ---- the machines that share a store --------------------------------------------- */
+
+#define CACHE_NODES_MAX 64            /* others that are told of */
+#define CACHE_NODE_ID   16            /* hex digits */
+
+/* state, name */
+#define CACHE_NODE_STATES(X)                                                              \
+	X(READY,    "ready")                                                              \
+	X(DRAINING, "draining")       /* it ends what is under way, and then itself */    \
+	X(UNKNOWN,  "unknown")        /* the store does not say, or not for long enough */ \
+	X(GONE,     "gone")           /* it has given no sign of life for a while */
+#define AS_ENUM(state, name) CACHE_NODE_##state,
+enum cache_node_state { CACHE_NODE_STATES(AS_ENUM) CACHE_NODE_STATE_COUNT };
+#undef AS_ENUM
+/* The state's name of the table above. */
+const char *cache_node_state_name(enum cache_node_state s);
+
+struct cache_node {
+	/* What it says of itself: */
+	char name[65], version[33];
+	char listen[IO_ADDR_TEXT_MAX], admin[IO_ADDR_TEXT_MAX];   /* "": none */
+	char config[17];              /* tells configs apart */
+	int64_t generation;           /* of the config, since the start */
+	int64_t config_ms, uptime_ms; /* how long the config is in use, and the process */
+	int64_t workers, in_flight, connections;      /* exchanges; of clients */
+	bool draining;
+	/* The cache's: */
+	char id[CACHE_NODE_ID + 1];   /* drawn at each start */
+	enum cache_node_state state;
+	int64_t seen_ms;              /* so long ago it said so */
+};
+
+struct cache_cluster {
+	bool shared;                  /* is there a store by which to know others? */
+	bool alone;                   /* it does not say anything now: nobody else is known of */
+	char why[160];                /* if alone */
+	char id[CACHE_NODE_ID + 1];   /* our own; "": not shared */
+	unsigned more;                /* that there is no room for */
+	size_t count;
+	struct cache_node nodes[CACHE_NODES_MAX];     /* the others, as last seen */
+};
+
+/* Who asks this node what it has to say of itself, every few seconds, on the loop
+ * `home`; before any other thread runs. Without it nobody is told of it, and it
+ * knows of nobody. */
+void cache_meet(struct cache *c, void (*describe)(void *owner, struct cache_node *out), void *owner);
+/* Others are to forget this node: it ends. done() is told within half a second, maybe
+ * before this returns; once, on the loop `home`, unless cache_close() comes first. */
+void cache_leave(struct cache *c, void (*done)(void *owner), void *owner);
+/* Who else is there, at `now`. */
+void cache_cluster(struct cache *c, mono_ms now, struct cache_cluster *out);
+
 struct cache_stats {
 	struct cache_memory_stats memory;
 	uint64_t purges, purged;      /* orders, answers */

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "cache/meters.h"
+#include "cache/nodes.h"
 #include "cache/pack.h"
 #include "cache/shared_log.h"
 
@@ -20,6 +21,7 @@ struct shared {
 	struct redis_net *net;
 	struct shared_log *log;
 	struct meters *meters;
+	struct nodes *nodes;
 	size_t put_bytes;
 	bool closed;
 	struct lock lock;             /* over the numbers */
@@ -321,6 +323,7 @@ static void on_up(void *owner)
 	s->numbers.trouble[0] = 0;
 	lock_give(&s->lock);
 	shared_log_up(s->log);
+	nodes_up(s->nodes);
 }
 
 static void on_down(void *owner, const char *why)
@@ -332,6 +335,7 @@ static void on_down(void *owner, const char *why)
 		 log_quote(slice_of(why), text, sizeof text));
 	note_trouble(s, slice_of(why));
 	shared_log_down(s->log);
+	nodes_down(s->nodes, why);
 }
 
 static void shared_stats(struct store *store, struct store_stats *out)
@@ -350,6 +354,7 @@ static void shared_close(struct store *store)
 
 	s->closed = true;
 	meters_close(s->meters);
+	nodes_close(s->nodes);
 	shared_log_close(s->log);
 	redis_net_close(s->net);
 }
@@ -360,6 +365,7 @@ static void shared_free(struct store *store)
 
 	shared_log_free(s->log);
 	meters_free(s->meters);
+	nodes_free(s->nodes);
 	redis_net_free(s->net);
 	lock_destroy(&s->lock);
 	free(s);
@@ -382,6 +388,21 @@ void shared_stir(struct store *store, struct cache_meter *m)
 	meters_stir(s->meters, m, redis_net_is_up(s->net));
 }
 
+void shared_meet(struct store *store, void (*describe)(void *owner, struct cache_node *out), void *owner)
+{
+	nodes_meet(shared_of(store)->nodes, describe, owner);
+}
+
+void shared_leave(struct store *store, void (*done)(void *owner), void *owner)
+{
+	nodes_leave(shared_of(store)->nodes, done, owner);
+}
+
+void shared_cluster(struct store *store, mono_ms now, struct cache_cluster *out)
+{
+	nodes_look(shared_of(store)->nodes, now, out);
+}
+
 struct store *shared_create(const struct shared_setup *setup)
 {
 	struct shared *s = calloc(1, sizeof *s);
@@ -402,5 +423,6 @@ struct store *shared_create(const struct shared_setup *setup)
 	log.net = s->net;
 	s->log = shared_log_create(&log);
 	s->meters = meters_create(setup->io, s->net, setup->policy->prefix);
+	s->nodes = nodes_create(setup->io, s->net, setup->policy->prefix);
 	return &s->store;
 }

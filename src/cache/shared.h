@@ -33,4 +33,9 @@ void shared_release(struct store *s, const struct cache_key *key, uint64_t token
 /* See cache_meter_stir(). */
 void shared_stir(struct store *s, struct cache_meter *m);
 
+/* See cache_meet(), cache_leave() and cache_cluster(). */
+void shared_meet(struct store *s, void (*describe)(void *owner, struct cache_node *out), void *owner);
+void shared_leave(struct store *s, void (*done)(void *owner), void *owner);
+void shared_cluster(struct store *s, mono_ms now, struct cache_cluster *out);
+
 #endif
