@@ -62,6 +62,7 @@ struct config *config_parse(struct slice file, struct slice text,
 	refcount_init(&c->refs);
 	c->arena = arena;
 	c->path = arena_copy(arena, file);
+	digest_sha256(text, c->sha256);
 	r->arena = arena;
 	r->scratch = scratch;
 	r->file = c->path;

@@ -44,6 +44,7 @@ struct config {
 	struct refcount refs;
 	struct arena *arena;
 	struct slice path;            /* file it came from; "environment" without one */
+	uint8_t sha256[DIGEST_SHA256_BYTES];  /* of its text, before anything is put in for ${NAMES} */
 	uint64_t generation;          /* set by the daemon: 1, 2, 3 … */
 
 	const struct io_addr *listen; /* data plane */

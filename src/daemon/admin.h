@@ -3,6 +3,7 @@
 #ifndef BACKSTAY_DAEMON_ADMIN_H
 #define BACKSTAY_DAEMON_ADMIN_H
 
+#include "cache/cache.h"
 #include "conn/client_conn.h"
 #include "config/config.h"
 #include "daemon/alerts.h"
@@ -11,7 +12,6 @@
 #include "observe/metrics.h"
 #include "observe/recent.h"
 
-struct cache;
 struct doc;
 struct drills;
 struct flights;
@@ -37,6 +37,7 @@ struct admin_state {
 	unsigned workers;
 	mono_ms started_at;
 	int64_t started_wall_ms;
+	mono_ms config_at;            /* since then the config is in use */
 	bool draining;
 	struct buf refused;           /* why the last reload was refused; empty: it was not */
 	int64_t refused_wall_ms;
@@ -62,13 +63,24 @@ MUST_USE bool admin_write_status(const struct admin_state *s, mono_ms now, struc
 /* Unix time at `now`. */
 int64_t admin_wall_ms(const struct admin_state *s, mono_ms now);
 /* Parts of the state, as members of the object that is open in `d`: "models",
- * "queue", "budgets", "nodes"; one target, as an element of a list. */
+ * "queue", "budgets", "cluster" and "nodes"; one target, as an element of a list. */
 void admin_put_models(const struct admin_state *s, mono_ms now, struct doc *d);
 void admin_put_queue(const struct admin_state *s, struct doc *d);
 void admin_put_budgets(const struct admin_state *s, mono_ms now, struct doc *d);
 void admin_put_cluster(const struct admin_state *s, mono_ms now, struct doc *d);
 void admin_put_target(const struct admin_state *s, const struct model_policy *m,
 		      const struct target_policy *t, mono_ms now, struct doc *d);
+
+/* What this node says of itself; id and seen_ms are the cache's to fill in. */
+void admin_describe(const struct admin_state *s, mono_ms now, struct cache_node *out);
+/* For metrics: nodes by state, this one too; is it alone; how many configs are in use
+ * among those that live. */
+struct admin_cluster_counts {
+	unsigned nodes[CACHE_NODE_STATE_COUNT];
+	bool alone;
+	unsigned configs;
+};
+void admin_count_cluster(const struct admin_state *s, mono_ms now, struct admin_cluster_counts *out);
 
 /* The dashboard (status_page.html) and docs/openapi.json. */
 extern const struct slice status_page, openapi_document;

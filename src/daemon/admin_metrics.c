@@ -30,6 +30,7 @@ struct source {
 	struct store_stats stores[CACHE_STORES_MAX];
 	size_t store_count;
 	struct flight_counts flights;
+	struct admin_cluster_counts cluster;
 };
 
 /* ---- the process ------------------------------------------------------------------ */
@@ -44,6 +45,17 @@ static double read_clients(const struct client_counters *n, size_t cell)
 	case AT_PROCESS_BODY_BYTES:     return (double)atomic_load(&n->body_bytes);
 	case AT_PROCESS_REFUSED_MEMORY: return (double)atomic_load(&n->refused_memory);
 	default: never("a number of clients that nobody reads");
+	}
+}
+
+static double read_cluster(const struct source *src, size_t cell)
+{
+	/* Its words stand in the order of the states. */
+	_Static_assert((int)WORDS_OF_NODE == (int)CACHE_NODE_STATE_COUNT, "a state of nodes has no word");
+	switch (cell) {
+	case AT_PROCESS_NODES_ALONE:   return src->cluster.alone;
+	case AT_PROCESS_NODES_CONFIGS: return src->cluster.configs;
+	default: return src->cluster.nodes[cell - AT_PROCESS_NODES];
 	}
 }
 
@@ -113,8 +125,9 @@ static bool read_process(const struct source *src, size_t cell, double *out)
 	case AT_PROCESS_CPU:             *out = (double)limits_cpu_us() / 1e6; break;
 	case AT_PROCESS_STARTED:         *out = (double)s->started_wall_ms / 1000; break;
 	default:
-		*out = cell >= AT_PROCESS_ALERTS && cell <= AT_PROCESS_ALERTS_LOST
-			? alerts_read(s->alerts, cell) : read_cache(src, cell);
+		*out = cell >= AT_PROCESS_ALERTS && cell <= AT_PROCESS_ALERTS_LOST ? alerts_read(s->alerts, cell)
+		     : cell >= AT_PROCESS_NODES && cell <= AT_PROCESS_NODES_CONFIGS ? read_cluster(src, cell)
+		     : read_cache(src, cell);
 		break;
 	}
 	return true;
@@ -317,6 +330,7 @@ bool admin_write_metrics(const struct admin_state *s, enum metrics_format format
 	bool ok;
 
 	find_places(&src, arena);
+	admin_count_cluster(s, now, &src.cluster);
 	src.store_count = cache_store_stats(s->cache, src.stores);
 	ok = metrics_write(s->metrics, format, &held, out);
 	arena_free(arena);

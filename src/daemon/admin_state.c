@@ -14,7 +14,6 @@
 #include "route/target.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* ---- targets ------------------------------------------------------------------------- */
 
@@ -325,24 +324,6 @@ void admin_put_budgets(const struct admin_state *s, mono_ms now, struct doc *d)
 		doc_number(d, "moved", (int64_t)v.moved);
 		doc_close(d);
 	}
-	doc_close_list(d);
-}
-
-/* Each node tells of itself only. */
-void admin_put_cluster(const struct admin_state *s, mono_ms now, struct doc *d)
-{
-	char name[65] = "";
-
-	if (gethostname(name, sizeof name - 1) != 0)
-		name[0] = '\0';
-	doc_open_list(d, "nodes");
-	doc_open(d, NULL);
-	doc_word(d, "name", name);
-	doc_bool(d, "self", true);
-	doc_word(d, "state", s->draining ? "draining" : "ready");
-	doc_word(d, "version", BACKSTAY_VERSION);
-	doc_number(d, "uptime_ms", now - s->started_at);
-	doc_close(d);
 	doc_close_list(d);
 }
 

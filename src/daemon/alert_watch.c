@@ -8,12 +8,13 @@
 #include "route/target.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KINDS (1u << ALERT_TARGET_OPEN | 1u << ALERT_CREDENTIAL_OFF | 1u << ALERT_OUT_OF_MONEY |     \
 	       1u << ALERT_MODEL_GONE | 1u << ALERT_MODEL_DEGRADED | 1u << ALERT_MODEL_DOWN |         \
 	       1u << ALERT_RETRIES_SPENT | 1u << ALERT_STORE_DOWN | 1u << ALERT_BUDGET_NEAR |         \
-	       1u << ALERT_BUDGET_SPENT)
+	       1u << ALERT_BUDGET_SPENT | 1u << ALERT_NODE_GONE)
 
 static bool is_out(const char *state)
 {
@@ -136,6 +137,29 @@ static void look_at_stores(struct alerts *a, struct cache *cache)
 	}
 }
 
+/* Those that ended without a word, as long as the store can be asked. */
+static void look_at_nodes(struct alerts *a, struct cache *cache, mono_ms now, int64_t wall_ms)
+{
+	struct cache_cluster *c = calloc(1, sizeof *c);
+	char subject[ALERT_SUBJECT_MAX], text[ALERT_TEXT_MAX], since[25];
+
+	must(c != NULL);
+	if (cache)
+		cache_cluster(cache, now, c);
+	for (size_t i = 0; i < c->count; i++) {
+		const struct cache_node *n = &c->nodes[i];
+
+		if (n->state != CACHE_NODE_GONE)
+			continue;
+		log_stamp((wall_ms - n->seen_ms) / 1000 * 1000, since);
+		snprintf(subject, sizeof subject, "%.64s (%.80s)", n->name, n->listen);
+		snprintf(text, sizeof text, "Its last sign of life in the shared store is of %.19sZ. Is it running, and "
+			 "does it reach the store? An hour later it is forgotten.", since);
+		note(a, ALERT_NODE_GONE, slice_of(subject), text);
+	}
+	free(c);
+}
+
 static const char *consequence(enum budget_then then)
 {
 	switch (then) {
@@ -179,6 +203,7 @@ void alert_watch_look(struct alerts *a, const struct config *c, struct cache *ca
 		      int64_t wall_ms)
 {
 	look_at_stores(a, cache);
+	look_at_nodes(a, cache, now, wall_ms);
 	look_at_budgets(a, &c->budgets, wall_ms);
 	for (size_t i = 0; i < c->model_count; i++)
 		look_at_model(a, &c->models[i], now);

@@ -51,7 +51,7 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count, drained;
 	struct io_timer drain_limit;
-	bool ended_all;
+	bool ended_all, left;
 	int code;
 };
 
@@ -120,6 +120,21 @@ static void note_restart(struct server *s)
 
 /* ---- the end ------------------------------------------------------------------------ */
 
+static void on_left(void *owner)
+{
+	struct server *s = owner;
+
+	io_real_stop(s->io);
+}
+
+/* The last thing that is done: others are not to miss this node. */
+static void leave(struct server *s)
+{
+	if (!s->left)
+		cache_leave(s->cache, on_left, s);
+	s->left = true;
+}
+
 static void on_drained(void *owner, struct worker *w)
 {
 	struct server *s = owner;
@@ -127,7 +142,7 @@ static void on_drained(void *owner, struct worker *w)
 	(void)w;
 	if (++s->drained == s->worker_count) {
 		log_line(&s->log, LOG_INFO, "drained", "cut_short=%s", s->ended_all ? "yes" : "no");
-		io_real_stop(s->io);
+		leave(s);
 	}
 }
 
@@ -148,7 +163,7 @@ static void on_drain_limit(struct io_timer *t, mono_ms now)
 
 	(void)now;
 	if (s->ended_all)
-		io_real_stop(s->io);
+		leave(s);
 	else
 		end_all(s);
 }
@@ -252,6 +267,7 @@ static void on_config(void *owner, struct config *c)
 	budget_state_set_config(s->budget_state, c);
 	know_labels(s, c);
 	s->state.config = c;
+	s->state.config_at = io_now(s->io);
 	s->log.level = c->log_level;
 	buf_clear(&s->state.refused);
 	alerts_set_config(s->state.alerts, c);
@@ -308,6 +324,14 @@ static void on_reopen(void *owner, int signo)
 	log_line(&s->log, LOG_INFO, "logs_reopened", "by=SIGUSR1");
 }
 
+/* To others that share the store. */
+static void describe(void *owner, struct cache_node *out)
+{
+	struct server *s = owner;
+
+	admin_describe(&s->state, io_now(s->io), out);
+}
+
 static void on_news(void *owner, struct slice what, struct slice about, int64_t span_ms)
 {
 	struct server *s = owner;
@@ -362,6 +386,7 @@ static void furnish(struct server *s, struct config *config)
 	s->cache_config = config_take(config);
 	s->cache = cache_create(&s->cache_config->cache, io_random(s->io), s->io, &s->log);
 	cache_hear(s->cache, on_news, s);
+	cache_meet(s->cache, describe, s);
 	s->flights = flights_create(io_random(s->io));
 	s->quotas = quotas_create(s->cache, &s->log);
 	target_registry_watch(s->registry, lobby_on_free, s->lobby);
@@ -381,6 +406,7 @@ static void furnish(struct server *s, struct config *config)
 		.shared = s->setup->shared,
 		.workers = s->setup->sockets->workers,
 		.started_at = io_now(s->io),
+		.config_at = io_now(s->io),
 		.started_wall_ms = io_real_wall_ms(),
 		.refused = BUF_INIT(REFUSED_MAX),
 	};

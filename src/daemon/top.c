@@ -235,6 +235,60 @@ static void draw_budgets(struct drawing *d, const struct json *s)
 	}
 }
 
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+static void draw_node(struct drawing *d, const struct json *n, struct slice own_config)
+{
+	struct slice state = text_of(d, n, "state"), config = text_of(d, n, "config");
+	bool ready = slice_eq(state, S("ready"));
+	char time[32];
+
+	tint(d, ready ? GREEN : slice_eq(state, S("gone")) ? RED : YELLOW);
+	putf(d, "  %s %.*s", ready ? "*" : slice_eq(state, S("gone")) ? "x" : "~", SLICE_ARG(text_of(d, n, "name")));
+	putf(d, " %.*s", SLICE_ARG(text_of(d, n, "listen")));
+	pad(d, 44);
+	putf(d, " %.*s%s", SLICE_ARG(state), is_set(n, "self") ? ", this one" : "");
+	tint(d, PLAIN);
+	if (!ready)
+		putf(d, ", seen %s ago", span(number_of(n, "seen_ms"), time, sizeof time));
+	putf(d, "  %lld in flight  %.*s  config ", (long long)number_of(n, "in_flight"),
+	     SLICE_ARG(text_of(d, n, "version")));
+	if (!slice_eq(config, own_config))
+		tint(d, YELLOW);
+	putf(d, "%.*s no. %lld%s", SLICE_ARG(config), (long long)number_of(n, "generation"),
+	     slice_eq(config, own_config) ? "" : ", another one");
+	tint(d, PLAIN);
+	putf(d, " for %s", span(number_of(n, "config_ms"), time, sizeof time));
+	end_line(d);
+}
+
+/* Where there are others, or should be. */
+static void draw_nodes(struct drawing *d, const struct json *s)
+{
+	const struct json *cluster = json_get(s, S("cluster")), *nodes = json_get(s, S("nodes"));
+	struct slice own_config = SLICE_NONE;
+	bool alone = is_set(cluster, "alone");
+
+	if (!nodes || d->full || (nodes->count < 2 && !alone))
+		return;
+	end_line(d);
+	tint(d, BOLD);
+	putf(d, "Nodes");
+	tint(d, PLAIN);
+	if (alone) {
+		tint(d, RED);
+		putf(d, "  the shared store does not say who else is there: %.*s", SLICE_ARG(text_of(d, cluster, "why")));
+	}
+	if (number_of(cluster, "more") > 0)
+		putf(d, "  and %lld more", (long long)number_of(cluster, "more"));
+	end_line(d);
+	for (const struct json *n = nodes->first; n; n = n->next)
+		if (is_set(n, "self"))
+			own_config = text_of(d, n, "config");
+	for (const struct json *n = nodes->first; n && !d->full; n = n->next)
+		draw_node(d, n, own_config);
+}
+
 /* ---- models ------------------------------------------------------------------------------ */
 
 struct health {
@@ -366,6 +420,7 @@ bool top_draw(struct slice state, struct slice troubles, const struct top_page *
 		if (!d.full)
 			draw_model(&d, m);
 	}
+	draw_nodes(&d, s);
 	if (t && t->first && !d.full) {
 		end_line(&d);
 		if (!d.full) {

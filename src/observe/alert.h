@@ -25,6 +25,7 @@
 	X(BUDGET_SPENT,     "budget_spent",     CRITICAL, 0, "a budget is spent")               \
 	X(CONFIG_REFUSED,   "config_refused",   WARNING,  0, "a changed config is refused")     \
 	X(STORE_DOWN,       "store_down",       WARNING,  0, "a store is out")                  \
+	X(NODE_GONE,        "node_gone",        WARNING,  0, "a machine that shares the store has vanished") \
 	X(PROCESS_RESTARTED, "process_restarted", WARNING, 300000, "the serving process has died and was started again") \
 	X(DRILL_FAILED,     "drill_failed",     WARNING,  300000, "a drill has failed")         \
 	X(TEST,             "test",             INFO,     60000, "a test, nothing is wrong")

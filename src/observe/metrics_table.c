@@ -60,6 +60,7 @@ static const char *const breaker_words[] = { "own", "machine", "credential", "mo
 static const char *const state_words[] = { "open", "back" };
 static const char *const off_words[] = { "credential", "no_money", "model_gone" };
 static const char *const span_words[] = { "exported", "rejected", "dropped" };
+static const char *const node_words[] = { "ready", "draining", "unknown", "gone" };
 static const char *const left_words[] = { "requests", "tokens" };
 
 struct slice metric_dim_word(enum metric_dim d, size_t i)
@@ -84,6 +85,7 @@ struct slice metric_dim_word(enum metric_dim d, size_t i)
 	case DIM_CACHE:    return slice_of(cache_use_name((enum cache_use)i));
 	case DIM_TIER:     return slice_of(cache_tier_name((enum cache_tier)i));
 	case DIM_ALERT:    return slice_of(alert_kind_row((enum alert_kind)i)->name);
+	case DIM_NODE:     return slice_of(node_words[i]);
 	case DIM_VERSION:  return S(BACKSTAY_VERSION);
 	case DIM_NONE: case DIM_COUNT:
 		break;

@@ -55,6 +55,7 @@
 	X(TIER,     "tier",     CACHE_TIER_COUNT)            \
 	X(SPANS,    "result",   3)                          \
 	X(ALERT,    "kind",     ALERT_KIND_COUNT)            \
+	X(NODE,     "state",    4)                          \
 	X(VERSION,  "version",  1)
 #define RESUMED_WAYS 6
 
@@ -214,6 +215,13 @@
 	  "Requests refused since their client key's requests were used up.")                         \
 	X(LIMIT_TOKENS, COUNTER, "backstay_limits_refused_tokens_total", NONE, NONE, ONE, ALL,        \
 	  "Requests refused since their client key's tokens were used up.")                           \
+	X(NODES, GAUGE, "backstay_cluster_nodes", NODE, NONE, ONE, ALL,                               \
+	  "Machines that share the store, this one too, by state: unknown while the store does not "  \
+	  "say, gone without a sign of life for a while (and forgotten after an hour).")              \
+	X(NODES_ALONE, GAUGE, "backstay_cluster_alone", NONE, NONE, ONE, ALL,                         \
+	  "1 while the shared store does not say which other machines there are.")                    \
+	X(NODES_CONFIGS, GAUGE, "backstay_cluster_configs", NONE, NONE, ONE, ALL,                     \
+	  "Different config files in use among the machines that live; 1: all have the same.")        \
 	X(ALERTS, GAUGE, "backstay_alerts_firing", ALERT, NONE, ONE, ALL,                             \
 	  "Built-in alerts that fire, now.")                                                          \
 	X(ALERTS_LOST, COUNTER, "backstay_alert_events_lost_total", NONE, NONE, ONE, ALL,             \

@@ -229,7 +229,8 @@ def test_every_kind_of_alert_has_a_test_that_raises_it():
         known = re.findall(r'X\([A-Z_]+, +"([a-z_]+)"', file.read())
     assert sorted(kinds) == sorted(known)
     tests = ""
-    for name in ("test_alerts.py", "test_budgets.py", "test_admin_api.py", "test_certificates.py"):
+    for name in ("test_alerts.py", "test_budgets.py", "test_admin_api.py", "test_certificates.py",
+                 "test_cluster.py"):
         path = os.path.join(top, "tests", "e2e", name)
         tests += open(path, encoding="utf-8").read() if os.path.exists(path) else ""
     for kind in kinds:

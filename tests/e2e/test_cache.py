@@ -260,7 +260,7 @@ def test_tls_and_an_acl_user(place, mock, start_redis):
                     "-out", pem["cert"]], check=True, capture_output=True)
     port = free_port()
     server = start_redis("tls", "user default off", "user proxy on >tell-nobody ~s:* ~{s}:* "
-                         "+hello +auth +eval +get +pttl +set +xadd +xread +xrange +xrevrange",
+                         "+hello +auth +eval +get +pttl +set +time +hgetall +hmset +hdel +pexpire +xadd +xread +xrange +xrevrange",
                          "tls-cert-file " + pem["cert"], "tls-key-file " + pem["key"],
                          "tls-auth-clients no", "tls-port %d" % port, "port 0", port=port)
     shared = {"addresses": "localhost:%d" % server.port, "prefix": "s", "user": "proxy",

@@ -119,6 +119,12 @@ STORIES = [
       at("20m", "BackstayConfigRefused"),
       at("10m", "BackstayStoreDown", {**TICKET, "instance": "i", "store": "redis"}),
       at("20m", "BackstayStoreDown")]),
+    ("a machine that shares the store vanishes and comes back; both others see it",
+     [('backstay_cluster_nodes{job="backstay",instance="%s",state="gone"}' % name, "0x5 1x10 0x10")
+      for name in ("i", "j")] +
+     [('backstay_cluster_nodes{job="backstay",instance="i",state="unknown"}', "1x25")],
+     [at("5m", "BackstayNodeGone"), at("8m", "BackstayNodeGone", {**TICKET, "job": "backstay"}),
+      at("20m", "BackstayNodeGone")]),
     ("certificates: time begins at 0 here",
      [('backstay_certificate_expiry_timestamp_seconds{instance="%s"}' % name, "%dx200" % (days * DAY))
       for name, days in (("far", 20), ("near", 10), ("now", 1))] +

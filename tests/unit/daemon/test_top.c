@@ -8,6 +8,11 @@
 static const char state[] =
 	"{\"version\":\"1.2\",\"state\":\"ready\",\"uptime_ms\":65000,\"workers\":2,"
 	"\"config\":{\"path\":\"b.yaml\",\"generation\":3},\"total\":{\"in_progress\":4},"
+	"\"cluster\":{\"shared\":true,\"alone\":true,\"why\":\"it is away\",\"more\":3},\"nodes\":["
+	"{\"name\":\"here\",\"self\":true,\"state\":\"ready\",\"seen_ms\":0,\"version\":\"1.2\",\"listen\":\"10.0.0.1:80\","
+	"\"config\":\"aa\",\"generation\":3,\"config_ms\":65000,\"in_flight\":4},"
+	"{\"name\":\"there\",\"self\":false,\"state\":\"gone\",\"seen_ms\":61000,\"version\":\"1.1\",\"listen\":\"10.0.0.2:80\","
+	"\"config\":\"bb\",\"generation\":1,\"config_ms\":7200000,\"in_flight\":9}],"
 	"\"pulse\":{\"bucket_ms\":2000,\"good\":[80,10,0],\"cached\":[0,5,0],\"rescued\":[0,3,0],"
 	"\"degraded\":[0,0,0],\"caller\":[0,0,0],\"failed\":[0,2,0]},\"queue\":{\"waiting\":7},"
 	"\"alerts\":{\"firing\":[{\"severity\":\"critical\",\"title\":\"a model cannot be served\","
@@ -54,6 +59,9 @@ static void the_page_says_what_is_so(void **unused)
 		"! alerts do not reach ops: 2 wait", "chat  weakened  90 at once", "; else small",
 		"  x a/x", "out, the backend could not be reached", " 0/12", "91 ms", "114 tok/s", "8 faults",
 		"  o b/\xc3\xbc", "drained", "What went wrong",
+		"Nodes  the shared store does not say who else is there: it is away  and 3 more",
+		"  * here 10.0.0.1:80", " ready, this one  4 in flight  1.2  config aa no. 3 for 1 min",
+		"  x there 10.0.0.2:80", " gone, seen 1 min ago  9 in flight  1.1  config bb no. 1, another one for 2 h",
 		"  14:05:01 200 chat: a/x cut -> b/y answered (resumed), 1.2 s",
 	};
 	const struct top_page page = { .width = 160 };
