@@ -9,6 +9,9 @@
 uint64_t limits_raise_descriptors(void);
 /* Descriptors that this process may have open. */
 uint64_t limits_descriptors(void);
+/* Has malloc keep what was freed, up to some MiB a thread, for the bodies that come
+ * next. Before the first thread is started. */
+void limits_keep_memory(void);
 /* Processor time that this process has used, in microseconds. */
 uint64_t limits_cpu_us(void);
 /* Cores this process may use: its CPU mask, further bounded by the cgroup's CPU

@@ -364,6 +364,7 @@ int supervisor_run(struct found_config *found)
 	char why[512];
 
 	limits_raise_descriptors();
+	limits_keep_memory();
 	if (!furnish(&v, why, sizeof why)) {
 		fprintf(stderr, "backstay run: %s\n", why);
 		config_give(v.first);

@@ -206,8 +206,9 @@ static bool wants_bytes(const struct io_stream *s)
  * there may be more. */
 static bool read_once(struct io_stream *s)
 {
-	char *at = s->lent ? s->lent : s->io->scratch;
-	size_t room = s->lent ? s->lent_room : SCRATCH_BYTES, got = 0;
+	bool lent = s->lent != NULL;
+	char *at = lent ? s->lent : s->io->scratch;
+	size_t room = lent ? s->lent_room : SCRATCH_BYTES, got = 0;
 	enum stream_io how = s->ssl ? tls_read(s, at, room, &got) : plain_read(s, at, room, &got);
 
 	if (got > 0)
@@ -221,8 +222,9 @@ static bool read_once(struct io_stream *s)
 		tell_end(s);
 	else if (how == STREAM_IO_FAILED && !s->failing)
 		stream_tell_broken(s);
-	/* A read that did not fill the buffer took all there was. */
-	return how == STREAM_IO_OK && got == room && wants_bytes(s);
+	/* A read that did not fill the buffer took all there was. One that filled what was
+	 * lent has most likely the end of what that was lent for; the loop tells of more. */
+	return how == STREAM_IO_OK && got == room && (!lent || s->lent || s->ssl) && wants_bytes(s);
 }
 
 void stream_read(struct io_stream *s)

@@ -36,10 +36,25 @@ static void put_piece(struct buf *b, struct rng *rng)
 		buf_put(b, pieces[rng_below(rng, COUNT_OF(pieces))]);
 }
 
+/* Plain text and backslashes, wherever they fall in a block. */
+static void put_escapes(struct buf *b, struct rng *rng)
+{
+	static const struct slice pieces[] = {
+		S_INIT("\\\\"), S_INIT("\\\""), S_INIT("\\n"), S_INIT("\\/"), S_INIT("a"), S_INIT("plain text"),
+	};
+
+	for (uint64_t i = 20 + rng_below(rng, 120); i > 0; i--)
+		buf_put(b, pieces[rng_below(rng, rng_one_in(rng, 2) ? 2 : COUNT_OF(pieces))]);
+	if (rng_one_in(rng, 3))
+		put_piece(b, rng);
+}
+
 static struct slice some_string(struct buf *b, struct rng *rng)
 {
 	buf_clear(b);
 	buf_puts(b, "\"");
+	if (rng_one_in(rng, 4))
+		put_escapes(b, rng);
 	for (uint64_t i = rng_below(rng, 20); i > 0; i--)
 		put_piece(b, rng);
 	buf_puts(b, "\"");
