@@ -255,6 +255,7 @@ static void attach(struct upstream_call *c, struct upstream_conn *conn)
 {
 	c->conn = conn;
 	c->send.part = c->send.part_at = 0;
+	c->send.done = 0;
 	c->send.head_done = c->send.all_done = c->send.stopped = false;
 	io_addr_text(&conn->addr, c->peer);
 	io_stream_adopt(conn->stream, &stream_events, c);

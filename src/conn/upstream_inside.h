@@ -6,7 +6,8 @@
 #include "conn/pool.h"
 #include "conn/reader.h"
 
-/* How much of a request is given to a stream at a time; the rest waits in its
+/* How much of a request is given to a stream at a time (the last time, half as much
+ * again); the rest waits in its
  * owner's memory until the kernel has taken that. */
 #define SEND_BYTES_MAX (256 * 1024)
 /* What is swallowed of a released answer. */
@@ -25,6 +26,7 @@ struct upstream_call {
 	struct reader reader;
 	struct {
 		size_t part, part_at;         /* the next byte of the body to write */
+		uint64_t done;                /* bytes of the body before it */
 		bool head_done, all_done;
 		bool stopped;                 /* the answer made the rest pointless (H21) */
 		struct io_timer kick;
