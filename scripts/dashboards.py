@@ -123,6 +123,11 @@ def overview():
             ("sum by (instance) (process_open_fds)", "{{instance}} open"),
             ("sum by (instance) (rate(process_cpu_seconds_total[$__rate_interval]))",
              "{{instance}} cores")]),
+        lines("Nodes that share a store", [
+            ("max by (state) (backstay_cluster_nodes)", "{{state}}"),
+            ("sum(backstay_cluster_alone)", "alone"),
+            ("max(backstay_cluster_configs)", "config files")], width=24, height=5,
+              text="As the node says that knows of most; alone: nodes that the store says nothing to."),
         panel("Configs, starts, versions", "table", [
             ("max by (instance) (backstay_config_generation)", "generation"),
             ("max by (instance) (backstay_config_stale)", "refused"),

@@ -89,16 +89,24 @@ static int by_name(const void *a, const void *b)
 	return order ? order : strcmp(x->id, y->id);
 }
 
-void admin_put_cluster(const struct admin_state *s, mono_ms now, struct doc *d)
+/* Itself, and the others, which the caller frees. */
+static struct cache_cluster *look(const struct admin_state *s, mono_ms now, struct cache_node *self)
 {
 	struct cache_cluster *c = calloc(1, sizeof *c);
-	struct cache_node self;
 
 	must(c != NULL);
 	if (s->cache)
 		cache_cluster(s->cache, now, c);
-	admin_describe(s, now, &self);
-	memcpy(self.id, c->id, sizeof self.id);
+	admin_describe(s, now, self);
+	memcpy(self->id, c->id, sizeof self->id);
+	return c;
+}
+
+void admin_put_cluster(const struct admin_state *s, mono_ms now, struct doc *d)
+{
+	struct cache_node self;
+	struct cache_cluster *c = look(s, now, &self);
+
 	qsort(c->nodes, c->count, sizeof c->nodes[0], by_name);
 	doc_open(d, "cluster");
 	doc_bool(d, "shared", c->shared);
@@ -127,13 +135,9 @@ static bool is_new_config(const struct cache_cluster *c, size_t i, const char *o
 
 void admin_count_cluster(const struct admin_state *s, mono_ms now, struct admin_cluster_counts *out)
 {
-	struct cache_cluster *c = calloc(1, sizeof *c);
 	struct cache_node self;
+	struct cache_cluster *c = look(s, now, &self);
 
-	must(c != NULL);
-	if (s->cache)
-		cache_cluster(s->cache, now, c);
-	admin_describe(s, now, &self);
 	*out = (struct admin_cluster_counts){ .alone = c->alone, .configs = 1 };
 	out->nodes[self.state]++;
 	for (size_t i = 0; i < c->count; i++) {

@@ -320,6 +320,9 @@ def test_a_cluster_that_moves_slots(place, mock, start_redis):
     for i in range(30):
         poll("it to be shared", lambda n=i: use_of(pair[1], "spread %d" % n) == "hit")
     assert all(node.say("DBSIZE") > 0 for node in nodes)
+    for proxy in pair:
+        poll("both to know of each other", lambda p=proxy: [
+            n["state"] for n in p.status()["nodes"]] == ["ready", "ready"])
     # A slot goes to another node: whoever asks the old one is sent on.
     ids = [node.say("CLUSTER", "MYID") for node in nodes]
     for slot in range(0, 200):
