@@ -132,4 +132,107 @@ static inline bool both_feed(struct both *b, struct slice piece)
 	return step == SSE_MORE;
 }
 
+/* ---- events read by a codec ------------------------------------------------------------ */
+
+struct both_read {
+	struct arena *full_arena, *fast_arena;        /* as long as the answer */
+	struct codec_reader full, fast;
+	struct event_memo memo;
+	struct sse full_sse, fast_sse;
+	unsigned repeated;
+};
+
+static inline void both_read_init(struct both_read *b, const struct codec *codec, size_t event_bytes_max)
+{
+	*b = (struct both_read){ .full_arena = arena_create(0), .fast_arena = arena_create(0) };
+	must(codec->repeats);
+	b->full = (struct codec_reader){ .codec = codec, .arena = b->full_arena, .wall_ms = 1000 };
+	b->fast = (struct codec_reader){ .codec = codec, .arena = b->fast_arena, .wall_ms = 1000 };
+	sse_init(&b->full_sse, event_bytes_max);
+	sse_init(&b->fast_sse, event_bytes_max);
+}
+
+static inline void both_read_free(struct both_read *b)
+{
+	sse_free(&b->full_sse);
+	sse_free(&b->fast_sse);
+	arena_free(b->full_arena);
+	arena_free(b->fast_arena);
+}
+
+static inline void both_canon(struct arena *arena, const struct canon_event *e, const struct canon_event *f)
+{
+	must(e->kind == f->kind && e->choice == f->choice && e->call == f->call && e->finish == f->finish);
+	must(slice_eq(e->text, f->text) && slice_eq(e->id, f->id) && slice_eq(e->name, f->name));
+	must(slice_eq(e->signature, f->signature) && slice_eq(e->item, f->item) && e->part == f->part);
+	must(slice_eq(e->vendor, f->vendor) && slice_eq(e->url, f->url) && slice_eq(e->title, f->title));
+	must(slice_eq(e->json, f->json) && e->created == f->created && e->custom == f->custom);
+	must(slice_eq(e->media.url, f->media.url) && slice_eq(e->media.data, f->media.data));
+	must(e->error.fault == f->error.fault && slice_eq(e->error.message, f->error.message));
+	both_usage(&e->usage, &f->usage);
+	must(!f->plain || slice_eq(json_string(arena, f->text), slice_sub(f->text, 1, f->text.len - 1)));
+}
+
+static inline void both_events(struct arena *arena, const struct canon_events *a, const struct canon_events *b)
+{
+	must(a->count == b->count);
+	for (size_t i = 0; i < a->count; i++)
+		both_canon(arena, &a->at[i], &b->at[i]);
+}
+
+/* The next event with the memo. */
+static inline enum sse_step both_read_fast(struct both_read *b, struct arena *arena, struct slice *in,
+					   struct sse_event *event, struct canon_events *events)
+{
+	struct codec_reader before = b->fast;
+	enum sse_step step;
+
+	if (sse_at_block(&b->fast_sse) && event_memo_read(&b->memo, &b->fast, 1, in, event, events)) {
+		b->repeated++;
+		return SSE_EVENT;
+	}
+	step = sse_feed(&b->fast_sse, in, event);
+	if (step != SSE_EVENT || !event->has_data)
+		return step;
+	b->fast.codec->read_event(&b->fast, arena, event->type, event->data, events);
+	event_memo_learn_read(&b->memo, &before, &b->fast, 1, event, events);
+	return step;
+}
+
+/* One piece of the stream; the events that are read of it, and its end if it is the last. */
+static inline bool both_read_feed(struct both_read *b, struct slice piece)
+{
+	struct slice full_in = piece, fast_in = piece;
+	struct sse_event full_event, fast_event;
+	struct arena *arena = arena_create(0);
+	enum sse_step step;
+
+	do {
+		struct canon_events full = canon_events_in(arena), fast = canon_events_in(arena);
+
+		step = sse_feed(&b->full_sse, &full_in, &full_event);
+		if (step == SSE_EVENT && full_event.has_data)
+			b->full.codec->read_event(&b->full, arena, full_event.type, full_event.data, &full);
+		must(both_read_fast(b, arena, &fast_in, &fast_event, &fast) == step);
+		must(full_in.len == fast_in.len);
+		if (step == SSE_EVENT)
+			both_event(&full_event, &fast_event);
+		both_events(arena, &full, &fast);
+	} while (step == SSE_EVENT);
+	arena_free(arena);
+	return step == SSE_MORE;
+}
+
+/* Both find the same at the end. */
+static inline void both_read_end(struct both_read *b)
+{
+	struct arena *arena = arena_create(0);
+	struct canon_events full = canon_events_in(arena), fast = canon_events_in(arena);
+
+	must(b->full.codec->read_end(&b->full, arena, &full) == b->fast.codec->read_end(&b->fast, arena, &fast));
+	both_events(arena, &full, &fast);
+	must(b->full.content == b->fast.content && b->full.calls == b->fast.calls);
+	arena_free(arena);
+}
+
 #endif

@@ -24,6 +24,7 @@ const struct codec codec_anthropic_messages = {
 	.task = CANON_CHAT,
 	.endpoint = ENDPOINT_CHAT,
 	.framing = FRAMING_SSE,
+	.repeats = true,
 	.carries = CARRIES,
 	.lacks = anthropic_lacks,
 	.read_request = anthropic_codec_read_request,

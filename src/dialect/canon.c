@@ -225,6 +225,8 @@ static void add_text(struct event_facts *out, const struct canon_event *e, struc
 		return;
 	add_content(out);
 	add_piece(out, e->choice, EVENT_NO_CALL, name, e->text);
+	if (!out->pieces_lost)
+		out->pieces[out->piece_count - 1].plain = e->plain;
 }
 
 static void add_finish(struct event_facts *out, const struct canon_event *e)

@@ -303,6 +303,7 @@ struct canon_event {
 	int call;                    /* CALL, ARGUMENTS: which call of the choice, 0, 1 ... in order of
 				      * beginning */
 	struct slice text;           /* raw string */
+	bool plain;                  /* text is known to be valid and to have no escapes */
 	struct slice id, name;       /* raw; START: id (may be SLICE_NONE) and model in `name` */
 	struct slice signature;      /* raw */
 	/* Of what was told (codec_so_far): the name that its item has for the client, raw, and

@@ -115,6 +115,10 @@ struct codec {
 	 * FAULT_BAD_ANSWER. NULL: no streams. */
 	void (*read_event)(struct codec_reader *r, struct arena *scratch, struct slice type,
 			   struct slice data, struct canon_events *out);
+	/* An event that was read as one TEXT or REASONING, and changed nothing of the
+	 * reader that is not its own, is read so again when it comes with another text
+	 * that is not empty, and changes nothing then (event_memo.h). */
+	bool repeats;
 	/* The stream's framing has ended cleanly. FAULT_NONE: complete; what the API
 	 * leaves to be inferred (FINISH, DONE) is added to *out. Else FAULT_CUT, or
 	 * FAULT_BAD_ANSWER where there was no content either. NULL with read_event. */

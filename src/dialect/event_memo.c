@@ -82,18 +82,28 @@ static bool eat_event(const struct event_memo *m, struct slice *in, struct slice
 	       eat_same(m, padding, end, in);
 }
 
+/* The event that is `in` without `rest`. */
+static struct sse_event event_of(const struct event_memo *m, struct slice in, struct slice rest)
+{
+	struct slice raw = slice_sub(in, 0, in.len - rest.len);
+
+	return (struct sse_event){
+		.raw = raw,
+		.type = slice_sub(raw, m->type_at, (size_t)m->type_at + m->type_bytes),
+		.data = slice_sub(raw, m->data_at, raw.len - m->data_left),
+		.has_data = true,
+	};
+}
+
 bool event_memo_take(const struct event_memo *m, const struct endpoint *endpoint, struct slice *in,
 		     struct stream_facts *so_far, struct sse_event *event, struct event_facts *facts)
 {
 	struct slice rest = *in, text;
 	bool escaped;
 
-	if (m->endpoint != endpoint || !eat_event(m, &rest, &text, &escaped) || !same_facts(&m->facts, so_far))
+	if (m->of != endpoint || !eat_event(m, &rest, &text, &escaped) || !same_facts(&m->facts, so_far))
 		return false;
-	*event = (struct sse_event){ .has_data = true };
-	event->raw = slice_sub(*in, 0, in->len - rest.len);
-	event->type = slice_sub(event->raw, m->type_at, (size_t)m->type_at + m->type_bytes);
-	event->data = slice_sub(event->raw, m->data_at, event->raw.len - m->data_left);
+	*event = event_of(m, *in, rest);
 	*facts = (struct event_facts){
 		.is = EVENT_CONTENT, .retry_after_ms = -1, .tokens = m->tokens, .piece_count = 1,
 	};
@@ -101,6 +111,34 @@ bool event_memo_take(const struct event_memo *m, const struct endpoint *endpoint
 	facts->pieces[0].raw = text;
 	facts->pieces[0].plain = !escaped;
 	so_far->events++;
+	*in = rest;
+	return true;
+}
+
+/* What of a reader everybody may see. */
+static bool same_reader(const struct codec_reader *a, const struct codec_reader *b)
+{
+	return a->codec == b->codec && a->started == b->started && a->finished == b->finished &&
+	       a->done == b->done && a->failed == b->failed && a->content == b->content &&
+	       a->calls == b->calls;
+}
+
+bool event_memo_read(const struct event_memo *m, const struct codec_reader *r, uint64_t answer,
+		     struct slice *in, struct sse_event *event, struct canon_events *out)
+{
+	struct slice rest = *in, text;
+	struct canon_event *e;
+	bool escaped;
+
+	if (m->of != r->codec || m->answer != answer || !same_reader(&m->reader, r) ||
+	    !eat_event(m, &rest, &text, &escaped))
+		return false;
+	*event = event_of(m, *in, rest);
+	e = canon_add(out, m->kind);
+	e->choice = m->choice;
+	e->call = m->call;
+	e->text = text;
+	e->plain = !escaped;
 	*in = rest;
 	return true;
 }
@@ -141,41 +179,64 @@ static struct slice find_padding(struct slice tail, size_t *at)
 	return raw;
 }
 
-void event_memo_learn(struct event_memo *m, const struct endpoint *endpoint,
-		      const struct sse_event *event, const struct event_facts *facts,
-		      const struct stream_facts *before, const struct stream_facts *after)
+/* Makes the block the pattern, with `text` as what differs. False: it is not fit to
+ * be one, and nothing has changed. */
+static bool learn(struct event_memo *m, const struct sse_event *event, struct slice text)
 {
-	struct slice raw = event->raw, text = facts->pieces[0].raw, tail, padding;
+	struct slice raw = event->raw, tail, padding;
 	size_t text_at, data_at, type_at = 0, padding_at;
 
 	/* A block that ends in CR has an LF to come, or has not. */
-	if (!brings_only_text(facts) || !same_facts(before, after) ||
-	    event->has_comment || event->id.at || event->stray.at || raw.at[raw.len - 1] != '\n')
-		return;
+	if (event->has_comment || event->id.at || event->stray.at || raw.at[raw.len - 1] != '\n')
+		return false;
 	if (!lies_in(event->data, raw, &data_at) || !lies_in(text, raw, &text_at) || text_at < data_at ||
 	    text_at + text.len > data_at + event->data.len)
-		return;
+		return false;
 	if (event->type.len > 0 && (!lies_in(event->type, raw, &type_at) || type_at + event->type.len > text_at))
-		return;
+		return false;
 	tail = slice_from(raw, text_at + text.len);
 	padding = find_padding(tail, &padding_at);
 	if (text_at + tail.len - padding.len > EVENT_MEMO_BYTES || text.len <= 2 || *text.at != '"')
-		return;
-	*m = (struct event_memo){
-		.endpoint = endpoint,
-		.head_bytes = (uint16_t)text_at,
-		.tail_bytes = (uint16_t)(tail.len - padding.len),
-		.padding_at = (uint16_t)padding_at,
-		.type_at = (uint16_t)type_at,
-		.type_bytes = (uint16_t)event->type.len,
-		.data_at = (uint16_t)data_at,
-		.data_left = (uint16_t)(raw.len - data_at - event->data.len),
-		.tokens = facts->tokens,
-		.piece = facts->pieces[0],
-		.facts = *before,
-	};
+		return false;
+	m->head_bytes = (uint16_t)text_at;
+	m->tail_bytes = (uint16_t)(tail.len - padding.len);
+	m->padding_at = (uint16_t)padding_at;
+	m->type_at = (uint16_t)type_at;
+	m->type_bytes = (uint16_t)event->type.len;
+	m->data_at = (uint16_t)data_at;
+	m->data_left = (uint16_t)(raw.len - data_at - event->data.len);
 	memcpy(m->bytes, raw.at, text_at);
 	memcpy(m->bytes + text_at, tail.at, padding_at);
 	memcpy(m->bytes + text_at + padding_at, tail.at + padding_at + padding.len,
 	       tail.len - padding_at - padding.len);
+	return true;
+}
+
+void event_memo_learn(struct event_memo *m, const struct endpoint *endpoint,
+		      const struct sse_event *event, const struct event_facts *facts,
+		      const struct stream_facts *before, const struct stream_facts *after)
+{
+	if (!brings_only_text(facts) || !same_facts(before, after) || !learn(m, event, facts->pieces[0].raw))
+		return;
+	m->of = endpoint;
+	m->tokens = facts->tokens;
+	m->piece = facts->pieces[0];
+	m->facts = *before;
+}
+
+void event_memo_learn_read(struct event_memo *m, const struct codec_reader *before,
+			   const struct codec_reader *after, uint64_t answer,
+			   const struct sse_event *event, const struct canon_events *events)
+{
+	const struct canon_event *e = events->at;
+
+	if (events->count != 1 || (e->kind != CANON_EVENT_TEXT && e->kind != CANON_EVENT_REASONING) ||
+	    !same_reader(before, after) || !learn(m, event, e->text))
+		return;
+	m->of = after->codec;
+	m->answer = answer;
+	m->reader = *after;
+	m->kind = e->kind;
+	m->choice = e->choice;
+	m->call = e->call;
 }

@@ -336,7 +336,7 @@ static struct event_memo *memo_of(struct attempt *a)
 {
 	struct exchanges *all = a->x->all;
 
-	if (a->translation || !dialect_of(a)->repeats)
+	if (!(a->translation ? a->translation->up->repeats : dialect_of(a)->repeats))
 		return NULL;
 	if (!all->memos)
 		all->memos = event_memos_create();
@@ -344,22 +344,32 @@ static struct event_memo *memo_of(struct attempt *a)
 }
 
 /* False: the attempt has ended. */
+static bool on_foreign_event(struct attempt *a, struct arena *scratch, const struct sse_event *event,
+			     struct event_memo *memo)
+{
+	struct codec_reader before = a->translation->reader;
+	struct event_facts facts = { .retry_after_ms = -1 };
+	struct canon_events events = translate_event(a, scratch, event->type, event->data, &facts);
+
+	if (memo && !a->frames)
+		event_memo_learn_read(memo, &before, &a->translation->reader, a->translation->answer, event,
+				      &events);
+	return on_foreign(a, scratch, &events, &facts);
+}
+
+/* False: the attempt has ended. */
 static bool on_event(struct attempt *a, const struct sse_event *event)
 {
 	struct event_facts facts = { .retry_after_ms = -1 };
 	struct arena *scratch = exchanges_scratch(a->x->all);
-	struct canon_events events;
+	struct event_memo *memo = memo_of(a);
 
 	if (event->stray.len && !on_stray(a, scratch, event->stray))
 		return false;
-	if (a->translation) {
-		if (!event->has_data)
-			return true;    /* a comment is for the next hop only */
-		events = translate_event(a, scratch, event->type, event->data, &facts);
-		return on_foreign(a, scratch, &events, &facts);
-	}
+	if (a->translation)
+		/* A comment is for the next hop only. */
+		return !event->has_data || on_foreign_event(a, scratch, event, memo);
 	if (event->has_data) {
-		struct event_memo *memo = memo_of(a);
 		struct stream_facts before = a->facts;
 
 		dialect_of(a)->judge_event(scratch, a->x->endpoint, event->type, event->data,
@@ -377,14 +387,23 @@ static bool on_event(struct attempt *a, const struct sse_event *event)
 static bool on_event_like(struct attempt *a, struct slice *bytes, bool *goes_on)
 {
 	struct event_memo *memo = memo_of(a);
+	struct arena *scratch;
+	struct canon_events events;
 	struct event_facts facts;
 	struct sse_event event;
 
-	if (!memo || !sse_at_block(&a->sse) ||
-	    !event_memo_take(memo, a->x->endpoint, bytes, &a->facts, &event, &facts))
+	if (!memo || !sse_at_block(&a->sse))
 		return false;
-	*goes_on = note_event(a, &facts) &&
-		   on_judged(a, exchanges_scratch(a->x->all), &event, &facts);
+	scratch = exchanges_scratch(a->x->all);
+	if (a->translation) {
+		if (!translate_event_like(a, scratch, memo, bytes, &events, &facts))
+			return false;
+		*goes_on = on_foreign(a, scratch, &events, &facts);
+		return true;
+	}
+	if (!event_memo_take(memo, a->x->endpoint, bytes, &a->facts, &event, &facts))
+		return false;
+	*goes_on = note_event(a, &facts) && on_judged(a, scratch, &event, &facts);
 	return true;
 }
 

@@ -49,6 +49,7 @@ struct exchanges {
 	struct credentials *credentials;
 	unsigned embedding;           /* vectors under way in the background; recall_embed.c */
 	struct recall_memo *memo;     /* recall_canon.c; NULL until it is of use */
+	uint64_t translations;        /* answers begun that are read by a codec */
 	struct event_memos *memos;    /* of streams' events; NULL until there was one */
 	struct arena *scratch;        /* for one judged event; see exchanges_scratch() */
 	struct buf told;              /* what one event becomes for a client of another dialect */

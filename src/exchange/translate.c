@@ -252,6 +252,7 @@ bool translate_begin(struct attempt *a)
 	t->as_it_is = pass && a->way == RESUME_REPLAY;
 	if (!pass)
 		t->unsaid = not_carried(x->canon, up, backend, a->pick.upstream_model, &t->less);
+	t->answer = ++x->all->translations;
 	begin_writer(a, t);
 	if (a->way != RESUME_NONE)
 		resume_writer(a, t);
@@ -309,6 +310,20 @@ struct canon_events translate_event(struct attempt *a, struct arena *scratch, st
 	canon_facts(&events, facts);
 	bring_up_to_date(&a->facts, facts);
 	return events;
+}
+
+bool translate_event_like(struct attempt *a, struct arena *scratch, const struct event_memo *memo,
+			  struct slice *in, struct canon_events *events, struct event_facts *facts)
+{
+	struct translation *t = a->translation;
+	struct sse_event event;
+
+	*events = canon_events_in(scratch);
+	if (!event_memo_read(memo, &t->reader, t->answer, in, &event, events))
+		return false;
+	canon_facts(events, facts);
+	bring_up_to_date(&a->facts, facts);
+	return true;
 }
 
 enum fault translate_end(struct attempt *a, struct arena *scratch, struct canon_events *events,

@@ -10,6 +10,7 @@
 #define BACKSTAY_EXCHANGE_TRANSLATE_H
 
 #include "dialect/codec.h"
+#include "dialect/event_memo.h"
 #include "dialect/vendor.h"
 #include "exchange/exchange.h"
 
@@ -17,6 +18,7 @@ struct translation {
 	const struct codec *up, *down;        /* what the backend speaks, what the client does */
 	struct endpoint spoken;               /* the upstream's endpoint, for its dialect's judge */
 	struct codec_reader reader;
+	uint64_t answer;                      /* told from others of the thread by it */
 	struct codec_writer writer;
 	bool foreign;                         /* the backend's dialect is not the client's */
 	bool as_it_is;                        /* the request passes as its bytes; only the answer is
@@ -41,6 +43,11 @@ MUST_USE bool translate_request(struct attempt *a);
  * do the slices of *facts. */
 struct canon_events translate_event(struct attempt *a, struct arena *scratch, struct slice type,
 				    struct slice data, struct event_facts *facts);
+/* The same for an event that is like the one that `memo` knows, at the front of *in,
+ * which it is eaten from. False: it is not. */
+MUST_USE bool translate_event_like(struct attempt *a, struct arena *scratch, const struct event_memo *memo,
+				   struct slice *in, struct canon_events *events,
+				   struct event_facts *facts);
 /* The same for the end of the framing: FAULT_NONE if the answer is complete. */
 enum fault translate_end(struct attempt *a, struct arena *scratch, struct canon_events *events,
 			 struct event_facts *facts);

@@ -36,6 +36,25 @@ static struct buf read_file(const char *folder, struct slice name)
 	return b;
 }
 
+/* The same for the codec that reads such streams for clients of another API. */
+static void read_stream(const char *path, struct slice stream, size_t step, unsigned *repeated)
+{
+	struct both_read b;
+	bool goes_on = true;
+
+	both_read_init(&b, strcmp(path, MESSAGES) == 0 ? &codec_anthropic_messages : &codec_openai_chat,
+		       FILE_BYTES_MAX);
+	while (stream.len && goes_on) {
+		size_t take = stream.len < step ? stream.len : step;
+
+		goes_on = both_read_feed(&b, slice_sub(stream, 0, take));
+		stream = slice_from(stream, take);
+	}
+	both_read_end(&b);
+	*repeated = b.repeated;
+	both_read_free(&b);
+}
+
 /* In pieces of `step` bytes. */
 static void judge(const char *path, struct slice stream, size_t step, struct both *b)
 {
@@ -92,6 +111,7 @@ static void judge_damaged(const char *path, struct slice stream, unsigned count)
 	for (unsigned i = 0; stream.len && i < count; i++) {
 		damage(&rng, stream, &mutant);
 		judge(path, buf_slice(&mutant), i % 4 == 3 ? 100 : SIZE_MAX, &b);
+		read_stream(path, buf_slice(&mutant), i % 4 == 3 ? 100 : SIZE_MAX, &b.repeated);
 	}
 	buf_free(&mutant);
 }
@@ -148,6 +168,26 @@ static void damaged_streams_are_judged_alike(void **state)
 			judge_damaged(paths[p], stream, 20 * MUTANTS);
 		buf_free(&text);
 	}
+}
+
+static void texts_that_are_read_are_known(void **state)
+{
+	struct buf chat = BUF_INIT(8192), messages = BUF_INIT(8192);
+	unsigned repeated;
+
+	(void)state;
+	for (unsigned n = 0; n < 10; n++) {
+		buf_puts(&chat, "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"so\"}}]}\n\n");
+		buf_puts(&messages, "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+			 "\"delta\":{\"type\":\"text_delta\",\"text\":\"so\"}}\n\n");
+	}
+	/* The first begins the answer, too, and the second is what the rest are like. */
+	read_stream(CHAT, buf_slice(&chat), SIZE_MAX, &repeated);
+	assert_int_equal(repeated, 8);
+	read_stream(MESSAGES, buf_slice(&messages), SIZE_MAX, &repeated);
+	assert_int_equal(repeated, 8);
+	buf_free(&chat);
+	buf_free(&messages);
 }
 
 static const char *path_of(struct slice api)
@@ -210,6 +250,7 @@ static void recordings_are_judged_alike(void **state)
 		events += b.events;
 		repeated += b.repeated;
 		judge(path, buf_slice(&stream), 1000, &b);
+		read_stream(path, buf_slice(&stream), SIZE_MAX, &b.repeated);
 		if (buf_len(&stream) < 100000)
 			judge_damaged(path, buf_slice(&stream), MUTANTS);
 		buf_free(&text);
@@ -223,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_usual_events_are_known),
+		cmocka_unit_test(texts_that_are_read_are_known),
 		cmocka_unit_test(damaged_streams_are_judged_alike),
 		cmocka_unit_test(recordings_are_judged_alike),
 	};
