@@ -8,6 +8,9 @@
 
 #define BODY_STEP ((size_t)1024 * 1024)
 #define LEND_MIN ((size_t)16 * 1024)
+/* Of a request that is yet to begin no more is read at once: how long it is stands in
+ * its head, and the rest of a large one can be read where it belongs. */
+#define FIRST_BYTES ((size_t)32 * 1024)
 /* Room behind a head for what one read brings besides. */
 #define IN_SLACK ((size_t)1024 * 1024)
 
@@ -508,6 +511,7 @@ static void next_request(struct client_conn *c)
 		return;
 	}
 	c->state = CLIENT_IDLE;
+	io_read_into(c->stream, NULL, FIRST_BYTES);
 	limit_in(c, limits_of(c)->keep_alive_ms);
 	if (buf_len(&c->in) > 0 && !c->reading)
 		io_defer(c->door->io, &c->later);
@@ -584,5 +588,6 @@ void client_conn_begin(struct client_door *d, struct io_stream *s, const struct 
 	c->in = BUF_INIT(d->limits->header_bytes + IN_SLACK);
 	list_append(&d->conns, &c->link);
 	io_stream_adopt(s, &stream_events, c);
+	io_read_into(s, NULL, FIRST_BYTES);
 	limit_in(c, d->limits->header_ms);
 }

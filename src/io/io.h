@@ -191,7 +191,8 @@ void io_read_pause(struct io_stream *s, bool paused);
 /* Lends memory that the next bytes may be read into, no more than `room` of them:
  * on_data() is then told of bytes at `at`, and the loan is over. They may come
  * elsewhere just as well. Room 0 takes the memory back; so does closing. For
- * long bodies, which would otherwise be copied once more. */
+ * long bodies, which would otherwise be copied once more. With `at` NULL nothing is
+ * lent: the next bytes are no more than `room`, so that what follows can be lent. */
 void io_read_into(struct io_stream *s, char *at, size_t room);
 /* Sends FIN (or close_notify) after what is queued; reading goes on. */
 void io_stream_finish(struct io_stream *s);

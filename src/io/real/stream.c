@@ -208,11 +208,11 @@ static bool read_once(struct io_stream *s)
 {
 	bool lent = s->lent != NULL;
 	char *at = lent ? s->lent : s->io->scratch;
-	size_t room = lent ? s->lent_room : SCRATCH_BYTES, got = 0;
+	size_t room = s->lent_room ? s->lent_room : SCRATCH_BYTES, got = 0;
 	enum stream_io how = s->ssl ? tls_read(s, at, room, &got) : plain_read(s, at, room, &got);
 
 	if (got > 0)
-		s->lent = NULL;
+		io_read_into(s, NULL, 0);
 	if (got > 0 && s->events->on_data)
 		s->events->on_data(s->owner, (struct slice){ at, got });
 	if (s->state != STREAM_OPEN)
@@ -245,7 +245,7 @@ void io_read_into(struct io_stream *s, char *at, size_t room)
 {
 	must(s->state != STREAM_CLOSED && s->state != STREAM_LINGER);
 	s->lent = room > 0 ? at : NULL;
-	s->lent_room = room;
+	s->lent_room = room < SCRATCH_BYTES || s->lent ? room : SCRATCH_BYTES;
 }
 
 void io_read_pause(struct io_stream *s, bool paused)

@@ -163,6 +163,32 @@ static void a_paused_reader_is_told_nothing_until_it_goes_on(void **state)
 
 /* ---- ends ------------------------------------------------------------------ */
 
+static bool server_got_9(struct stage *g)
+{
+	return buf_len(&g->server.got) >= 9;
+}
+
+/* So many bytes at first, into lent memory or not, and then the rest. */
+static void the_first_bytes_are_read_where_and_as_asked(void **state)
+{
+	char lent[4];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct stage g;
+
+		stage_open(&g, NULL);
+		stage_pair(&g);
+		io_read_into(g.server.stream, i ? lent : NULL, sizeof lent);
+		end_write(&g.client, S("seven fat"));
+		stage_run(&g, server_got_9);
+		assert_got(&g.server, "seven fat");
+		assert_int_equal(g.server.data_events, 2);
+		stage_close(&g);
+	}
+	assert_memory_equal(lent, "seve", sizeof lent);
+}
+
 static void after_finishing_one_can_still_read(void **state)
 {
 	struct stage g;
@@ -604,6 +630,7 @@ int main(void)
 		cmocka_unit_test(more_than_the_kernel_takes_is_kept_and_told_drained_once),
 		cmocka_unit_test(large_writes_in_many_parts_arrive_in_order),
 		cmocka_unit_test(a_paused_reader_is_told_nothing_until_it_goes_on),
+		cmocka_unit_test(the_first_bytes_are_read_where_and_as_asked),
 		cmocka_unit_test(after_finishing_one_can_still_read),
 		cmocka_unit_test(a_reset_is_told_as_such),
 		cmocka_unit_test(writing_to_a_stream_that_was_reset_is_told_later),
