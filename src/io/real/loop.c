@@ -248,6 +248,8 @@ void io_real_free(struct io *io)
 	ev_prepare_stop(io->loop, &io->prepare);
 	ev_loop_destroy(io->loop);
 	heap_free(&io->timers);
+	while (io->spare_count > 0)
+		buf_free(&io->spares[--io->spare_count]);
 	free(io->scratch);
 	free(io);
 }

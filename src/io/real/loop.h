@@ -7,6 +7,7 @@
 #ifndef BACKSTAY_IO_REAL_LOOP_H
 #define BACKSTAY_IO_REAL_LOOP_H
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/list.h"
 #include "base/lock.h"
@@ -17,6 +18,9 @@
 
 /* One read takes at most this much; one buffer serves all streams of a loop. */
 #define SCRATCH_BYTES (128u * 1024)
+/* Small buffers that written bytes have left, for the next ones. */
+#define SPARES 64
+#define SPARE_BYTES_MAX 2048
 
 struct background;
 struct resolver;
@@ -47,6 +51,8 @@ struct io {
 	struct list due;                 /* owed an event that no readiness will bring */
 	struct list listeners;
 	char *scratch;
+	struct buf spares[SPARES];       /* empty, with memory */
+	unsigned spare_count;
 
 	struct lock post_lock;
 	struct io_message *posted, **posted_end;

@@ -332,6 +332,24 @@ static void write_direct(struct io_stream *s, const struct slice *slices, size_t
 	}
 }
 
+/* Many streams write an event in one turn, and have nothing to keep after it: the
+ * memory for it goes round among them, and stays in the cache. */
+static void take_spare(struct io_stream *s)
+{
+	if (!s->out.bytes && s->io->spare_count > 0)
+		s->out = s->io->spares[--s->io->spare_count];
+}
+
+/* All that was written is taken. */
+static void leave_spare(struct io_stream *s)
+{
+	if (s->out.bytes && s->out.size <= SPARE_BYTES_MAX && s->io->spare_count < SPARES) {
+		s->io->spares[s->io->spare_count++] = s->out;
+		s->out = BUF_INIT(OUT_MAX);
+	}
+	buf_free(&s->out);
+}
+
 static bool may_write_direct(const struct io_stream *s, size_t total, size_t count)
 {
 	return total >= DIRECT_MIN && count <= DIRECT_PARTS_MAX && s->state == STREAM_OPEN &&
@@ -355,6 +373,7 @@ void io_write(struct io_stream *s, const struct slice *parts, size_t count)
 		write_direct(s, parts, count);
 		return;
 	}
+	take_spare(s);
 	to = buf_room(&s->out, total);
 	if (!to) {
 		stream_fail(s, IO_LOCAL, "more was written to the stream than may be queued");
@@ -403,7 +422,7 @@ enum stream_io stream_push(struct io_stream *s)
 			return how;
 		}
 	}
-	buf_free(&s->out);
+	leave_spare(s);
 	if (s->finish && !s->finished) {
 		s->finished = true;
 		if (s->ssl)
