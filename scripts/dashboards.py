@@ -26,7 +26,21 @@ def target(query, legend):
     return {"datasource": SOURCE, "expr": query, "legendFormat": legend, "refId": ""}
 
 
-def panel(title, kind, queries, unit="short", width=8, height=8, text="", options=None, **defaults):
+def table(targets, units):
+    """What makes one table of several queries, a column each, named as they are."""
+    names = {"Value #" + t["refId"] if len(targets) > 1 else "Value": t["legendFormat"] or "value"
+             for t in targets}
+    for one in targets:
+        one["format"] = "table"
+    overrides = [{"matcher": {"id": "byName", "options": name},
+                  "properties": [{"id": "unit", "value": unit}]} for name, unit in units.items()]
+    return overrides, [{"id": "merge", "options": {}},
+                       {"id": "organize", "options": {"excludeByName": {"Time": True},
+                                                      "renameByName": names}}]
+
+
+def panel(title, kind, queries, unit="short", width=8, height=8, text="", options=None, units=None,
+          **defaults):
     targets = [target(query, legend) for query, legend in queries]
     for i, one in enumerate(targets):
         one["refId"] = "ABCDEFGH"[i]
@@ -37,6 +51,8 @@ def panel(title, kind, queries, unit="short", width=8, height=8, text="", option
             "fieldConfig": {"defaults": {"unit": unit, **defaults}, "overrides": []}}
     if options:
         made["options"] = options
+    if kind == "table":
+        made["fieldConfig"]["overrides"], made["transformations"] = table(targets, units or {})
     return made
 
 
@@ -157,6 +173,9 @@ def model():
         lines("Time to first token", [
             (quantile(q, "backstay_time_to_first_token_seconds", "model", own), "p%g" % (q * 100))
             for q in (0.5, 0.9, 0.99)], "s"),
+        lines("Time between tokens", [
+            (quantile(q, "backstay_time_between_tokens_seconds", "model", own), "p%g" % (q * 100))
+            for q in (0.5, 0.95, 0.99)], "s", text="Of each gap; not the mean of a stream."),
         lines("Duration", [
             (quantile(q, "backstay_request_duration_seconds", "model", own), "p%g" % (q * 100))
             for q in (0.5, 0.9, 0.99)], "s"),
@@ -165,7 +184,8 @@ def model():
             for q in (0.5, 0.99)], "s"),
         stacked("Turned away", [(rate("backstay_shed_total", "priority, reason", own),
                                  "{{priority}} {{reason}}")], "reqps"),
-        stacked("Kept answers", [(rate("backstay_cache_total", "use", own), "{{use}}")], "reqps"),
+        stacked("Kept answers", [(rate("backstay_cache_total", "use, tier", own), "{{use}} {{tier}}")],
+                "reqps", text="What was found, and in which store."),
         stacked("Tokens by target", [(rate("backstay_tokens_total", "target, kind", own),
                                       "{{target}} {{kind}}")]),
     ]
@@ -227,8 +247,23 @@ def cost():
                 "currencyUSD", width=12),
         stacked("Tokens a second by kind", [(rate("backstay_tokens_total", "kind"), "{{kind}}")],
                 width=12, text="Cached is a part of input, reasoning of output."),
+        lines("Budgets: share that is spent", [
+            ("max by (budget) (backstay_budget_used_ratio)", "{{budget}}")], "percentunit", width=12,
+              text="In the present hour, day or month. Machines count each for themselves."),
+        stacked("Requests that a spent budget refused, or sent to cheaper targets", [
+            (rate("backstay_budget_refused_total", "budget"), "{{budget}} refused"),
+            (rate("backstay_budget_moved_total", "budget"), "{{budget}} moved")], "reqps", width=12),
+        panel("Budgets: spent, limit, end of the period", "table", [
+            ("sum by (budget) (backstay_budget_spent_usd)", "dollars"),
+            ("max by (budget) (backstay_budget_limit_usd)", "of dollars"),
+            ("sum by (budget) (backstay_budget_spent_tokens)", "tokens"),
+            ("max by (budget) (backstay_budget_limit_tokens)", "of tokens"),
+            ("1000 * max by (budget) (backstay_budget_period_end_timestamp_seconds)", "ends")],
+              width=24, height=7, units={"dollars": "currencyUSD", "of dollars": "currencyUSD",
+                                         "ends": "dateTimeAsIso"}),
         panel("Who spends, last day", "table",
-              [("sort_desc(sum by (model, target, key) (increase(backstay_cost_usd_total[1d])))", "")],
+              [("sort_desc(sum by (model, target, key) (increase(backstay_cost_usd_total[1d])))",
+                "dollars")],
               "currencyUSD", width=24, height=10),
     ]
 
