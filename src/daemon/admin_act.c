@@ -11,12 +11,36 @@
 #define HOLD_DEFAULT_MS ((int64_t)10 * 60 * 1000)
 #define HOLD_MAX_MS     ((int64_t)24 * 60 * 60 * 1000)
 #define DRILL_DEFAULT_MS ((int64_t)30 * 1000)
+#define SHOWN_MAX        64           /* of a name that is refused */
 
 /* ---- what is asked ---------------------------------------------------------------------- */
 
-/* The body as a JSON object. Simple forms of other pages cannot send such a type. */
-bool admin_body_is_object(struct admin *a, const struct admin_request *r)
+static bool is_one_of(struct slice raw_name, const char *const *names)
 {
+	for (; *names; names++)
+		if (json_string_eq(raw_name, slice_of(*names)))
+			return true;
+	return false;
+}
+
+static void refuse_member(struct admin *a, const struct admin_request *r, struct slice raw_name,
+			  const char *const *names)
+{
+	struct slice shown = slice_sub(raw_name, 0, raw_name.len < SHOWN_MAX ? raw_name.len : SHOWN_MAX);
+	struct buf text = BUF_INIT(2048);
+
+	buf_putf(&text, "there is no member %.*s here", SLICE_ARG(shown));
+	for (size_t i = 0; names[i]; i++)
+		buf_putf(&text, "%s\"%s\"", i == 0 ? "; there are " : names[i + 1] ? ", " : " and ", names[i]);
+	admin_answer_error(a, r, 400, buf_slice(&text));
+	buf_free(&text);
+}
+
+/* The body as a JSON object. Simple forms of other pages cannot send such a type. */
+bool admin_body_is_object(struct admin *a, const struct admin_request *r, const char *const *names)
+{
+	struct slice rest, name, value;
+
 	if (!slice_starts_nocase(h1_get(r->head, S("content-type")), S("application/json"))) {
 		admin_answer_error(a, r, 415, S("send JSON, with content-type: application/json"));
 		return false;
@@ -25,6 +49,12 @@ bool admin_body_is_object(struct admin *a, const struct admin_request *r)
 		admin_answer_error(a, r, 400, S("the body is not a JSON object"));
 		return false;
 	}
+	rest = slice_trim(r->body);
+	while (json_next(&rest, &name, &value))
+		if (!is_one_of(name, names)) {
+			refuse_member(a, r, name, names);
+			return false;
+		}
 	return true;
 }
 
@@ -78,6 +108,9 @@ void admin_log_action(struct admin *a, const struct admin_request *r, const char
 
 /* ---- holds -------------------------------------------------------------------------------- */
 
+static const char *const for_a_while[] = { "target", "for_ms", NULL };
+static const char *const target_only[] = { "target", NULL };
+
 static void hold(struct admin *a, const struct admin_request *r, const char *action,
 		 enum target_hold hold, int64_t for_ms)
 {
@@ -85,8 +118,10 @@ static void hold(struct admin *a, const struct admin_request *r, const char *act
 	const struct model_policy *model;
 	mono_ms now = io_now(a->io);
 	struct doc d = DOC(&a->document);
+	bool timed = hold == HOLD_DRAINED || hold == HOLD_OPEN || hold == HOLD_CLOSED;
 
-	if (!admin_body_is_object(a, r) || !read_number(a, r, "for_ms", HOLD_MAX_MS, &for_ms))
+	if (!admin_body_is_object(a, r, timed ? for_a_while : target_only) ||
+	    !read_number(a, r, "for_ms", HOLD_MAX_MS, &for_ms))
 		return;
 	t = read_target(a, r, &model);
 	if (!t)
@@ -149,6 +184,7 @@ static void answer_number(struct admin *a, const struct admin_request *r, unsign
 
 void admin_drill_begin(struct admin *a, const struct admin_request *r)
 {
+	static const char *const names[] = { "target", "fault", "percent", "for_ms", NULL };
 	struct drill_order o = { .for_ms = DRILL_DEFAULT_MS };
 	const struct target_policy *t;
 	const struct model_policy *model;
@@ -156,7 +192,7 @@ void admin_drill_begin(struct admin *a, const struct admin_request *r)
 	const char *why = "";
 	unsigned number;
 
-	if (!admin_body_is_object(a, r) || !read_number(a, r, "for_ms", DRILL_MS_MAX, &o.for_ms) ||
+	if (!admin_body_is_object(a, r, names) || !read_number(a, r, "for_ms", DRILL_MS_MAX, &o.for_ms) ||
 	    !read_number(a, r, "percent", 100, &percent) || !read_fault(a, r, &o.fault))
 		return;
 	t = read_target(a, r, &model);
@@ -175,9 +211,10 @@ void admin_drill_begin(struct admin *a, const struct admin_request *r)
 
 void admin_drill_stop(struct admin *a, const struct admin_request *r)
 {
+	static const char *const names[] = { "number", NULL };
 	int64_t number = 0;
 
-	if (!admin_body_is_object(a, r) || !read_number(a, r, "number", UINT32_MAX, &number))
+	if (!admin_body_is_object(a, r, names) || !read_number(a, r, "number", UINT32_MAX, &number))
 		return;
 	if (!drills_stop(a->state->drills, a->state->config, (unsigned)number)) {
 		admin_answer_error(a, r, 404, S("no drill of that \"number\" runs; GET /admin/drills lists them"));
@@ -189,14 +226,17 @@ void admin_drill_stop(struct admin *a, const struct admin_request *r)
 
 /* ---- the rest --------------------------------------------------------------------------------- */
 
-/* {"all":true}, {"model":"..."} or {"tag":"..."}. */
+/* It has nothing to say: no body, or an empty object. */
 void admin_alert_test(struct admin *a, const struct admin_request *r)
 {
 	const struct alert_event e = { .kind = ALERT_TEST, .subject = S("admin port"), .on = true,
 				       .text = S("Somebody wants to know whether this arrives. Nothing is "
 						 "wrong.") };
+	static const char *const names[] = { NULL };
 	struct doc d = DOC(&a->document);
 
+	if (r->body.len && !admin_body_is_object(a, r, names))
+		return;
 	alerts_note(a->state->alerts, &e);
 	admin_log_action(a, r, "alert_test", SLICE_NONE, 0);
 	doc_open(&d, NULL);

@@ -156,11 +156,12 @@ static bool read_purge(struct admin *a, const struct admin_request *r, struct ar
 
 void admin_cache_purge(struct admin *a, const struct admin_request *r)
 {
+	static const char *const names[] = { "all", "model", "tag", "key", NULL };
 	struct arena *arena = arena_create(0);
 	struct doc d = DOC(&a->document);
 	struct cache_purge p;
 
-	if (admin_body_is_object(a, r) && read_purge(a, r, arena, &p)) {
+	if (admin_body_is_object(a, r, names) && read_purge(a, r, arena, &p)) {
 		admin_log_action(a, r, "cache_purge", p.name, 0);
 		doc_open(&d, NULL);
 		doc_number(&d, "purged", a->state->cache ? (int64_t)cache_purge(a->state->cache, &p) : 0);

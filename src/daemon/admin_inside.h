@@ -43,6 +43,9 @@ struct admin {
 	struct list listeners;
 	struct io_timer tick;
 	uint64_t seen;                /* exchanges told to listeners */
+	uint64_t told_uses;           /* what targets could be used for, when they were told last */
+	mono_ms tell_at;              /* they are told again, whatever it is */
+	bool large;                   /* what they are told is */
 };
 
 /* ---- who may ------------------------------------------------------------------------- */
@@ -84,9 +87,9 @@ void admin_drill_begin(struct admin *a, const struct admin_request *r);
 void admin_drill_stop(struct admin *a, const struct admin_request *r);
 void admin_alert_test(struct admin *a, const struct admin_request *r);
 
-/* For all of them: is the body a JSON object of the right type? False after an
- * answer. And the line of the log. */
-bool admin_body_is_object(struct admin *a, const struct admin_request *r);
+/* For all of them: is the body a JSON object of the right type, with no other members
+ * than `names` (NULL ends them)? False after an answer. And the line of the log. */
+bool admin_body_is_object(struct admin *a, const struct admin_request *r, const char *const *names);
 void admin_log_action(struct admin *a, const struct admin_request *r, const char *action,
 		      struct slice subject, int64_t for_ms);
 

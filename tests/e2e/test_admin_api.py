@@ -3,10 +3,12 @@ that targets, breakers, drills and the cache do as told."""
 
 import itertools
 import json
+import os
+import re
 
 import pytest
 
-from harness import backends_of, get, poll, targets_of
+from harness import ROOT, backends_of, get, poll, targets_of
 
 KEY = "an-admin-key-of-length"
 JSON_TYPE = {"content-type": "application/json"}
@@ -223,3 +225,48 @@ def test_the_live_stream(kept, healthy):
             if not asked:
                 asked = chat(kept)[0] == 200
     connection.close()
+
+
+def posts_of(document):
+    """{path: the names of the members that its POST takes}"""
+    found = {}
+    for path, methods in document["paths"].items():
+        if "post" in methods:
+            schema = methods["post"].get("requestBody", {}).get("content", {}).get(
+                "application/json", {}).get("schema", {})
+            found[path] = set(schema.get("properties", {}))
+            assert not found[path] or schema["additionalProperties"] is False, path
+    return found
+
+
+def test_members_that_nobody_knows_are_refused_by_name(kept, healthy):
+    """A misspelt member must not mean its default; and what is told to exist is what
+    the document says."""
+    posts = posts_of(look(kept, "/admin/openapi.json")[1])
+    drills = len(look(kept, "/admin/drills")[1]["drills"])
+    assert len(posts) >= 8
+    for path, names in posts.items():
+        status, answer = act(kept, path, {"target": "alpha/mock-large", "fro_ms": 5} if
+                             "target" in names else {"fro_ms": 5})
+        told = answer["error"]["message"]
+        assert status == 400 and '"fro_ms"' in told, (path, answer)
+        assert set(re.findall(r'"(\w+)"', told)) - {"fro_ms"} == names, (path, told)
+    assert kept.targets()["alpha/mock-large"]["hold"] == ""
+    assert len(look(kept, "/admin/drills")[1]["drills"]) == drills
+
+
+def test_the_page_can_do_nothing_that_is_not_documented(kept):
+    document = look(kept, "/admin/openapi.json")[1]
+    posts = posts_of(document)
+    with open(os.path.join(ROOT, "src", "daemon", "status_page.html"), encoding="utf-8") as file:
+        page = file.read()
+    done = re.findall(r'act\("(/admin/[^"]+)", (\{[^}]*\}|\w+)', page)
+    assert {path for path, _ in done} <= set(posts)
+    for path, body in done:
+        members = set(re.findall(r"(\w+):", body))
+        assert members <= posts[path], (path, body)
+    assert {path for path, _ in done} >= {
+        "/admin/targets/drain", "/admin/targets/open", "/admin/targets/close", "/admin/targets/release",
+        "/admin/drills", "/admin/drills/stop", "/admin/cache/purge"}
+    for path in set(re.findall(r'fetch\("(/[^"?]*)', page)):
+        assert path in document["paths"], path
