@@ -1,14 +1,17 @@
-/* The live stream: the whole state twice a second, and each exchange as it ends,
- * as server-sent events. The state is written once for all listeners; who reads
+/* The live stream: the whole state twice a second, and at once when a target's use
+ * changes; and each exchange as it ends, as server-sent events. The state is written once for all listeners; who reads
  * too slowly is left out until he has caught up. */
 #include "daemon/admin_inside.h"
 
 #include "base/check.h"
+#include "route/target.h"
 
 #include <stdlib.h>
 
 #define TICK_MS        500
 #define TICK_LARGE_MS  2000           /* where the state is large */
+#define LOOK_MS        50             /* so often it is asked whether a target's use has changed */
+#define LOOK_LARGE_MS  250
 #define LARGE_BYTES    ((size_t)256 * 1024)
 #define PENDING_MAX    ((size_t)512 * 1024)
 #define LISTENERS_MAX  64
@@ -50,13 +53,24 @@ static void put_state(struct admin *a, struct buf *out)
 	buf_free(&state);
 }
 
-static void on_tick(struct io_timer *t, mono_ms now)
+/* What all targets can be used for, as one number. */
+static uint64_t uses(const struct admin *a, mono_ms now)
 {
-	struct admin *a = CONTAINER_OF(t, struct admin, tick);
-	bool large;
+	const struct config *c = a->state->config;
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
 
-	if (list_empty(&a->listeners))
-		return;               /* the next one to come begins it again */
+	for (size_t m = 0; m < c->model_count; m++)
+		for (size_t i = 0; i < c->models[m].target_count; i++) {
+			struct target_look look;
+
+			target_look(c->models[m].targets[i].state, &c->models[m], now, 0, &look);
+			sum = (sum ^ (uint64_t)look.use) * UINT64_C(0x100000001b3);
+		}
+	return sum;
+}
+
+static void tell_all(struct admin *a, mono_ms now)
+{
 	recent_since(a->state->recent, &a->seen, EVENTS_AT_ONCE, put_exchange, &a->document);
 	put_state(a, &a->document);
 	LIST_EACH(&a->listeners, link, after) {
@@ -65,9 +79,23 @@ static void on_tick(struct io_timer *t, mono_ms now)
 		if (client_pending(l->conn) <= PENDING_MAX)
 			client_respond_data(l->conn, buf_slice(&a->document));
 	}
-	large = buf_len(&a->document) > LARGE_BYTES;
+	a->large = buf_len(&a->document) > LARGE_BYTES;
+	a->tell_at = mono_after(now, a->large ? TICK_LARGE_MS : TICK_MS);
 	buf_free(&a->document);
-	io_timer_set(a->io, t, mono_after(now, large ? TICK_LARGE_MS : TICK_MS));
+}
+
+static void on_tick(struct io_timer *t, mono_ms now)
+{
+	struct admin *a = CONTAINER_OF(t, struct admin, tick);
+	uint64_t in_use;
+
+	if (list_empty(&a->listeners))
+		return;               /* the next one to come begins it again */
+	in_use = uses(a, now);
+	if (now >= a->tell_at || in_use != a->told_uses)
+		tell_all(a, now);
+	a->told_uses = in_use;
+	io_timer_set(a->io, t, mono_after(now, a->large ? LOOK_LARGE_MS : LOOK_MS));
 }
 
 void admin_events(struct admin *a, const struct admin_request *r)
@@ -102,7 +130,9 @@ void admin_events(struct admin *a, const struct admin_request *r)
 	buf_free(&a->document);
 	if (list_empty(&a->listeners)) {
 		a->seen = seen;
-		io_timer_set(a->io, &a->tick, mono_after(io_now(a->io), TICK_MS));
+		a->told_uses = uses(a, io_now(a->io));
+		a->tell_at = mono_after(io_now(a->io), TICK_MS);
+		io_timer_set(a->io, &a->tick, mono_after(io_now(a->io), LOOK_MS));
 	}
 	list_append(&a->listeners, &l->link);
 }

@@ -1,5 +1,5 @@
 """The dashboard in Chromium while a storm goes on: a killed target turns red within
-about a second, traffic moves, recovery shows, a drained target empties; by keyboard,
+a second, traffic moves, recovery shows, a drained target empties; by keyboard,
 in light and dark, and on a phone. DASHBOARD_SHOTS=DIR keeps pictures of it."""
 
 import os
@@ -14,9 +14,19 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is
 
 KEY = "an-admin-key-of-length"
 SHOTS = os.environ.get("DASHBOARD_SHOTS")
-# When the target became unusable, and when its lane turned red, by the page's own clock.
+KILLS_MOST = 5
+NEWS_MS = 250
+# When a target became unusable (by what the first message that said so tells: so long
+# before it was written), how old that news was, and when its lane turned red, by the
+# page's clock; the first time since the list was emptied.
 WATCH = """(() => {
-  window.reds = {};
+  window.reds = {}; window.outs = {};
+  const shown = show;
+  show = state => {
+    for (const t of state.models.find(m => m.name === "chat").targets)
+      if (t.use === "open" && !(t.name in outs)) outs[t.name] = { at: Date.now() - t.since_ms, old: t.since_ms };
+    shown(state);
+  };
   new MutationObserver(() => {
     for (const row of document.querySelectorAll("[data-model=chat] [data-target]"))
       if (row.dataset.state === "bad" && !(row.dataset.target in reds)) reds[row.dataset.target] = Date.now();
@@ -80,6 +90,9 @@ def shown(start_proxy, slow_mocks):
                      "timeouts": {"first_token": "1s", "idle": "2s"}},
             "chat-small": ["charlie/mock-small"]},
         "defaults": {"breaker": {"open": "1s", "open_max": "2s", "ramp": "2s"}},
+        "prices": {"mock-*": {"input": 2, "output": 10}},
+        "spending": {"budgets": {"all": {"cost": 25, "per": "month"},
+                                 "chat": {"tokens": 40000, "per": "hour", "models": "chat"}}},
         "admin": {"key": KEY},
     })
 
@@ -109,18 +122,29 @@ def shoot(page, name):
     page.do("scheme", scheme="light")
 
 
+def killed(page, mock):
+    """Kills it and waits for its lane to be red. From the kill to that, from the moment
+    that the proxy gave it up, and how old the news was when it was told; ms."""
+    name = mock.name.removeprefix("page-") + "/mock-large"
+    page.do("eval", what="for (const k in reds) delete reds[k]; for (const k in outs) delete outs[k]")
+    began = page.ask("Date.now()")
+    mock.kill()
+    page.wait("'%s' in reds && '%s' in outs" % (name, name))
+    red, out, old = page.ask("[reds['%s'], outs['%s'].at, outs['%s'].old]" % (name, name, name))
+    return red - began, red - out, old
+
+
+def quick_enough(kills):
+    """One of them at least: the machine may have been busy with something else."""
+    return any(total < 1000 and shown < 1000 and old < NEWS_MS for total, shown, old in kills)
+
+
 def test_a_storm_is_seen(page, shown, slow_mocks):
     page.do("eval", what=WATCH)
     with Crowd(shown, 6) as crowd:
         page.wait("[...document.querySelectorAll('.lane .load .num')].some(e => /\\/s/.test(e.textContent))")
         assert page.ask(state_of("alpha/mock-large")) == "good"
-        killed_at = page.ask("Date.now()")
-        slow_mocks[0].kill()
-        page.wait(state_of("alpha/mock-large") + " === 'bad'")
-        took_ms = page.ask("reds['alpha/mock-large']") - killed_at
-        # About a second; a loaded machine may take a few, but never the time of a poll.
-        assert took_ms < 5000
-        print("red after %d ms" % took_ms)
+        kills = [killed(page, slow_mocks[0])]
         page.wait("document.getElementById('verdict').textContent.includes('alpha/mock-large is out')")
         # Traffic has moved: dots and requests go to the others alone.
         page.wait("/\\d\\/s/.test(document.querySelector(\"%s .load\").textContent)" % lane("bravo/mock-large"))
@@ -132,6 +156,14 @@ def test_a_storm_is_seen(page, shown, slow_mocks):
         page.wait("document.querySelector(\"%s\").dataset.word === 'well'" % lane("alpha/mock-large"))
         page.wait("document.getElementById('verdict').className.includes('good')")
         shoot(page, "dashboard-well")
+        while not quick_enough(kills) and len(kills) < KILLS_MOST:
+            kills.append(killed(page, slow_mocks[0]))
+            slow_mocks[0].start()
+            page.wait("document.querySelector(\"%s\").dataset.word === 'well'" % lane("alpha/mock-large"))
+    print("killed to red, breaker open to red, age of the news: " + "; ".join(
+        "%d ms, %d ms, %d ms" % one for one in kills))
+    # The news is pushed: its age is not that of a poll, which is half a second.
+    assert quick_enough(kills), kills
     assert not crowd.lost, crowd.lost
 
 
