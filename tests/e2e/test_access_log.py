@@ -1,8 +1,12 @@
-"""The access log's other ways: by share, and to syslog."""
+"""The access log's other ways: by share, to syslog, and into files that are
+rotated."""
 
 import json
+import os
 import re
+import signal
 import socket
+import threading
 
 import pytest
 
@@ -62,3 +66,40 @@ def test_each_line_is_a_message_of_syslog(start_proxy, mocks, place, healthy):
         assert match, message
         assert json.loads(match.group(1))["id"] == headers["x-request-id"]
     daemon.close()
+
+
+def test_rotations_under_load_lose_no_line(start_proxy, mocks, place, healthy):
+    """Each line is whole, in one file, and there: in the old one or the new one."""
+    path = str(place / "rotated.jsonl")
+    proxy = start_proxy(config_of(mocks, access=path))
+    proxy.access, asked, files = path, [], []
+    over = threading.Event()
+
+    def ask():
+        while not over.is_set():
+            asked.append(proxy.chat("rotated")[1]["x-request-id"])
+
+    clients = [threading.Thread(target=ask) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for turn in range(6):
+        before = len(asked)
+        poll("requests to go on", lambda: len(asked) > before + 20)
+        files.append("%s.%d" % (path, turn))
+        os.rename(path, files[-1])
+        proxy.signal(signal.SIGUSR1)
+        poll("the new file", lambda: os.path.exists(path))
+    over.set()
+    for client in clients:
+        client.join()
+    proxy.chat("into the last file")
+    assert proxy.stop() == 0
+
+    def ids(name):
+        with open(name, encoding="utf-8") as file:
+            return [json.loads(line)["id"] for line in file]
+
+    told = [one for name in files + [path] for one in ids(name)]
+    assert len(told) == len(set(told)) == len(asked) + 1
+    assert set(told) > set(asked)
+    assert all(ids(name) for name in files[1:] + [path]), "each file has lines"
