@@ -125,6 +125,11 @@ STORIES = [
      [('backstay_cluster_nodes{job="backstay",instance="i",state="unknown"}', "1x25")],
      [at("5m", "BackstayNodeGone"), at("8m", "BackstayNodeGone", {**TICKET, "job": "backstay"}),
       at("20m", "BackstayNodeGone")]),
+    ("whoever should be told of alerts takes none for a while",
+     [('backstay_alert_sink_failing{instance="i",sink="pager"}', "0x2 1x4 0x5 1x20 0x10")],
+     [at("10m", "BackstayAlertsNotTaken"),
+      at("25m", "BackstayAlertsNotTaken", {**TICKET, "instance": "i", "sink": "pager"}),
+      at("38m", "BackstayAlertsNotTaken")]),
     ("certificates: time begins at 0 here",
      [('backstay_certificate_expiry_timestamp_seconds{instance="%s"}' % name, "%dx200" % (days * DAY))
       for name, days in (("far", 20), ("near", 10), ("now", 1))] +
