@@ -32,19 +32,30 @@ struct arena {
 	struct block *blocks;
 	char *at;                /* the free rest of the current block */
 	size_t left;
-	size_t block_size;       /* bytes inside a block, its head not counted */
+	size_t first_size;       /* bytes inside a block, its head not counted; of the first one */
+	size_t block_size;       /* ... and of others */
 	size_t taken;
 };
 
+static size_t inside(size_t block_size)
+{
+	return block_size > 2 * sizeof(struct block) ? block_size - sizeof(struct block) : sizeof(struct block);
+}
+
 struct arena *arena_create(size_t block_size)
+{
+	return arena_create_for(block_size, block_size);
+}
+
+struct arena *arena_create_for(size_t first, size_t block_size)
 {
 	struct arena *a = calloc(1, sizeof *a);
 
 	must(a != NULL);
 	if (block_size == 0)
 		block_size = BLOCK_SIZE_DEFAULT;
-	a->block_size = block_size > 2 * sizeof(struct block)
-		      ? block_size - sizeof(struct block) : sizeof(struct block);
+	a->block_size = inside(block_size);
+	a->first_size = inside(first ? first : BLOCK_SIZE_DEFAULT);
 	a->taken = sizeof *a;
 	return a;
 }
@@ -75,7 +86,25 @@ static struct block *block_take(struct arena *a, size_t size)
 	return b;
 }
 
-/* Bytes that are not zeroed. */
+/* Room for `size` bytes in the current block, or a new one that becomes it; else a
+ * block of its own for a big thing, so that the rest of the current one still serves
+ * small ones: then that is returned, else NULL. */
+static char *make_room(struct arena *a, size_t size)
+{
+	size_t next = a->blocks ? a->block_size : a->first_size;
+
+	if (BLOCK_FOR_EACH)
+		return block_take(a, size)->bytes;
+	if (size <= a->left)
+		return NULL;
+	if (size > next || (a->blocks && size > next / 4))
+		return block_take(a, size)->bytes;
+	a->at = block_take(a, next)->bytes;
+	a->left = next;
+	return NULL;
+}
+
+/* Bytes that are not zeroed: from the front of the block. */
 static char *take(struct arena *a, size_t size)
 {
 	size_t align = alignof(max_align_t);
@@ -86,18 +115,24 @@ static char *take(struct arena *a, size_t size)
 		size = 1;
 	must(size <= SIZE_MAX - align);
 	rounded = (size + align - 1) / align * align;
-	/* A big one gets its own block, so that the rest of the current block
-	 * still serves small ones. */
-	if (BLOCK_FOR_EACH || (rounded > a->left && rounded > a->block_size / 4))
-		return block_take(a, size)->bytes;
-	if (rounded > a->left) {
-		a->at = block_take(a, a->block_size)->bytes;
-		a->left = a->block_size;
-	}
+	p = make_room(a, BLOCK_FOR_EACH ? size : rounded);
+	if (p)
+		return p;
 	p = a->at;
 	a->at += rounded;
 	a->left -= rounded;
 	return p;
+}
+
+/* The same for text, which needs no alignment: from the back of the block. */
+static char *take_text(struct arena *a, size_t size)
+{
+	char *p = make_room(a, size);
+
+	if (p)
+		return p;
+	a->left -= size;
+	return a->at + a->left;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
@@ -118,7 +153,7 @@ char *arena_cstring(struct arena *arena, struct slice s)
 	char *p;
 
 	must(s.len < SIZE_MAX);
-	p = take(arena, s.len + 1);
+	p = take_text(arena, s.len + 1);
 	if (s.len)
 		memcpy(p, s.at, s.len);
 	p[s.len] = '\0';
@@ -138,7 +173,7 @@ struct slice arena_join(struct arena *arena, const struct slice *parts, size_t c
 	for (size_t i = 0; i < count; i++)
 		must(!__builtin_add_overflow(len, parts[i].len, &len));
 	must(len < SIZE_MAX);
-	all = at = take(arena, len + 1);
+	all = at = take_text(arena, len + 1);
 	for (size_t i = 0; i < count; i++) {
 		if (parts[i].len > 0)
 			memcpy(at, parts[i].at, parts[i].len);
@@ -162,7 +197,7 @@ struct slice arena_printf(struct arena *arena, const char *format, ...)
 	va_end(args);
 	must(len >= 0);
 	size = (size_t)len + 1;
-	p = take(arena, size);
+	p = take_text(arena, size);
 	if (size <= sizeof small) {
 		memcpy(p, small, size);
 	} else {

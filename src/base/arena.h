@@ -12,6 +12,9 @@ struct arena;
  * `block_size` bytes (0: 2048). No block is taken before the first use.
  * The caller owns it and ends it with arena_free(). */
 struct arena *arena_create(size_t block_size);
+/* The same, but that its first block holds at least `first` bytes: for owners that
+ * know what they need, and hold it for long. */
+struct arena *arena_create_for(size_t first, size_t block_size);
 /* Frees all of it; NULL is fine. */
 void arena_free(struct arena *arena);
 /* Zeroed, aligned for any type; size 0 gives a valid pointer. Aborts when the
@@ -23,7 +26,8 @@ void *arena_alloc(struct arena *arena, size_t size);
 	((type *)arena_alloc_array((arena), sizeof(type), (count)))
 /* Overflow-checked count * size. */
 void *arena_alloc_array(struct arena *arena, size_t size, size_t count);
-/* A copy of the bytes, with a NUL behind them that is not counted. */
+/* A copy of the bytes, with a NUL behind them that is not counted. As all text, not
+ * aligned. */
 struct slice arena_copy(struct arena *arena, struct slice s);
 /* The same as a C string. */
 char *arena_cstring(struct arena *arena, struct slice s);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUF_SIZE_FIRST 256
+#define BUF_SIZE_FIRST 64
 
 /* Text up to this length is formatted on the stack. */
 #define BUF_PRINTF_STACK 512
@@ -38,7 +38,7 @@ static void compact(struct buf *b)
 		return;
 	memmove(b->bytes, b->bytes + b->start, len);
 	b->start = 0;
-	b->end = len;
+	b->end = (uint32_t)len;
 }
 
 /* Makes the memory hold `need` bytes, need <= max. */
@@ -55,7 +55,7 @@ static bool grow(struct buf *b, size_t need)
 	if (!bytes)
 		return false;
 	b->bytes = bytes;
-	b->size = size;
+	b->size = (uint32_t)size;
 	return true;
 }
 
@@ -114,7 +114,7 @@ bool buf_printf(struct buf *b, const char *format, ...)
 void buf_consume(struct buf *b, size_t count)
 {
 	must(count <= buf_len(b));
-	b->start += count;
+	b->start += (uint32_t)count;
 	if (b->start == b->end)
 		b->start = b->end = 0;
 }

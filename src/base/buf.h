@@ -10,12 +10,19 @@
 /* 0 .. start: consumed.  start .. end: held.  end .. size: free. */
 struct buf {
 	char *bytes;
-	size_t start, end, size;
-	size_t max;              /* most bytes held at once */
+	uint32_t start, end, size;   /* an open stream has a dozen of these: they are small */
+	uint32_t max;            /* most bytes held at once */
 };
 
+/* Nothing holds more. */
+#define BUF_MAX UINT32_MAX
+/* A maximum, cut at BUF_MAX. */
+static inline uint32_t buf_max(uint64_t bytes)
+{
+	return bytes < BUF_MAX ? (uint32_t)bytes : BUF_MAX;
+}
 /* An empty buf that will never hold more than `max` bytes. */
-#define BUF_INIT(max_bytes) ((struct buf){ .max = (max_bytes) })
+#define BUF_INIT(max_bytes) ((struct buf){ .max = buf_max(max_bytes) })
 
 /* Frees the memory; the buf is empty and usable again. */
 void buf_free(struct buf *b);
@@ -35,11 +42,17 @@ MUST_USE static inline char *buf_room(struct buf *b, size_t count)
 static inline void buf_added(struct buf *b, size_t count)
 {
 	must(count <= b->size - b->end);
-	b->end += count;
+	b->end += (uint32_t)count;
 	must(b->end - b->start <= b->max);
 }
 /* Drops `count` bytes from the front; count must be <= what is held. */
 void buf_consume(struct buf *b, size_t count);
+/* Drops bytes from the back until `len` are held; no more than that may be. */
+static inline void buf_cut(struct buf *b, size_t len)
+{
+	must(len <= b->end - b->start);
+	b->end = b->start + (uint32_t)len;
+}
 /* Drops all bytes, keeps the memory. */
 void buf_clear(struct buf *b);
 /* How many bytes are held. */
@@ -64,7 +77,7 @@ MUST_USE static inline bool buf_append(struct buf *b, struct slice s)
 	if (!to)
 		return false;
 	memcpy(to, s.at, s.len);
-	b->end += s.len;
+	b->end += (uint32_t)s.len;
 	return true;
 }
 /* Takes the memory out of the buf (which is empty afterwards); the caller

@@ -572,7 +572,7 @@ static const struct io_stream_events stream_events = {
 
 void client_conn_begin(struct client_door *d, struct io_stream *s, const struct io_addr *peer)
 {
-	struct client_conn *c = calloc(1, sizeof *c);
+	struct client_conn *c = calloc(1, sizeof *c + io_addr_bytes(peer));
 
 	if (!c) {
 		atomic_fetch_sub(&d->counters->connections, 1);
@@ -582,7 +582,8 @@ void client_conn_begin(struct client_door *d, struct io_stream *s, const struct 
 	c->state = CLIENT_HEAD;         /* the first head's time runs from the accept */
 	c->door = d;
 	c->stream = s;
-	c->peer = *peer;
+	c->peer_bytes = (uint8_t)io_addr_bytes(peer);
+	memcpy(c->peer, peer, c->peer_bytes);
 	c->timer.fire = on_timer;
 	c->later.run = on_later;
 	c->in = BUF_INIT(d->limits->header_bytes + IN_SLACK);

@@ -86,8 +86,8 @@ void client_claim(struct client_conn *c, const struct client_request_events *eve
 /* The claimer has freed the request's body: it counts against limits.memory no
  * longer. Without this it does until the response has ended. */
 void client_body_freed(struct client_conn *c);
-/* Who is at the other end; valid while the connection is. */
-const struct io_addr *client_peer(const struct client_conn *c);
+/* Who is at the other end. */
+struct io_addr client_peer(const struct client_conn *c);
 
 #define CLIENT_LENGTH_UNKNOWN UINT64_MAX
 /* Writes the response head. Content-Length (or chunked for

@@ -32,7 +32,6 @@ struct client_conn {
 	enum client_state state;
 	struct client_door *door;
 	struct io_stream *stream;
-	struct io_addr peer;
 	struct link link;
 	struct io_grave grave;
 	struct io_deferred later;     /* goes on with what waited, see on_later() */
@@ -58,6 +57,8 @@ struct client_conn {
 	bool drain_owed;              /* more than CLIENT_DRAIN_BYTES were pending */
 	bool stall_watched;           /* the timer looks after the client's taking */
 	uint64_t written, taken_at_check;
+	uint8_t peer_bytes;           /* of its address, in peer[] */
+	char peer[];
 };
 
 struct client_door {

@@ -22,9 +22,9 @@ void client_claim(struct client_conn *c, const struct client_request_events *eve
 	c->owner = owner;
 }
 
-const struct io_addr *client_peer(const struct client_conn *c)
+struct io_addr client_peer(const struct client_conn *c)
 {
-	return &c->peer;
+	return io_addr_from(c->peer, c->peer_bytes);
 }
 
 size_t client_pending(const struct client_conn *c)

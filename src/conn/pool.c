@@ -30,22 +30,39 @@ struct upstream_conn *pool_conn_create(struct upstream_pool *p, const struct ori
 				       struct io_stream *s, const struct io_addr *addr)
 {
 	struct slice host = dialled_host(origin);
-	struct upstream_conn *c = calloc(1, sizeof *c + origin->key.len + host.len);
+	size_t addr_bytes = io_addr_bytes(addr);
+	struct upstream_conn *c = calloc(1, sizeof *c + addr_bytes + origin->key.len + host.len);
+	char *text;
 
 	must(c != NULL);
+	text = c->text + addr_bytes;
 	c->pool = p;
 	c->stream = s;
-	c->addr = *addr;
+	memcpy(c->text, addr, addr_bytes);
+	c->addr_bytes = (uint8_t)addr_bytes;
 	c->idle_ms = origin->idle_ms;
 	c->idle_max = origin->idle_max;
 	if (origin->key.len > 0)
-		memcpy(c->text, origin->key.at, origin->key.len);
+		memcpy(text, origin->key.at, origin->key.len);
 	if (host.len > 0)
-		memcpy(c->text + origin->key.len, host.at, host.len);
-	c->key = (struct slice){ c->text, origin->key.len };
-	c->host = (struct slice){ c->text + origin->key.len, host.len };
+		memcpy(text + origin->key.len, host.at, host.len);
+	c->key = (struct slice){ text, origin->key.len };
+	c->host = (struct slice){ text + origin->key.len, host.len };
 	p->counters.open++;
 	return c;
+}
+
+struct io_addr pool_conn_addr(const struct upstream_conn *c)
+{
+	return io_addr_from(c->text, c->addr_bytes);
+}
+
+/* Does its name still lead there? */
+static bool is_right(const struct upstream_conn *c)
+{
+	struct io_addr addr = pool_conn_addr(c);
+
+	return names_still_has(c->pool->names, c->host, &addr);
 }
 
 void pool_conn_close(struct upstream_conn *c, enum io_close how)
@@ -71,11 +88,12 @@ void pool_conn_close(struct upstream_conn *c, enum io_close how)
 static void on_idle_data(void *owner, struct slice bytes)
 {
 	struct upstream_conn *c = owner;
-	char addr[IO_ADDR_TEXT_MAX];
+	struct io_addr addr = pool_conn_addr(c);
+	char text[IO_ADDR_TEXT_MAX];
 
 	c->pool->counters.junk_discards++;
 	log_line(c->pool->log, LOG_INFO, "junk_on_idle_connection", "peer=%s bytes=%zu",
-		 io_addr_text(&c->addr, addr), bytes.len);
+		 io_addr_text(&addr, text), bytes.len);
 	pool_conn_close(c, IO_CLOSE_NOW);
 }
 
@@ -146,7 +164,7 @@ static struct bucket *bucket_for(struct upstream_conn *c)
 	b->pool = c->pool;
 	b->expiry.fire = on_expiry;
 	list_init(&b->idle);
-	memcpy(b->text, c->text, c->key.len + c->host.len);
+	memcpy(b->text, c->key.at, c->key.len + c->host.len);
 	b->key = (struct slice){ b->text, c->key.len };
 	b->host = (struct slice){ b->text + c->key.len, c->host.len };
 	map_set(c->pool->buckets, b->key, b);
@@ -159,8 +177,7 @@ void pool_put(struct upstream_conn *c)
 	struct bucket *b;
 
 	must(c->bucket == NULL);
-	if (c->idle_max == 0 || c->idle_ms <= 0 ||
-	    !names_still_has(p->names, c->host, &c->addr)) {
+	if (c->idle_max == 0 || c->idle_ms <= 0 || !is_right(c)) {
 		pool_conn_close(c, IO_CLOSE_NOW);
 		return;
 	}
@@ -189,7 +206,7 @@ struct upstream_conn *pool_take(struct upstream_pool *p, const struct origin *or
 		struct upstream_conn *c =
 			CONTAINER_OF(list_first(&b->idle), struct upstream_conn, link);
 
-		if (c->idle_until <= now || !names_still_has(p->names, c->host, &c->addr)) {
+		if (c->idle_until <= now || !is_right(c)) {
 			pool_conn_close(c, IO_CLOSE_NOW);
 			continue;
 		}
@@ -218,7 +235,7 @@ static void on_names_changed(void *owner, struct slice host)
 		LIST_EACH(&b->idle, n, after) {
 			struct upstream_conn *c = CONTAINER_OF(n, struct upstream_conn, link);
 
-			if (!names_still_has(p->names, c->host, &c->addr))
+			if (!is_right(c))
 				pool_conn_close(c, IO_CLOSE_NOW);
 		}
 	}

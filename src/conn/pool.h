@@ -27,7 +27,6 @@ struct upstream_conn {
 	struct upstream_pool *pool;
 	struct bucket *bucket;        /* NULL while in use */
 	struct io_stream *stream;
-	struct io_addr addr;
 	struct link link;
 	mono_ms idle_until;
 	int64_t idle_ms;
@@ -35,9 +34,12 @@ struct upstream_conn {
 	bool reused;                  /* has carried a request before this one */
 	struct slice key, host;       /* copies: in text[]; host empty where no name was looked up */
 	struct io_grave grave;
+	uint8_t addr_bytes;           /* of its address, at the front of text[] */
 	char text[];
 };
 
+/* Where it leads to. */
+struct io_addr pool_conn_addr(const struct upstream_conn *c);
 /* Takes `s` over; the caller adopts it. Never NULL. */
 struct upstream_conn *pool_conn_create(struct upstream_pool *p, const struct origin *origin,
 				       struct io_stream *s, const struct io_addr *addr);

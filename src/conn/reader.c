@@ -2,12 +2,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define TEXT_MAX 192
 
 void reader_init(struct reader *r, bool to_head_request, uint64_t body_max)
 {
-	memset(r, 0, offsetof(struct reader, text));
-	r->text[0] = '\0';
+	memset(r, 0, sizeof *r);
 	r->to_head_request = to_head_request;
 	r->body_max = body_max;
 	r->head = BUF_INIT(H1_HEAD_BYTES_MAX + 1);
@@ -20,15 +22,21 @@ void reader_free(struct reader *r)
 	r->gzip = NULL;
 	buf_free(&r->head);
 	buf_free(&r->kept);
+	free(r->text);
+	r->text = NULL;
 }
 
 static enum reader_step PRINTF_LIKE(2, 3) bad(struct reader *r, const char *format, ...)
 {
+	char text[TEXT_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(r->text, sizeof r->text, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	free(r->text);
+	r->text = strdup(text);
+	must(r->text != NULL);
 	r->state = READER_BROKEN;
 	r->in = r->packed = SLICE_NONE;
 	r->unpacking = false;

@@ -13,8 +13,6 @@
 
 /* 1xx heads before the final one (catalogue H13). */
 #define READER_INTERIMS_MAX 16
-#define READER_TEXT_MAX 192
-
 enum reader_step {
 	READER_MORE,                  /* all bytes given are eaten */
 	READER_HEAD,                  /* *head is the final head; valid until the next call */
@@ -44,7 +42,7 @@ struct reader {
 	struct slice in, packed;      /* given and not eaten; `packed` lies before `in` */
 	bool in_kept;                 /* they point into `kept` */
 	struct buf head, kept;
-	char text[READER_TEXT_MAX];   /* after BAD and CUT */
+	char *text;                   /* after BAD and CUT; NULL before */
 };
 
 /* A reader for the response to a request with method HEAD or not; more than

@@ -1,8 +1,12 @@
 /* upstream.c: one call, from its start to its one ending. */
 #include "conn/upstream_inside.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define HOW_MAX 160
 
 static void dial(struct upstream_call *c);
 static void read_on(struct upstream_call *c);
@@ -14,7 +18,22 @@ static void bury(struct io_grave *g)
 	struct upstream_call *c = CONTAINER_OF(g, struct upstream_call, grave);
 
 	reader_free(&c->reader);
+	free(c->how);
 	free(c);
+}
+
+/* Says how the connection ended; nearly always it just does, without a word. */
+static void PRINTF_LIKE(2, 3) note_end(struct upstream_call *c, const char *format, ...)
+{
+	char text[HOW_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	free(c->how);
+	c->how = strdup(text);
+	must(c->how != NULL);
 }
 
 /* The connection, if there is one, is done with. */
@@ -34,8 +53,7 @@ static void leave(struct upstream_call *c)
 	if (c->dial)
 		dial_cancel(c->dial);
 	c->dial = NULL;
-	io_timer_clear(c->pool->io, &c->send.kick);
-	io_timer_clear(c->pool->io, &c->patience);
+	io_timer_clear(c->pool->io, &c->timer);
 	list_remove(&c->pool->calls, &c->link);
 	c->grave.bury = bury;
 	io_bury(c->pool->io, &c->grave);
@@ -99,8 +117,11 @@ static bool replay(struct upstream_call *c)
 {
 	if (!c->conn->reused || c->replays > 0 || c->ended_local || c->released)
 		return false;
-	log_line(c->pool->log, LOG_DEBUG, "stale_connection", "peer=%s how=\"%s\"", c->peer,
-		 c->how);
+	struct io_addr addr = pool_conn_addr(c->conn);
+	char peer[IO_ADDR_TEXT_MAX];
+
+	log_line(c->pool->log, LOG_DEBUG, "stale_connection", "peer=%s how=\"%s\"",
+		 io_addr_text(&addr, peer), c->how);
 	drop_conn(c, IO_CLOSE_NOW);
 	reader_free(&c->reader);
 	reader_init(&c->reader, slice_eq(c->request->method, S("HEAD")), c->request->body_max);
@@ -123,7 +144,7 @@ static bool is_idle_timeout(const struct upstream_call *c, const struct h1_head 
 static void tell_head(struct upstream_call *c, const struct h1_head *head)
 {
 	if (is_idle_timeout(c, head)) {
-		snprintf(c->how, sizeof c->how, "the answer was 408 for the idle connection");
+		note_end(c, "the answer was 408 for the idle connection");
 		if (replay(c))
 			return;
 	}
@@ -205,7 +226,7 @@ static void on_data(void *owner, struct slice bytes)
 	/* Said before the request can have left: not an answer to it (N16). */
 	if (c->announce) {
 		c->pool->counters.junk_discards++;
-		snprintf(c->how, sizeof c->how, "the peer spoke before it was asked");
+		note_end(c, "the peer spoke before it was asked");
 		must(replay(c));
 		return;
 	}
@@ -216,7 +237,7 @@ static void on_data(void *owner, struct slice bytes)
 static void on_ended(struct upstream_call *c)
 {
 	c->ended = true;
-	io_timer_clear(c->pool->io, &c->send.kick);
+	io_timer_clear(c->pool->io, &c->timer);
 	if ((c->reader.any || !replay(c)) && !c->paused && !reader_has_unread(&c->reader))
 		on_over(c);
 	/* Else: told when the owner has taken what came before. */
@@ -227,7 +248,7 @@ static void on_end(void *owner)
 	struct upstream_call *c = owner;
 
 	c->ended_clean = true;
-	snprintf(c->how, sizeof c->how, "the connection was closed");
+	note_end(c, "the connection was closed");
 	on_ended(c);
 }
 
@@ -237,7 +258,7 @@ static void on_broken(void *owner, enum io_broken why, const char *text)
 
 	c->ended_clean = false;
 	c->ended_local = why == IO_LOCAL;
-	snprintf(c->how, sizeof c->how, "the connection broke (%s)", text);
+	note_end(c, "the connection broke (%s)", text);
 	on_ended(c);
 }
 
@@ -257,7 +278,6 @@ static void attach(struct upstream_call *c, struct upstream_conn *conn)
 	c->send.part = c->send.part_at = 0;
 	c->send.done = 0;
 	c->send.head_done = c->send.all_done = c->send.stopped = false;
-	io_addr_text(&conn->addr, c->peer);
 	io_stream_adopt(conn->stream, &stream_events, c);
 	if (c->paused)
 		io_read_pause(conn->stream, true);
@@ -315,7 +335,7 @@ static void on_later(struct io_deferred *d, mono_ms now)
 static void on_patience(struct io_timer *t, mono_ms now)
 {
 	(void)now;
-	upstream_cancel(CONTAINER_OF(t, struct upstream_call, patience));
+	upstream_cancel(CONTAINER_OF(t, struct upstream_call, timer));
 }
 
 struct upstream_call *upstream_start(struct upstream_pool *p, const struct origin *origin,
@@ -331,8 +351,7 @@ struct upstream_call *upstream_start(struct upstream_pool *p, const struct origi
 	c->request = request;
 	c->events = events;
 	c->owner = owner;
-	c->send.kick.fire = call_send_kick;
-	c->patience.fire = on_patience;
+	c->timer.fire = call_send_kick;
 	c->later.run = on_later;
 	reader_init(&c->reader, slice_eq(request->method, S("HEAD")), request->body_max);
 	list_append(&p->calls, &c->link);
@@ -366,6 +385,17 @@ void upstream_pause(struct upstream_call *c, bool paused)
 	}
 }
 
+/* Behind a head there is no second try on another connection. */
+bool upstream_forget_request(struct upstream_call *c)
+{
+	must(!c->gone);
+	must(c->head_told);
+	if (!c->send.all_done && !c->send.stopped)
+		return false;
+	c->request = NULL;
+	return true;
+}
+
 void upstream_release(struct upstream_call *c)
 {
 	must(!c->gone);
@@ -381,7 +411,8 @@ void upstream_release(struct upstream_call *c)
 	c->events = NULL;
 	c->owner = NULL;
 	upstream_pause(c, false);
-	io_timer_set(c->pool->io, &c->patience, mono_after(io_now(c->pool->io), RELEASED_MS));
+	c->timer.fire = on_patience;         /* all has been sent */
+	io_timer_set(c->pool->io, &c->timer, mono_after(io_now(c->pool->io), RELEASED_MS));
 }
 
 void call_close_released(struct upstream_pool *p)
@@ -392,11 +423,6 @@ void call_close_released(struct upstream_pool *p)
 		if (c->released)
 			upstream_cancel(c);
 	}
-}
-
-const char *upstream_peer_text(const struct upstream_call *c)
-{
-	return c->peer;
 }
 
 unsigned upstream_stale_replays(const struct upstream_call *c)

@@ -82,12 +82,15 @@ void upstream_pause(struct upstream_call *call, bool paused);
 /* The owner has lost interest: the connection is closed at once, so that the
  * backend stops working. */
 void upstream_cancel(struct upstream_call *call);
+/* The owner has been told of the final head: may what it was asked with go away? False:
+ * some of it is still to be sent. True: the call names `request` and all that it
+ * refers to no more. */
+MUST_USE bool upstream_forget_request(struct upstream_call *call);
 /* The owner has all it needs although the body has not ended (after [DONE]):
  * the rest is swallowed for up to a second and 64 KiB so that the connection
  * can be kept, else it is closed. */
 void upstream_release(struct upstream_call *call);
-/* For the log: address in use ("" before there is one), stale replays. */
-const char *upstream_peer_text(const struct upstream_call *call);
+/* For the log. */
 unsigned upstream_stale_replays(const struct upstream_call *call);
 
 #endif

@@ -16,8 +16,8 @@
 
 struct upstream_call {
 	struct upstream_pool *pool;
-	const struct origin *origin;          /* NULL once released, like `request` */
-	const struct upstream_request *request;
+	const struct origin *origin;          /* NULL once released */
+	const struct upstream_request *request;       /* NULL once forgotten, or released */
 	const struct upstream_events *events;
 	void *owner;
 	struct link link;                     /* in the pool's calls */
@@ -29,8 +29,8 @@ struct upstream_call {
 		uint64_t done;                /* bytes of the body before it */
 		bool head_done, all_done;
 		bool stopped;                 /* the answer made the rest pointless (H21) */
-		struct io_timer kick;
 	} send;
+	struct io_timer timer;                /* goes on sending; patience with a released one */
 	bool gone, released;
 	bool announce;                        /* on_connected is owed */
 	bool paused, stream_paused;
@@ -39,11 +39,9 @@ struct upstream_call {
 	bool ended, ended_clean, ended_local; /* the connection is; not told yet */
 	unsigned replays;
 	uint64_t swallowed;
-	struct io_timer patience;             /* for released ones */
 	struct io_deferred later;
 	struct io_grave grave;
-	char peer[IO_ADDR_TEXT_MAX];
-	char how[160];                        /* how the connection ended */
+	char *how;                            /* how the connection ended; NULL: it has not */
 };
 
 /* upstream_send.c: writes as much of the request as may be queued now; goes on

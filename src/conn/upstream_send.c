@@ -100,7 +100,7 @@ void call_send(struct upstream_call *c)
 	/* The kernel may take all of it at the end of this turn, of which nobody is
 	 * told: look again when that turn is surely over. */
 	if (!c->send.all_done)
-		io_timer_set(c->pool->io, &c->send.kick, mono_after(io_now(c->pool->io), 1));
+		io_timer_set(c->pool->io, &c->timer, mono_after(io_now(c->pool->io), 1));
 }
 
 static void go_on(struct upstream_call *c)
@@ -114,7 +114,7 @@ static void go_on(struct upstream_call *c)
 void call_send_kick(struct io_timer *t, mono_ms now)
 {
 	(void)now;
-	go_on(CONTAINER_OF(t, struct upstream_call, send.kick));
+	go_on(CONTAINER_OF(t, struct upstream_call, timer));
 }
 
 void call_send_drained(void *owner)
@@ -125,7 +125,7 @@ void call_send_drained(void *owner)
 void call_send_stop(struct upstream_call *c)
 {
 	c->send.stopped = !c->send.all_done;
-	io_timer_clear(c->pool->io, &c->send.kick);
+	io_timer_clear(c->pool->io, &c->timer);
 }
 
 bool call_sent(const struct upstream_call *c)

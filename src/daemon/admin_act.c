@@ -99,11 +99,12 @@ static const struct target_policy *read_target(struct admin *a, const struct adm
 void admin_log_action(struct admin *a, const struct admin_request *r, const char *action,
 		       struct slice subject, int64_t for_ms)
 {
+	const struct io_addr from = client_peer(r->conn);
 	char peer[IO_ADDR_TEXT_MAX], quoted[256];
 
 	log_line(a->log, LOG_WARN, "admin_action", "action=%s subject=%s for_ms=%lld peer=%s", action,
 		 log_quote(subject, quoted, sizeof quoted), (long long)for_ms,
-		 io_addr_text(client_peer(r->conn), peer));
+		 io_addr_text(&from, peer));
 }
 
 /* ---- holds -------------------------------------------------------------------------------- */

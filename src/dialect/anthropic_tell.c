@@ -440,7 +440,7 @@ bool anthropic_write_event(struct codec_writer *w, const struct canon_event *e, 
 		keep_facts(w);
 		return true;
 	}
-	out->end = out->start + before;      /* half an event helps nobody */
+	buf_cut(out, before);      /* half an event helps nobody */
 	return false;
 }
 

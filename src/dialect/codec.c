@@ -31,7 +31,7 @@ bool codec_answer_to_stream(const struct codec *codec, struct arena *arena,
 		return false;
 	for (size_t i = 0; i < events.count; i++)
 		if (!codec->write_event(&writer, &events.at[i], out)) {
-			out->end = out->start + before;
+			buf_cut(out, before);
 			return false;
 		}
 	return true;

@@ -269,6 +269,6 @@ bool gemini_answer_to_stream(struct arena *arena, const struct endpoint *endpoin
 	make_raw(&m, NULL, body);
 	if (json_make_finish(&m) && buf_append(out, S("\r\n\r\n")))
 		return true;
-	out->end = out->start + before;
+	buf_cut(out, before);
 	return false;
 }

@@ -425,7 +425,7 @@ bool gemini_write_event(struct codec_writer *w, const struct canon_event *e, str
 
 	if (write_event(w, e, out))
 		return true;
-	out->end = out->start + before;      /* half an event helps nobody */
+	buf_cut(out, before);      /* half an event helps nobody */
 	return false;
 }
 

@@ -11,7 +11,7 @@ struct json_out json_out_start(struct buf *buf)
 bool json_out_finish(struct json_out *o)
 {
 	if (o->failed)
-		o->buf->end = o->buf->start + o->len_before;
+		buf_cut(o->buf, o->len_before);
 	return !o->failed;
 }
 

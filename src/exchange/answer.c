@@ -29,9 +29,9 @@ static bool is_withheld(const struct h1_head *head, struct slice name)
 
 void answer_keep_headers(struct attempt *a, const struct h1_head *head)
 {
-	struct arena *arena = a->x->arena;
+	struct h1_header kept[H1_HEADERS_MAX];
+	size_t count = 0;
 
-	a->answer_headers = arena_array(arena, struct h1_header, head->header_count);
 	for (unsigned i = 0; i < head->header_count; i++) {
 		const struct h1_header *h = &head->headers[i];
 		bool is_id = slice_eq_nocase(h->name, S("x-request-id")) ||
@@ -39,11 +39,12 @@ void answer_keep_headers(struct attempt *a, const struct h1_head *head)
 
 		if (is_withheld(head, h->name))
 			continue;
-		a->answer_headers[a->answer_header_count++] = (struct h1_header){
-			.name = is_id ? S("x-backstay-upstream-request-id") : arena_copy(arena, h->name),
-			.value = arena_copy(arena, h->value),
-		};
+		kept[count] = *h;
+		if (is_id)
+			kept[count].name = S("x-backstay-upstream-request-id");
+		count++;
 	}
+	a->answer_lines = header_lines(a->x->arena, kept, count);
 }
 
 /* ---- our own headers ----------------------------------------------------------------- */
@@ -119,11 +120,11 @@ void answer_head(struct exchange *x, const struct attempt *a)
 {
 	/* Not from the arena: it would stay there as long as the stream. */
 	struct h1_header headers[H1_HEADERS_MAX + ANSWER_OWN_HEADERS];
+	struct slice lines = a->answer_lines;
 	size_t n = 0;
 
-	must(a->answer_header_count <= H1_HEADERS_MAX);
-	for (size_t i = 0; i < a->answer_header_count; i++)
-		headers[n++] = a->answer_headers[i];
+	while (n < H1_HEADERS_MAX && header_lines_next(&lines, &headers[n]))
+		n++;
 	fix_content_type(a, headers, n);
 	n += answer_own_headers(x, headers + n);
 	x->status_sent = a->status;

@@ -74,10 +74,14 @@ static bool shows_key(const struct pick *pick, struct slice text)
 
 void answer_scrub(struct attempt *a)
 {
-	if (fault_row(a->fault)->blame == BLAME_CREDENTIAL || shows_key(&a->pick, a->answer.message))
-		a->answer.message = SLICE_NONE;
-	if (shows_key(&a->pick, a->error_body))
-		a->error_body = SLICE_NONE;
+	struct said *said = a->said;
+
+	if (!said)
+		return;
+	if (fault_row(a->fault)->blame == BLAME_CREDENTIAL || shows_key(&a->pick, said->facts.message))
+		said->facts.message = SLICE_NONE;
+	if (shows_key(&a->pick, said->error_body))
+		said->error_body = SLICE_NONE;
 }
 
 /* ---- the last word of a chain -------------------------------------------------------- */
@@ -203,7 +207,7 @@ void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct erro
 		return;
 	}
 	told = most_telling(x);
-	said = &x->answers[told];
+	said = said_facts(x->said[told]);
 	e->fault = x->records[told].fault;
 	if (is_verdict_on_request(e->fault)) {
 		e->status = x->records[told].status >= 400 ? x->records[told].status : 0;
@@ -211,7 +215,7 @@ void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct erro
 		e->type = said->type;
 		e->code = said->code;
 		e->param = said->param;
-		*body = x->error_bodies[told];
+		*body = x->said[told] ? x->said[told]->error_body : SLICE_NONE;
 	} else {
 		e->message = tell_story(x, told, said);
 	}
@@ -221,7 +225,7 @@ void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct erro
 
 void answer_broken_error(struct exchange *x, enum fault why, struct error_answer *e)
 {
-	const struct answer_facts *said = &x->broke_said;
+	const struct answer_facts *said = said_facts(exchange_broke(x)->said);
 
 	*e = (struct error_answer){
 		.fault = why,
@@ -230,7 +234,7 @@ void answer_broken_error(struct exchange *x, enum fault why, struct error_answer
 		.param = said->param,
 		.request_id = x->id,
 		.retry_after_ms = -1,
-		.so_far = &x->so_far,
+		.so_far = &x->broke->so_far,
 		.message = said->message.len
 			? arena_printf(x->arena, "The answer broke off: %s (\"%.*s\"). Request id %.*s.",
 				       fault_row(why)->text, SLICE_ARG(said->message),

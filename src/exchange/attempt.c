@@ -4,6 +4,8 @@
 #include "exchange/attempt.h"
 #include "exchange/translate.h"
 
+#include <stdlib.h>
+
 #define TO(s) (1u << ATTEMPT_##s)
 
 /* What may happen to an attempt. The most expensive rule of the product, that
@@ -106,14 +108,47 @@ void attempt_cancel(struct attempt *a)
 	attempt_enter(a, ATTEMPT_CANCELLED);
 }
 
+static void asking_free(struct attempt *a)
+{
+	if (!a->asking)
+		return;
+	buf_free(&a->asking->headers);
+	buf_free(&a->asking->room);
+	free(a->asking);
+	a->asking = NULL;
+}
+
+bool attempt_forget_request(struct attempt *a)
+{
+	if (a->call && !upstream_forget_request(a->call))
+		return false;
+	asking_free(a);
+	return true;
+}
+
+struct said *attempt_said(struct attempt *a)
+{
+	if (!a->said) {
+		a->said = arena_new(a->x->arena, struct said);
+		a->said->facts.retry_after_ms = -1;
+	}
+	return a->said;
+}
+
+const struct answer_facts *said_facts(const struct said *said)
+{
+	static const struct answer_facts nothing = { .retry_after_ms = -1 };
+
+	return said ? &said->facts : &nothing;
+}
+
 void attempt_free(struct attempt *a)
 {
 	must(a->call == NULL);
 	if (!a->x)
 		return;                 /* it never began */
 	let_go(a);
-	buf_free(&a->headers);
-	buf_free(&a->room);
+	asking_free(a);
 	if (a->seam)
 		seam_free(a->seam);
 }
@@ -286,7 +321,7 @@ static enum seam_kind seam_of(enum resume_way way)
 
 static void open_call(struct attempt *a)
 {
-	a->call = upstream_start(a->x->all->setup.pool, a->pick.target->origin, &a->request,
+	a->call = upstream_start(a->x->all->setup.pool, a->pick.target->origin, &a->asking->request,
 				 &call_events, a);
 }
 
@@ -302,6 +337,16 @@ static void on_credential(struct credential_wait *w, enum fault why, struct slic
 		open_call(a);
 }
 
+static struct asking *asking_new(const struct exchange *x)
+{
+	struct asking *asking = calloc(1, sizeof *asking);
+
+	must(asking != NULL);
+	asking->room = BUF_INIT(6 * LEDGER_BYTES_MAX + 2 * buf_len(&x->body) + ERROR_BYTES_MAX);
+	asking->headers = BUF_INIT(H1_HEAD_BYTES_MAX * 2);
+	return asking;
+}
+
 bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_plan *plan, mono_ms now)
 {
 	*a = (struct attempt){
@@ -314,11 +359,9 @@ bool attempt_start(struct attempt *a, struct exchange *x, const struct attempt_p
 		.first_token_at = MONO_NEVER,
 		.limit = { .fire = on_limit },
 		.waiting = { .done = on_credential },
-		.room = BUF_INIT(6 * LEDGER_BYTES_MAX + 2 * buf_len(&x->body) + ERROR_BYTES_MAX),
-		.headers = BUF_INIT(H1_HEAD_BYTES_MAX * 2),
+		.asking = asking_new(x),
 		.body = BUF_INIT(ANSWER_BYTES_MAX),
 		.answer_length = CLIENT_LENGTH_UNKNOWN,
-		.answer = { .retry_after_ms = -1 },
 	};
 	sse_init(&a->sse, EVENT_BYTES_MAX);
 	if (!translate_begin(a) || !request_build(a)) {

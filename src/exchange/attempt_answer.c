@@ -98,7 +98,7 @@ void attempt_on_head(void *owner, const struct h1_head *head)
 		return;
 	}
 	a->judged_head = keep_head(a, head);
-	a->body.max = good ? ANSWER_BYTES_MAX : ERROR_BYTES_MAX;
+	a->body.max = buf_max(good ? ANSWER_BYTES_MAX : ERROR_BYTES_MAX);
 	attempt_enter(a, ATTEMPT_COLLECTING);
 }
 
@@ -146,17 +146,20 @@ static void keep_words(struct attempt *a, struct slice type, struct slice code, 
 {
 	bool foreign = a->translation && a->pick.target->backend->dialect != a->x->dialect;
 	struct arena *arena = a->x->arena;
+	struct answer_facts *said = &attempt_said(a)->facts;
 
-	a->answer.type = foreign ? SLICE_NONE : arena_copy(arena, type);
-	a->answer.code = foreign ? SLICE_NONE : arena_copy(arena, code);
-	a->answer.param = foreign ? SLICE_NONE : arena_copy(arena, param);
+	said->type = foreign ? SLICE_NONE : arena_copy(arena, type);
+	said->code = foreign ? SLICE_NONE : arena_copy(arena, code);
+	said->param = foreign ? SLICE_NONE : arena_copy(arena, param);
 }
 
 static void fail_by_event(struct attempt *a, const struct event_facts *event)
 {
-	a->answer.message = arena_copy(a->x->arena, event->message);
+	struct answer_facts *said = &attempt_said(a)->facts;
+
+	said->message = arena_copy(a->x->arena, event->message);
 	keep_words(a, event->type, event->code, event->param);
-	a->answer.retry_after_ms = event->retry_after_ms;
+	said->retry_after_ms = event->retry_after_ms;
 	attempt_fail(a, event->fault, event->is & EVENT_ERROR ? S("the stream carried an error")
 							      : S("an event could not be understood"));
 }
@@ -533,13 +536,17 @@ static bool is_openai_error(struct slice body)
 static void keep_answer(struct attempt *a, const struct answer_facts *facts)
 {
 	struct arena *arena = a->x->arena;
+	struct said *said;
 
-	a->answer = *facts;
-	a->answer.message = arena_copy(arena, facts->message);
-	keep_words(a, facts->type, facts->code, facts->param);
 	keep_usage(a, &facts->usage, facts->finish_reason);
-	if (facts->fault != FAULT_NONE && !a->translation && is_openai_error(buf_slice(&a->body)))
-		a->error_body = arena_copy(arena, buf_slice(&a->body));
+	if (facts->fault == FAULT_NONE)
+		return;
+	said = attempt_said(a);
+	said->facts = *facts;
+	said->facts.message = arena_copy(arena, facts->message);
+	keep_words(a, facts->type, facts->code, facts->param);
+	if (!a->translation && is_openai_error(buf_slice(&a->body)))
+		said->error_body = arena_copy(arena, buf_slice(&a->body));
 }
 
 /* The client asked for the other form than the backend gave (E34, E35). */

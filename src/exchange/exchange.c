@@ -216,8 +216,7 @@ static void close_record(struct attempt *a, enum fault fault, struct slice text,
 	r->spent = spent_by(a);
 	price(a, &r->spent);
 	x->cost_nano_usd += r->spent.cost_nano_usd;
-	x->answers[a->number] = a->answer;
-	x->error_bodies[a->number] = a->error_body;
+	x->said[a->number] = a->said;
 	add_usage(x, a);
 	if (a->finish_reason.len)
 		x->finish_reason = a->finish_reason;
@@ -273,7 +272,7 @@ static void cannot_be_asked(struct exchange *x, mono_ms now)
 
 	r->fault = FAULT_UNSUPPORTED;
 	r->text = S("the request cannot be written in this backend's dialect");
-	x->answers[x->attempts - 1] = (struct answer_facts){ .retry_after_ms = -1 };
+	x->said[x->attempts - 1] = NULL;
 	plan_report(x->plan, &x->pick, now, io_random(io_of(x)), FAULT_UNSUPPORTED, 0, -1, true);
 }
 
@@ -293,8 +292,7 @@ static void add_record(struct exchange *x, mono_ms now)
 	if (x->attempts == x->attempts_room) {
 		x->attempts_room = x->attempts_room ? 2 * x->attempts_room : 1;
 		x->records = grown(x, x->records, sizeof *x->records);
-		x->answers = grown(x, x->answers, sizeof *x->answers);
-		x->error_bodies = grown(x, x->error_bodies, sizeof *x->error_bodies);
+		x->said = grown(x, x->said, sizeof(struct said *));
 	}
 	x->records[x->attempts++] = (struct attempt_record){
 		.target = x->pick.target->name,
@@ -356,7 +354,7 @@ void exchange_give_up(struct exchange *x, bool full, mono_ms now)
 	struct slice body;
 
 	if (exchange_committed(x)) {
-		relay_end_broken(x, x->broke);
+		relay_end_broken(x, x->broke->why);
 		return;
 	}
 	answer_choose_error(x, full, now, &e, &body);
@@ -457,6 +455,7 @@ void exchange_on_resumed(struct attempt *a, mono_ms now)
 	x->resumes++;
 	x->records[a->number].went_on = true;
 	x->lead = a;
+	(void)attempt_forget_request(a);
 	x->served_target = target;
 	x->served_model = a->pick.model->name;
 	x->served_fallback = a->pick.is_fallback;
@@ -467,7 +466,7 @@ void exchange_on_resumed(struct attempt *a, mono_ms now)
 	buf_free(&comment);
 	log_line(x->all->setup.log, LOG_INFO, "stream_resumed",
 		 "id=%.*s target=%.*s way=%s after_ms=%lld break=%u", SLICE_ARG(x->id),
-		 SLICE_ARG(target), way, (long long)(now - x->broke_at), x->resumes);
+		 SLICE_ARG(target), way, (long long)(now - x->broke->at), x->resumes);
 }
 
 /* Tokens a second behind the first one; 0 where there were too few to tell, or
@@ -499,12 +498,13 @@ static void report_fault(struct attempt *a, mono_ms now)
 
 	close_record(a, a->fault, a->fault_text, now);
 	plan_report(x->plan, &a->pick, now, io_random(io_of(x)), a->fault, now - a->started_at,
-		    a->answer.retry_after_ms, a->answer.no_retry);
+		    said_facts(a->said)->retry_after_ms, said_facts(a->said)->no_retry);
 }
 
 /* Was it the way of asking that was refused, not the request? */
 static bool refused_the_way(const struct attempt *a)
 {
+	const struct answer_facts *said = said_facts(a->said);
 	bool client_error = a->status >= 400 && a->status < 500 &&
 			    fault_row(a->fault)->blame == BLAME_NOBODY;
 
@@ -512,8 +512,8 @@ static bool refused_the_way(const struct attempt *a)
 		return false;
 	if (a->seam)
 		return a->way != RESUME_REPLAY;
-	return a->as_stream && (slice_find_slice(a->answer.param, S("stream")) != SLICE_NOT_FOUND ||
-				slice_find_nocase(a->answer.message, S("stream")) != SLICE_NOT_FOUND);
+	return a->as_stream && (slice_find_slice(said->param, S("stream")) != SLICE_NOT_FOUND ||
+				slice_find_nocase(said->message, S("stream")) != SLICE_NOT_FOUND);
 }
 
 /* Asks the same target again in the plain way; its place is kept. */
@@ -585,6 +585,13 @@ static void end_complete(struct exchange *x, struct slice last)
 	relay_end(x);
 }
 
+struct broke *exchange_broke(struct exchange *x)
+{
+	if (!x->broke)
+		x->broke = arena_new(x->arena, struct broke);
+	return x->broke;
+}
+
 void exchange_on_broken(struct attempt *a, mono_ms now)
 {
 	struct exchange *x = a->x;
@@ -593,18 +600,17 @@ void exchange_on_broken(struct attempt *a, mono_ms now)
 
 	report_fault(a, now);
 	x->lead = NULL;
-	x->broke = a->fault;
-	x->broke_at = now;
-	x->broke_said = a->answer;
-	x->so_far = a->facts;
+	*exchange_broke(x) = (struct broke){
+		.why = a->fault, .at = now, .said = a->said, .so_far = a->facts,
+	};
 	attempt_free(a);
 	if (complete) {
 		end_complete(x, buf_slice(&last));
-	} else if (resume_is_possible(x, x->broke)) {
+	} else if (resume_is_possible(x, x->broke->why)) {
 		exchange_enter(x, EXCHANGE_RESUMING);
 		exchange_try(x, now);
 	} else {
-		relay_end_broken(x, x->broke);
+		relay_end_broken(x, x->broke->why);
 	}
 	buf_free(&last);
 }
@@ -636,7 +642,7 @@ void exchange_stop_attempts(struct exchange *x, enum fault why, mono_ms now)
 						     : slice_of(fault_row(why)->text);
 
 	if (x->lead)
-		x->so_far = x->lead->facts;
+		exchange_broke(x)->so_far = x->lead->facts;
 	x->lead = NULL;
 	if (attempt_runs(&x->first))
 		exchange_cancel_attempt(&x->first, why, text, now);
@@ -688,7 +694,7 @@ void exchange_stop(struct exchange *x, enum fault why)
 
 	exchange_stop_attempts(x, why, io_now(io_of(x)));
 	if (exchange_committed(x)) {
-		x->broke_said = (struct answer_facts){ .retry_after_ms = -1 };
+		exchange_broke(x)->said = NULL;
 		relay_end_broken(x, why);
 		return;
 	}

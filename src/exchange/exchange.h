@@ -20,6 +20,7 @@
 #include "dialect/dialect.h"
 #include "exchange/credentials.h"
 #include "exchange/exchanges.h"
+#include "exchange/header_lines.h"
 #include "exchange/ledger.h"
 #include "exchange/lobby.h"
 #include "observe/record.h"
@@ -76,51 +77,60 @@ struct arena *exchanges_scratch(struct exchanges *all);
 enum attempt_state { ATTEMPT_STATES(AS_ENUM) ATTEMPT_STATE_COUNT };
 #undef AS_ENUM
 
+/* What goes to a backend. It is needed until all of it has gone and an answer has
+ * begun to come: an open stream has none. */
+struct asking {
+	struct upstream_request request;
+	struct slice parts[DIALECT_CHANGED_PARTS];
+	struct buf room;              /* what the request says differently from the client's */
+	struct buf headers;           /* its header lines */
+};
+
+/* What an upstream says when it does not serve. */
+struct said {
+	struct answer_facts facts;
+	struct slice error_body;      /* its JSON error as it came; may be empty */
+};
+
 struct attempt {
 	struct exchange *x;
 	enum attempt_state state;
 	unsigned number;              /* its place among the exchange's records */
+	int status;                   /* 0: no head yet */
+	unsigned tokens;              /* content-bearing pieces heard, a floor for tokens */
 	struct pick pick;
 	struct upstream_call *call;   /* NULL once it is gone */
 	struct credential_wait waiting;       /* for a token, before there is a call */
 	uint64_t credential_number;   /* of the one it shows; 0: none that was fetched */
-	struct upstream_request request;
-	struct slice parts[DIALECT_CHANGED_PARTS];
-	struct buf room;              /* what the request says differently from the client's */
-	struct buf headers;           /* the request's header lines */
-	struct slice target_text;
+	struct asking *asking;        /* malloc'd; NULL once it has been forgotten */
 	struct io_timer limit;        /* first token, whole answer, or idle: the state says which */
 	mono_ms limit_at;             /* when it is really due; the timer may fire before */
 	mono_ms started_at, first_token_at;
 
-	int status;                   /* 0: no head yet */
-	struct h1_header *answer_headers;     /* those for the client; arena */
-	size_t answer_header_count;
+	struct slice answer_lines;    /* of the answer's headers, those for the client; arena */
 	uint64_t answer_length;       /* CLIENT_LENGTH_UNKNOWN */
-	bool is_sse, is_raw;          /* an event stream; a body passed on without reading */
-	bool as_stream;               /* a whole answer, asked for as a stream */
+	enum resume_way way;          /* how it goes on with a broken answer; RESUME_NONE: it does not */
 	enum fault drilled;           /* what a drill does to it; FAULT_NONE: nothing */
 	unsigned drill_left;          /* events until the drill cuts it */
+	bool is_sse, is_raw;          /* an event stream; a body passed on without reading */
+	bool as_stream;               /* a whole answer, asked for as a stream */
+	bool answer_retold;           /* the client gets it in the other form (stream, whole) */
 	bool heard;                   /* content has come, whether the client saw it or not */
-	enum resume_way way;          /* how it goes on with a broken answer; RESUME_NONE: it does not */
+	bool paused, was_paused;
+	bool overdue;                 /* silent beyond its limit, with nothing else to move to */
 	struct seam *seam;            /* arena; NULL unless it does */
 	struct translation *translation;      /* arena; NULL: bytes pass as they are */
-	bool answer_retold;           /* the client gets it in the other form (stream, whole) */
 	struct h1_head *judged_head;  /* kept for judge_answer() while COLLECTING; arena */
 	struct sse sse;
 	struct eventstream *frames;   /* arena; NULL: events are server-sent */
 	struct buf body;              /* COLLECTING: the answer; HOLDING: events held back */
 	struct stream_facts facts;
-	bool paused, was_paused;
-	bool overdue;                 /* silent beyond its limit, with nothing else to move to */
 
 	/* The outcome. */
 	enum fault fault;
 	struct slice fault_text;      /* for the log; arena */
-	struct answer_facts answer;   /* of judged answers and in-band errors; arena */
-	struct slice error_body;      /* an upstream's JSON error as it came; arena; may be empty */
+	struct said *said;            /* in judged answers and in-band errors; arena; NULL: nothing */
 	struct usage usage;
-	unsigned tokens;              /* content-bearing pieces heard, a floor for tokens */
 	struct slice finish_reason;
 };
 
@@ -144,6 +154,13 @@ bool attempt_runs(const struct attempt *a);
 void attempt_cancel(struct attempt *a);
 /* The client's side has room again, or not. */
 void attempt_pause(struct attempt *a, bool paused, mono_ms now);
+/* Once an answer is coming: frees what was sent to ask for it, where all of it has
+ * gone. False: it is still being sent, and refers to the client's body. */
+bool attempt_forget_request(struct attempt *a);
+/* What its upstream said, to be filled in. */
+struct said *attempt_said(struct attempt *a);
+/* What one said; facts of nothing where `said` is NULL. */
+const struct answer_facts *said_facts(const struct said *said);
 /* Frees what it holds; the attempt must have ended. */
 void attempt_free(struct attempt *a);
 /* Lower-case name of the state for the log. */
@@ -167,6 +184,15 @@ enum exchange_state { EXCHANGE_STATES(AS_ENUM) EXCHANGE_STATE_COUNT };
 
 struct recall;
 struct giving;
+struct queue_place;
+
+/* How an answer broke after the commit point. */
+struct broke {
+	enum fault why;
+	mono_ms at;
+	const struct said *said;      /* NULL: nothing */
+	struct stream_facts so_far;   /* of what the client has */
+};
 
 #define EXCHANGE_MAGIC 0x65786368
 
@@ -182,10 +208,8 @@ struct exchange {
 
 	struct slice id;
 	const struct client_key *who;
-	struct slice method, path, query, content_type, accept, peer;
-	struct h1_header *client_headers;     /* those that may go to a backend */
-	size_t client_header_count;
-	struct slice client_lines;    /* the same, as lines of a head */
+	struct slice method, path, query, content_type, peer;
+	struct slice client_lines;    /* of its head's headers, those that may go to a backend */
 	struct buf body;
 	const struct dialect *dialect;
 	const struct endpoint *endpoint;
@@ -216,52 +240,47 @@ struct exchange {
 	const struct budget_policy *budget;   /* that is spent, and has a say in what follows; NULL: none */
 	struct plan *plan;            /* NULL until it is to be tried */
 	uint64_t sticky;              /* hash of what ties it to a target; 0: nothing */
-	bool explains;                /* the client asked why, and may */
-	struct buf explained;         /* ... what it is told; see explain.c */
+	struct buf explained;         /* what a client that asks why is told; see explain.c */
+	bool explains;                /* ... it asked, and may */
+	bool whole_upstream;          /* asking for a stream on the client's behalf was refused */
+	bool replay_only;             /* for the next attempt: its target refused the text so far */
 	struct pick pick;             /* of the attempt begun last, or the one paused for */
 	struct attempt first, *second;        /* at most two run at once; the second by need, arena */
 	struct attempt *lead;         /* the one that gives to the client; NULL: none */
-	bool whole_upstream;          /* asking for a stream on the client's behalf was refused */
-	bool replay_only;             /* for the next attempt: its target refused the text so far */
 
 	/* What the client has, while it may go on elsewhere. */
 	struct ledger ledger;
 	bool may_resume;
-	struct event_identity identity;       /* arena */
-	struct array_framing *array;  /* the client wants its stream as a JSON array; NULL: as events */
 	bool identity_known, client_sse;
 	unsigned resumes;
-	enum fault broke;             /* the last break */
-	mono_ms broke_at;
-	struct answer_facts broke_said;
-	struct stream_facts so_far;
+	struct event_identity identity;       /* arena */
+	struct array_framing *array;  /* the client wants its stream as a JSON array; NULL: as events */
+	struct broke *broke;          /* the last break; arena; NULL: there was none */
 
-	bool hedged, hedge_won;
 	struct io_timer hedge, warm;
 	mono_ms sent_at;              /* the client's last byte */
 	mono_ms piece_at;             /* ... and its last piece of content from a backend's stream */
 	struct metrics_block *gaps;   /* where its gaps are counted; NULL: there was none yet */
-	bool warmed;                  /* the head went out before there was an answer */
 
 	struct attempt_record *records;
-	struct answer_facts *answers; /* of the same attempts: what upstreams said */
-	struct slice *error_bodies;
-	unsigned attempts_room;       /* of these three arrays */
+	struct said **said;           /* in the same attempts */
+	unsigned attempts_room;       /* of these two arrays */
 	unsigned attempts;            /* begun */
+	bool hedged, hedge_won;
+	bool warmed;                  /* the head went out before there was an answer */
+	enum shed shed;
 	struct io_timer deadline, pause;
 
-	struct lobby_guest guest;     /* in its model's waiting room */
-	struct io_timer queue_limit;
+	struct queue_place *place;    /* where it waits, or has waited; queue.c; arena */
 	mono_ms queued_at, runs_since;        /* MONO_NEVER: it does not */
 	enum priority priority;
+	enum fault fault;             /* how it ended; FAULT_NONE: well */
 	int64_t queued_ms;            /* in all, before queued_at */
 	int64_t client_timeout_ms;    /* how long the client will wait; 0: it did not say */
 	int64_t patience_ms;          /* how long it waits for the first byte; likewise */
 	mono_ms deadline_at;
-	enum shed shed;
 	int64_t retry_after_ms;       /* where it was shed */
 
-	enum fault fault;             /* how it ended; FAULT_NONE: well */
 	struct usage usage;           /* of all attempts that ended */
 	int64_t untold_tokens;        /* heard from attempts that never told their usage */
 	struct slice finish_reason, served_model, served_target;
@@ -285,6 +304,8 @@ void exchange_on_resumed(struct attempt *a, mono_ms now);
 void exchange_on_done(struct attempt *a, mono_ms now);                 /* DONE */
 void exchange_on_failed(struct attempt *a, mono_ms now);               /* FAILED */
 void exchange_on_broken(struct attempt *a, mono_ms now);               /* BROKEN */
+/* The exchange's record of its last break, to be filled in. */
+struct broke *exchange_broke(struct exchange *x);
 /* Is there anything else to try? Silence is not punished where there is not. */
 bool exchange_has_other(struct attempt *a, mono_ms now);
 
@@ -414,8 +435,8 @@ void prober_free(struct prober *p);
 
 /* ---- request.c -------------------------------------------------------------------- */
 
-/* Copies of the client's headers that may go to a backend: no hop-by-hop ones,
- * no credentials, nothing that tells of the client's network or of ours. */
+/* Keeps the lines of the client's headers that may go to a backend: no hop-by-hop
+ * ones, no credentials, nothing that tells of the client's network or of ours. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head);
 /* Appends the header lines that carry the backend's key or prove that one has it,
  * if it has one. False, with nothing appended: it is to be fetched and not there.
@@ -438,7 +459,7 @@ MUST_USE bool request_sign(const struct upstream_request *r, const struct reques
 bool request_clock_was_wrong(const struct attempt *a, const struct answer_facts *answer);
 /* What the backend\'s dialect always wants to be told. */
 void request_fixed_headers(struct buf *out, const struct backend_policy *backend);
-/* Fills in a->request for its pick and way, but for the credential. False: it
+/* Fills in a->asking for its pick and way, but for the credential. False: it
  * cannot be asked that way. */
 MUST_USE bool request_build(struct attempt *a);
 /* The key a client presents, in whichever header (or, of Google's APIs, in the
@@ -462,7 +483,7 @@ void answer_error(struct exchange *x, const struct error_answer *e, struct slice
  * were missing. Fills *e and *body (see answer_error()); exchange's arena. */
 void answer_choose_error(struct exchange *x, bool full, mono_ms now, struct error_answer *e,
 			 struct slice *body);
-/* The error of an answer that broke after the commit point (x->broke_said). */
+/* The error of an answer that broke after the commit point (x->broke). */
 void answer_broken_error(struct exchange *x, enum fault why, struct error_answer *e);
 /* Answers an error before there is an exchange (key, path). `allow`: the
  * methods that would fit, for a 405; NULL otherwise. */

@@ -13,9 +13,10 @@
 
 #include <stdlib.h>
 
-/* Most exchanges find room in one or two blocks; what is left of the last one is
- * held as long as a stream lasts. */
-#define EXCHANGE_BLOCK_BYTES 1536
+/* What is left of a block is held as long as a stream lasts: the first one has what
+ * an exchange with a usual request takes, others are small. */
+#define EXCHANGE_USUAL_BYTES (sizeof(struct exchange) + 1216)
+#define EXCHANGE_BLOCK_BYTES 512
 #define SCRATCH_KEPT ((size_t)64 * 1024)
 
 struct exchanges *exchanges_create(const struct exchanges_setup *setup)
@@ -263,6 +264,7 @@ static void join_trace(struct exchange *x, const struct h1_head *head)
 
 static void keep_request(struct exchange *x, const struct h1_head *head, struct buf *body)
 {
+	const struct io_addr peer = client_peer(x->client);
 	char text[IO_ADDR_TEXT_MAX];
 	struct slice path, query;
 	enum admit_verdict verdict;
@@ -276,7 +278,7 @@ static void keep_request(struct exchange *x, const struct h1_head *head, struct 
 	x->path = arena_copy(x->arena, path);
 	keep_query(x, query);
 	x->content_type = arena_copy(x->arena, h1_get(head, S("content-type")));
-	x->peer = arena_copy(x->arena, slice_of(io_addr_text(client_peer(x->client), text)));
+	x->peer = arena_copy(x->arena, slice_of(io_addr_text(&peer, text)));
 	if (x->config->tracing.origin)
 		join_trace(x, head);
 	request_keep_headers(x, head);
@@ -288,7 +290,7 @@ static void keep_request(struct exchange *x, const struct h1_head *head, struct 
 
 static struct exchange *exchange_new(struct exchanges *all, struct client_conn *c)
 {
-	struct arena *arena = arena_create(EXCHANGE_BLOCK_BYTES);
+	struct arena *arena = arena_create_for(EXCHANGE_USUAL_BYTES, EXCHANGE_BLOCK_BYTES);
 	struct exchange *x = arena_new(arena, struct exchange);
 
 	x->magic = EXCHANGE_MAGIC;
@@ -304,16 +306,6 @@ static struct exchange *exchange_new(struct exchanges *all, struct client_conn *
 	if (c)
 		client_claim(c, &exchange_client_events, x);
 	return x;
-}
-
-static void copy_headers(struct exchange *to, const struct exchange *from)
-{
-	to->client_headers = arena_array(to->arena, struct h1_header, from->client_header_count);
-	for (size_t i = 0; i < from->client_header_count; i++)
-		to->client_headers[to->client_header_count++] = (struct h1_header){
-			arena_copy(to->arena, from->client_headers[i].name),
-			arena_copy(to->arena, from->client_headers[i].value),
-		};
 }
 
 struct exchange *exchange_copy(const struct exchange *from)
@@ -333,9 +325,9 @@ struct exchange *exchange_copy(const struct exchange *from)
 	x->query = arena_copy(x->arena, from->query);
 	x->content_type = arena_copy(x->arena, from->content_type);
 	x->peer = arena_copy(x->arena, from->peer);
-	copy_headers(x, from);
+	x->client_lines = arena_copy(x->arena, from->client_lines);
 	queue_init(x, &(struct h1_head){ 0 });
-	x->priority = x->guest.waiter.priority = PRIORITY_LOW;
+	x->priority = PRIORITY_LOW;
 	x->body = BUF_INIT(buf_len(&from->body) + 1);
 	must(buf_append(&x->body, buf_slice(&from->body)));
 	fault = x->dialect->read_request(x->arena, x->endpoint, x->content_type, x->path,
@@ -364,7 +356,7 @@ struct exchange *exchange_of_ours(const struct exchange *from, struct slice path
 	x->content_type = S("application/json");
 	x->peer = arena_copy(x->arena, from->peer);
 	queue_init(x, &(struct h1_head){ 0 });
-	x->priority = x->guest.waiter.priority = PRIORITY_LOW;
+	x->priority = PRIORITY_LOW;
 	x->body = BUF_INIT(body.len + 1);
 	must(buf_append(&x->body, body));
 	fault = x->dialect->read_request(x->arena, x->endpoint, x->content_type, x->path,

@@ -8,6 +8,13 @@
  * again, a limit grows. So whoever is first asks from time to time. */
 #define ASK_AGAIN_MS 500
 
+/* Of an exchange that waits, or has waited: most never do. */
+struct queue_place {
+	struct exchange *x;
+	struct lobby_guest guest;     /* in its model's waiting room */
+	struct io_timer limit;
+};
+
 static struct io *io_of(const struct exchange *x)
 {
 	return x->all->setup.io;
@@ -45,7 +52,7 @@ void queue_error(struct exchange *x, struct error_answer *e)
 
 	e->fault = FAULT_SHED;
 	e->retry_after_ms = x->shed ? x->retry_after_ms : -1;
-	if (x->guest.waiter.greedy) {
+	if (x->place && x->place->guest.waiter.greedy) {
 		e->status = 429;
 		e->type = S("rate_limit_error");
 		e->code = S("rate_limit_exceeded");
@@ -72,7 +79,7 @@ static void set_timer(struct exchange *x, mono_ms now)
 {
 	mono_ms end = mono_after(x->queued_at, wait_left_ms(x));
 
-	io_timer_set(io_of(x), &x->queue_limit, mono_earlier(end, mono_after(now, ASK_AGAIN_MS)));
+	io_timer_set(io_of(x), &x->place->limit, mono_earlier(end, mono_after(now, ASK_AGAIN_MS)));
 }
 
 /* Out of the room; the time spent there counts. */
@@ -82,13 +89,13 @@ static void leave(struct exchange *x, bool served, mono_ms now)
 		return;
 	x->queued_ms += now - x->queued_at;
 	x->queued_at = MONO_NEVER;
-	io_timer_clear(io_of(x), &x->queue_limit);
-	lobby_leave(&x->guest, served);
+	io_timer_clear(io_of(x), &x->place->limit);
+	lobby_leave(&x->place->guest, served);
 }
 
 static void on_timer(struct io_timer *timer, mono_ms now)
 {
-	struct exchange *x = CONTAINER_OF(timer, struct exchange, queue_limit);
+	struct exchange *x = CONTAINER_OF(timer, struct queue_place, limit)->x;
 
 	if (now - x->queued_at >= wait_left_ms(x)) {
 		leave(x, false, now);
@@ -101,7 +108,7 @@ static void on_timer(struct io_timer *timer, mono_ms now)
 
 static void on_called(struct lobby_guest *g, bool shed)
 {
-	struct exchange *x = CONTAINER_OF(g, struct exchange, guest);
+	struct exchange *x = CONTAINER_OF(g, struct queue_place, guest)->x;
 	mono_ms now = io_now(io_of(x));
 
 	if (!shed) {
@@ -119,14 +126,8 @@ static int64_t shorter(int64_t a_ms, int64_t b_ms)
 
 void queue_init(struct exchange *x, const struct h1_head *head)
 {
-	struct slice key = x->who ? x->who->name : SLICE_NONE;
-
 	x->queued_at = x->runs_since = MONO_NEVER;
-	x->queue_limit.fire = on_timer;
-	x->guest.on_called = on_called;
 	x->priority = admit_priority(x->who, h1_get(head, S("x-backstay-priority")));
-	x->guest.waiter.priority = x->priority;
-	x->guest.waiter.key = slice_hash(key, 0);
 	x->client_timeout_ms = admit_timeout_ms(h1_get(head, S("x-request-timeout")));
 	/* How long SDKs wait for the first byte (Python's and JavaScript's way to say
 	 * it): no limit for an answer, but whoever got none by then is gone. */
@@ -134,10 +135,34 @@ void queue_init(struct exchange *x, const struct h1_head *head)
 				 admit_timeout_ms(h1_get(head, S("x-stainless-timeout"))));
 }
 
+static void begin_guest(const struct exchange *x, struct lobby_guest *g)
+{
+	g->on_called = on_called;
+	g->waiter.priority = x->priority;
+	g->waiter.key = slice_hash(x->who ? x->who->name : SLICE_NONE, 0);
+}
+
 bool queue_is_behind(struct exchange *x)
 {
-	return x->model->room && x->model->queue.length &&
-	       lobby_is_behind(x->model->room, &x->guest, plan_places(x->plan));
+	struct lobby_guest g = { .room = NULL };
+
+	if (!x->model->room || !x->model->queue.length)
+		return false;
+	begin_guest(x, &g);
+	return lobby_is_behind(x->model->room, &g, plan_places(x->plan));
+}
+
+static struct queue_place *take_place(struct exchange *x)
+{
+	struct queue_place *place = x->place ? x->place : arena_new(x->arena, struct queue_place);
+
+	if (!x->place) {
+		place->x = x;
+		place->limit.fire = on_timer;
+		begin_guest(x, &place->guest);
+	}
+	x->place = place;
+	return place;
 }
 
 static void stop_running(struct exchange *x, mono_ms now)
@@ -151,9 +176,10 @@ static void stop_running(struct exchange *x, mono_ms now)
 void queue_wait(struct exchange *x, uint64_t places, mono_ms now)
 {
 	enum room_verdict verdict;
+	struct lobby_guest *g;
 
 	if (waits(x)) {
-		lobby_wait_on(&x->guest, places);
+		lobby_wait_on(&x->place->guest, places);
 		return;
 	}
 	if (!x->model->room || !x->model->queue.length) {
@@ -161,15 +187,16 @@ void queue_wait(struct exchange *x, uint64_t places, mono_ms now)
 		return;
 	}
 	stop_running(x, now);
+	g = &take_place(x)->guest;
 	/* Half an answer is lost work: it goes on before others begin. */
 	if (exchange_committed(x))
-		x->guest.waiter.priority = PRIORITY_HIGH;
-	x->guest.waiter.deadline = x->deadline_at;
+		g->waiter.priority = PRIORITY_HIGH;
+	g->waiter.deadline = x->deadline_at;
 	if (x->patience_ms)
-		x->guest.waiter.deadline = mono_earlier(x->deadline_at,
-							mono_after(x->started_at, x->patience_ms));
-	x->guest.waiter.wait_max_ms = wait_left_ms(x);
-	verdict = lobby_enter(x->all->desk, x->model->room, &x->guest, x->model->queue.length, now);
+		g->waiter.deadline = mono_earlier(x->deadline_at,
+						  mono_after(x->started_at, x->patience_ms));
+	g->waiter.wait_max_ms = wait_left_ms(x);
+	verdict = lobby_enter(x->all->desk, x->model->room, g, x->model->queue.length, now);
 	if (verdict != ROOM_WAIT) {
 		give_up(x, verdict == ROOM_FULL ? SHED_FULL : SHED_TOO_LATE, now);
 		return;

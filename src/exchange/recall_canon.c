@@ -33,14 +33,16 @@ static bool headers_are_plain(const struct exchange *x)
 		S_INIT("x-goog-api-client"),
 	};
 
-	for (size_t i = 0; i < x->client_header_count; i++) {
-		struct slice name = x->client_headers[i].name;
+	struct slice lines = x->client_lines;
+	struct h1_header h;
+
+	while (header_lines_next(&lines, &h)) {
 		bool known = false;
 
 		for (size_t k = 0; k < COUNT_OF(plain); k++)
-			known |= slice_eq_nocase(name, plain[k]);
+			known |= slice_eq_nocase(h.name, plain[k]);
 		for (size_t k = 0; k < COUNT_OF(prefixes) && !known; k++)
-			if (slice_starts_nocase(name, prefixes[k]))
+			if (slice_starts_nocase(h.name, prefixes[k]))
 				return false;
 	}
 	return true;

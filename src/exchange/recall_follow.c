@@ -36,7 +36,7 @@ bool recall_join(struct exchange *x, mono_ms now)
 static void note_given(struct exchange *x, struct slice given)
 {
 	struct arena *scratch = arena_create(0);
-	struct stream_facts *so_far = &x->so_far;
+	struct stream_facts *so_far = &exchange_broke(x)->so_far;
 	struct sse parser;
 	struct sse_event ev;
 
@@ -65,9 +65,7 @@ static void go_on_alone(struct exchange *x, mono_ms now)
 
 	flight_leave(&r->guest);
 	x->cache = CACHE_USE_MISS;
-	x->broke = FAULT_CUT;
-	x->broke_at = now;
-	x->broke_said = (struct answer_facts){ .retry_after_ms = -1 };
+	*exchange_broke(x) = (struct broke){ .why = FAULT_CUT, .at = now };
 	x->may_resume = known && x->facts.stream && x->model->resume && x->endpoint->may_retry &&
 			x->dialect->may_resume(x->endpoint, &x->facts, RESUME_AUTO) != RESUME_NONE;
 	if (known)
@@ -76,8 +74,8 @@ static void go_on_alone(struct exchange *x, mono_ms now)
 	if (!known || !buf_append(&r->noted, buf_slice(&given)))
 		r->noted_lost = true;
 	buf_free(&given);
-	if (!resume_is_possible(x, x->broke)) {
-		relay_end_broken(x, x->broke);
+	if (!resume_is_possible(x, FAULT_CUT)) {
+		relay_end_broken(x, FAULT_CUT);
 		return;
 	}
 	exchange_enter(x, EXCHANGE_RESUMING);

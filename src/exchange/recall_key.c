@@ -140,11 +140,13 @@ static bool put_headers(const struct exchange *x, struct buf *out)
 {
 	static const struct slice prefixes[] = { S_INIT("openai-"), S_INIT("anthropic-"), S_INIT("x-goog-") };
 
-	for (size_t i = 0; i < x->client_header_count; i++)
+	struct slice lines = x->client_lines;
+	struct h1_header h;
+
+	while (header_lines_next(&lines, &h))
 		for (size_t k = 0; k < COUNT_OF(prefixes); k++)
-			if (slice_starts_nocase(x->client_headers[i].name, prefixes[k]) &&
-			    !buf_printf(out, "%.*s: %.*s\n", SLICE_ARG(x->client_headers[i].name),
-					SLICE_ARG(x->client_headers[i].value)))
+			if (slice_starts_nocase(h.name, prefixes[k]) &&
+			    !buf_printf(out, "%.*s: %.*s\n", SLICE_ARG(h.name), SLICE_ARG(h.value)))
 				return false;
 	return true;
 }

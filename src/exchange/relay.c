@@ -44,12 +44,13 @@ void relay_bytes(struct attempt *a, struct slice bytes)
 }
 
 /* Nothing will be sent upstream again: a long stream need not hold its request,
- * unless what it says is still needed to write the answer. */
+ * unless what it says is still needed to write the answer, or some of it has not
+ * even gone yet. */
 static void forget(struct exchange *x)
 {
 	x->may_resume = false;
 	ledger_free(&x->ledger);
-	if (x->lead && x->lead->translation)
+	if (x->lead && (x->lead->translation || !attempt_forget_request(x->lead)))
 		return;
 	translate_free(x);
 	buf_free(&x->body);
@@ -147,6 +148,7 @@ void relay_begin(struct attempt *a, struct slice data, mono_ms now)
 			(data.len || a->translation) &&
 			x->endpoint->may_retry && x->attempts < x->model->retry.max_attempts &&
 			x->dialect->may_resume(x->endpoint, &x->facts, RESUME_AUTO) != RESUME_NONE;
+	(void)attempt_forget_request(a);
 	recall_commit(x);
 	if (!x->warmed && x->client)
 		answer_head(x, a);

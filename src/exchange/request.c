@@ -36,27 +36,6 @@ static bool is_withheld(const struct h1_head *head, struct slice name)
 	return h1_is_hop_by_hop(head, name);
 }
 
-static size_t line_bytes(const struct h1_header *h)
-{
-	return h->name.len + h->value.len + sizeof ": \r\n" - 1;
-}
-
-static char *put(char *at, struct slice s)
-{
-	if (s.len > 0)
-		memcpy(at, s.at, s.len);
-	return at + s.len;
-}
-
-/* Writes a header as its line to `at`, where *out has its name and value. */
-static char *keep_line(char *at, const struct h1_header *h, struct h1_header *out)
-{
-	out->name = (struct slice){ at, h->name.len };
-	at = put(put(at, h->name), S(": "));
-	out->value = (struct slice){ at, h->value.len };
-	return put(put(at, h->value), S("\r\n"));
-}
-
 /* Where we take part in a trace we say ourselves which span asks; what else goes
  * with it belongs to a traceparent that can be gone on from, or is not passed on. */
 static bool is_trace_withheld(const struct exchange *x, const struct h1_head *head, struct slice name)
@@ -72,19 +51,16 @@ static bool is_trace_withheld(const struct exchange *x, const struct h1_head *he
  * takes the place of one. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head)
 {
-	size_t bytes = 0;
-	char *at;
+	struct h1_header kept[H1_HEADERS_MAX];
+	size_t count = 0;
 
-	for (unsigned i = 0; i < head->header_count; i++)
-		bytes += line_bytes(&head->headers[i]);
-	at = arena_alloc(x->arena, bytes);
-	x->client_lines.at = at;
-	x->client_headers = arena_array(x->arena, struct h1_header, head->header_count);
-	for (unsigned i = 0; i < head->header_count; i++)
-		if (!is_withheld(head, head->headers[i].name) &&
-		    !(x->trace && is_trace_withheld(x, head, head->headers[i].name)))
-			at = keep_line(at, &head->headers[i], &x->client_headers[x->client_header_count++]);
-	x->client_lines.len = (size_t)(at - x->client_lines.at);
+	for (unsigned i = 0; i < head->header_count; i++) {
+		const struct h1_header *h = &head->headers[i];
+
+		if (!is_withheld(head, h->name) && !(x->trace && is_trace_withheld(x, head, h->name)))
+			kept[count++] = *h;
+	}
+	x->client_lines = header_lines(x->arena, kept, count);
 }
 
 static bool backend_sets(const struct backend_policy *backend, struct slice name)
@@ -138,10 +114,11 @@ static bool is_foreign(const struct attempt *a)
 
 static bool client_sends(const struct attempt *a, struct slice name)
 {
-	const struct exchange *x = a->x;
+	struct slice lines = a->x->client_lines;
+	struct h1_header h;
 
-	for (size_t i = 0; i < x->client_header_count; i++)
-		if (slice_eq_nocase(x->client_headers[i].name, name))
+	while (header_lines_next(&lines, &h))
+		if (slice_eq_nocase(h.name, name))
 			return !is_foreign(a) || crosses_dialects(name);
 	return false;
 }
@@ -166,9 +143,9 @@ void request_fixed_headers(struct buf *out, const struct backend_policy *backend
 
 static void write_fixed_headers(struct attempt *a)
 {
-	fixed_headers(&a->headers, a->pick.target->backend, a);
+	fixed_headers(&a->asking->headers, a->pick.target->backend, a);
 	if (is_foreign(a))
-		h1_write_header(&a->headers, S("content-type"), S("application/json"));
+		h1_write_header(&a->asking->headers, S("content-type"), S("application/json"));
 }
 
 bool request_credential(struct exchanges *all, struct config *config,
@@ -201,22 +178,23 @@ static void write_headers(struct attempt *a)
 {
 	const struct exchange *x = a->x;
 	const struct backend_policy *backend = a->pick.target->backend;
+	struct buf *headers = &a->asking->headers;
 	char traceparent[TRACE_PARENT_MAX];
 	bool unchanged = !backend->header_count && !is_foreign(a);
+	struct slice lines = x->client_lines;
+	struct h1_header h;
 
 	if (unchanged)
-		buf_put(&a->headers, x->client_lines);
-	for (size_t i = 0; !unchanged && i < x->client_header_count; i++)
-		if (!backend_sets(backend, x->client_headers[i].name) &&
-		    (!is_foreign(a) || crosses_dialects(x->client_headers[i].name)))
-			h1_write_header(&a->headers, x->client_headers[i].name,
-					x->client_headers[i].value);
+		buf_put(headers, lines);
+	while (!unchanged && header_lines_next(&lines, &h))
+		if (!backend_sets(backend, h.name) && (!is_foreign(a) || crosses_dialects(h.name)))
+			h1_write_header(headers, h.name, h.value);
 	write_fixed_headers(a);
 	for (size_t i = 0; i < backend->header_count; i++)
-		h1_write_header(&a->headers, backend->headers[i].name, backend->headers[i].value);
-	h1_write_header(&a->headers, S("x-request-id"), x->id);
+		h1_write_header(headers, backend->headers[i].name, backend->headers[i].value);
+	h1_write_header(headers, S("x-request-id"), x->id);
 	if (x->trace && x->config->tracing.propagate)
-		h1_write_header(&a->headers, S("traceparent"),
+		h1_write_header(headers, S("traceparent"),
 				slice_of(trace_write_parent(x->trace, a->number, traceparent)));
 }
 
@@ -280,6 +258,7 @@ bool request_wants_stream(const struct exchange *x)
 static size_t write_body(struct attempt *a)
 {
 	struct exchange *x = a->x;
+	struct asking *asking = a->asking;
 	bool rest_only = a->way != RESUME_NONE && a->way != RESUME_REPLAY;
 	struct request_changes changes = {
 		.model = a->pick.upstream_model,
@@ -292,15 +271,15 @@ static size_t write_body(struct attempt *a)
 	if (a->translation && !a->translation->as_it_is) {
 		if (!translate_request(a))
 			return 0;
-		a->parts[0] = buf_slice(&a->room);
+		asking->parts[0] = buf_slice(&asking->room);
 		return 1;
 	}
 	/* Where the path names the model, only the dialect knows what is inside. */
 	if (!a->as_stream && !rest_only && !(x->facts.model_place == MODEL_IN_PATH && x->endpoint->codec))
 		return dialect_splice_model(x->arena, &x->facts, buf_slice(&x->body), changes.model,
-					    a->parts);
+					    asking->parts);
 	return a->pick.target->backend->dialect->change_request(&x->facts, buf_slice(&x->body), &changes,
-							       &a->room, a->parts);
+							       &asking->room, asking->parts);
 }
 
 bool request_build(struct attempt *a)
@@ -311,18 +290,17 @@ bool request_build(struct attempt *a)
 	bool has_body = a->translation || !may_lack;
 
 	write_headers(a);
-	a->target_text = target_text(a);
-	a->request = (struct upstream_request){
+	a->asking->request = (struct upstream_request){
 		.method = a->translation ? S("POST") : x->method,
-		.target = a->target_text,
-		.headers = buf_slice(&a->headers),
-		.body = a->parts,
+		.target = target_text(a),
+		.headers = buf_slice(&a->asking->headers),
+		.body = a->asking->parts,
 		.body_parts = has_body ? write_body(a) : 0,
 		.has_body = has_body,
 		.fresh = !x->endpoint->may_retry,
 		.body_max = UINT64_MAX,
 	};
-	return !has_body || a->request.body_parts > 0;
+	return !has_body || a->asking->request.body_parts > 0;
 }
 
 bool request_authorize(struct attempt *a)
@@ -331,11 +309,12 @@ bool request_authorize(struct attempt *a)
 	const struct backend_policy *backend = a->pick.target->backend;
 	struct credential fetched;
 
-	if (!request_credential(x->all, x->config, backend, a->pick.target->origin, &a->request, &a->headers))
+	if (!request_credential(x->all, x->config, backend, a->pick.target->origin, &a->asking->request,
+				&a->asking->headers))
 		return false;
 	if (backend->credential && credentials_now(x->all->credentials, x->config, backend->credential, &fetched))
 		a->credential_number = fetched.number;
-	a->request.headers = buf_slice(&a->headers);
+	a->asking->request.headers = buf_slice(&a->asking->headers);
 	return true;
 }
 

@@ -200,7 +200,7 @@ static void resume_writer(struct attempt *a, struct translation *t)
 {
 	struct exchange *x = a->x;
 	struct canon_events told = told_so_far(x);
-	struct codec_so_far so_far = { .identity = &x->identity, .told = &told, .facts = &x->so_far };
+	struct codec_so_far so_far = { .identity = &x->identity, .told = &told, .facts = &x->broke->so_far };
 	struct codec_writer *w = &t->writer;
 
 	resume_spent(x, &w->add_input, &w->add_output);
@@ -212,7 +212,7 @@ static void resume_writer(struct attempt *a, struct translation *t)
 	if (!json_i64(x->identity.created, &w->created))
 		w->created = x->wall_ms / 1000;
 	/* What the client's dialect counts goes on where it was. */
-	a->facts = x->so_far;
+	a->facts = x->broke->so_far;
 	if (t->down->resume_writer)
 		t->down->resume_writer(w, &so_far);
 }
@@ -282,8 +282,8 @@ bool translate_request(struct attempt *a)
 	}
 	r->features &= ~t->unsaid;
 	t->reader.request = r;               /* the answer goes on from what is asked here */
-	buf_clear(&a->room);
-	return t->up->write_request(x->canon_arena, r, &target, &a->room);
+	buf_clear(&a->asking->room);
+	return t->up->write_request(x->canon_arena, r, &target, &a->asking->room);
 }
 
 /* ---- what comes back ---------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ struct slice translate_why_not(struct exchange *x);
 /* The attempt's translation for its pick and way, in a->translation; NULL if its
  * bytes pass as they are. False: it cannot be asked in that way. */
 MUST_USE bool translate_begin(struct attempt *a);
-/* Writes the request's body into a->room. False: it cannot be said. */
+/* Writes the request's body into a->asking->room. False: it cannot be said. */
 MUST_USE bool translate_request(struct attempt *a);
 
 /* Reads one event from upstream; the events it stands for lie in `scratch`, as

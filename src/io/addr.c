@@ -107,6 +107,22 @@ const char *io_addr_text(const struct io_addr *a, char *out)
 	never("an address of no family");
 }
 
+size_t io_addr_bytes(const struct io_addr *a)
+{
+	size_t path = a->family == IO_UNIX ? strnlen(a->path, sizeof a->path - 1) + 1 : 0;
+
+	return offsetof(struct io_addr, path) + path;
+}
+
+struct io_addr io_addr_from(const void *bytes, size_t count)
+{
+	struct io_addr a = { .path = "" };
+
+	must(count <= sizeof a);
+	memcpy(&a, bytes, count);
+	return a;
+}
+
 bool io_addr_eq(const struct io_addr *a, const struct io_addr *b)
 {
 	if (a->family != b->family)

@@ -86,6 +86,10 @@ bool io_addr_parse(struct slice text, struct io_addr *out);
 /* The reverse; `out` holds at least IO_ADDR_TEXT_MAX bytes. Gives `out`. */
 #define IO_ADDR_TEXT_MAX 128
 const char *io_addr_text(const struct io_addr *a, char *out);
+/* How many bytes of its front say all, for those who keep many: few but for paths. */
+size_t io_addr_bytes(const struct io_addr *a);
+/* The address again, from so many bytes of it. */
+struct io_addr io_addr_from(const void *bytes, size_t count);
 bool io_addr_eq(const struct io_addr *a, const struct io_addr *b);
 /* 127.0.0.0/8, ::1 and unix sockets. */
 bool io_addr_is_loopback(const struct io_addr *a);

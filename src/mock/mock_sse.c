@@ -253,7 +253,7 @@ static void restyle(struct mock_sse *s)
 
 	buf_clear(copy);
 	buf_put(copy, slice_from(buf_slice(bytes), s->out->open));
-	bytes->end = bytes->start + s->out->open;
+	buf_cut(bytes, s->out->open);
 	rest = buf_slice(copy);
 	if (s->b->blank_lines)
 		buf_put(bytes, newline);
@@ -301,7 +301,7 @@ static void frame(struct mock_sse *s)
 	}
 	buf_clear(copy);
 	buf_put(copy, slice_from(buf_slice(bytes), s->out->open));
-	bytes->end = bytes->start + s->out->open;
+	buf_cut(bytes, s->out->open);
 	must(eventstream_write(bytes, headers, COUNT_OF(headers), buf_slice(copy)));
 	if (s->bad_sum)
 		bytes->bytes[bytes->end - 1] = (char)(bytes->bytes[bytes->end - 1] ^ 1);
@@ -316,7 +316,7 @@ static void end_event(struct mock_sse *s)
 
 	if (s->bad_this) {
 		/* Without its last third the JSON is broken, but the event is whole. */
-		bytes->end -= (buf_len(bytes) - s->out->open) / 3;
+		buf_cut(bytes, buf_len(bytes) - (buf_len(bytes) - s->out->open) / 3);
 		s->bad_this = false;
 	}
 	if (s->protocol == PROTOCOL_BEDROCK) {
@@ -327,7 +327,7 @@ static void end_event(struct mock_sse *s)
 			restyle(s);
 	}
 	if (s->cut_this)
-		bytes->end -= (buf_len(bytes) - s->out->open) / 2;
+		buf_cut(bytes, buf_len(bytes) - (buf_len(bytes) - s->out->open) / 2);
 	mock_script_end(s->out);
 }
 

@@ -104,7 +104,7 @@ void mock_text_keep_bytes(struct mock_text *t, size_t at)
 	if (count < t->count && at)
 		t->ends[count++] = (uint32_t)at;
 	t->count = at ? count : 0;
-	t->text.end = t->text.start + at;
+	buf_cut(&t->text, at);
 }
 
 void mock_text_keep(struct mock_text *t, size_t count)

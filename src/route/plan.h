@@ -23,9 +23,9 @@ struct pick {
 	const struct target_policy *target;
 	const struct model_policy *model;     /* the model it serves under: the asked one or a fallback */
 	struct slice upstream_model;          /* the name to send */
-	bool is_fallback;
 	mono_ms at;                           /* not before this time; <= now: at once */
 	size_t candidate;                     /* for plan_report() */
+	bool is_fallback;
 	bool reasons;                         /* it is known to think before it speaks */
 	bool probe, forced;                   /* the trial of one that was out; the last resort */
 };

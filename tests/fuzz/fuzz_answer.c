@@ -5,6 +5,8 @@
 #include "conn/reader.h"
 #include "tests/fuzz/pieces.h"
 
+#include <stdio.h>
+
 #define BODY_MAX 4096
 
 struct outcome {
@@ -12,7 +14,7 @@ struct outcome {
 	int status;
 	size_t extra;
 	struct buf body;
-	char text[READER_TEXT_MAX];
+	char text[256];
 };
 
 /* Until all given bytes are eaten or it is over. */
@@ -50,7 +52,7 @@ static void read_all(struct pieces *p, bool to_head, bool keep, struct outcome *
 		o->last = reader_close(&r, true, "closed");
 	if (o->last == READER_END)
 		o->extra = reader_extra(&r) + p->all.len - p->at;
-	memcpy(o->text, r.text, sizeof o->text);
+	snprintf(o->text, sizeof o->text, "%s", r.text ? r.text : "");
 	must(r.interims <= READER_INTERIMS_MAX + 1);
 	reader_free(&r);
 }

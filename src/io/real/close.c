@@ -95,9 +95,7 @@ static void linger(struct io_stream *s)
 		return;
 	}
 	s->state = STREAM_LINGER;
-	s->events = NULL;
-	s->owner = NULL;
-	s->linger.fire = on_patience_over;
+	s->linger = (struct io_timer){ .fire = on_patience_over };
 	if (s->finished) {
 		begin_swallowing(s);
 		return;

@@ -42,7 +42,8 @@ static void stream_free(struct io_grave *g)
 {
 	struct io_stream *s = CONTAINER_OF(g, struct io_stream, grave);
 
-	free(s->text_memory);
+	if (s->text_is_ours)
+		free((char *)(uintptr_t)s->text);
 	free(s);
 }
 
@@ -51,9 +52,10 @@ void stream_destroy(struct io_stream *s)
 	struct io *io = s->io;
 
 	must(s->state != STREAM_CLOSED);
+	if (s->state == STREAM_LINGER)
+		io_timer_clear(io, &s->linger);
 	s->state = STREAM_CLOSED;
 	ev_io_stop(io->loop, &s->watch);
-	io_timer_clear(io, &s->linger);
 	tls_stream_end(s);
 	sock_close(s->watch.fd);
 	buf_free(&s->out);
@@ -133,10 +135,13 @@ void stream_fail(struct io_stream *s, enum io_broken why, const char *text)
 
 void stream_fail_copy(struct io_stream *s, enum io_broken why, const char *text)
 {
+	char *copy;
+
 	if (s->text)
 		return;
-	s->text_memory = strdup(text);
-	stream_fail(s, why, s->text_memory ? s->text_memory : "out of memory");
+	copy = strdup(text);
+	s->text_is_ours = copy != NULL;
+	stream_fail(s, why, copy ? copy : "out of memory");
 }
 
 void stream_fail_errno(struct io_stream *s, int error, const char *doing)

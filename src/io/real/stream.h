@@ -22,21 +22,28 @@ enum stream_io { STREAM_IO_OK, STREAM_IO_BLOCKED, STREAM_IO_END, STREAM_IO_FAILE
 struct io_stream {
 	ev_io watch;
 	struct io *io;
-	const struct io_stream_events *events;
-	void *owner;
-	struct link in_streams, in_dirty, in_due;
+	union {
+		struct {
+			const struct io_stream_events *events;
+			void *owner;
+			char *lent;      /* where the next bytes go; NULL: the loop's scratch */
+			size_t lent_room;
+		};
+		struct io_timer linger;  /* STREAM_LINGER: there is no owner any more */
+	};
+	union {
+		struct link in_streams;
+		struct io_grave grave;   /* STREAM_CLOSED */
+	};
+	struct link in_dirty, in_due;
 	struct buf out;
-	char *lent;                      /* where the next bytes go; NULL: the loop's scratch */
-	size_t lent_room;
-	struct io_timer linger;
-	struct io_grave grave;
 	SSL *ssl;                        /* NULL: plain */
 	struct io_tls *tls;              /* held while `ssl` may call into it */
 	int tls_peer;                    /* see tls_peer_slot() */
 	enum stream_state state;
 	enum io_broken why;              /* with `text`: the failure to be told */
 	const char *text;                /* NULL: nothing failed */
-	char *text_memory;               /* what `text` points to, where it is ours */
+	bool text_is_ours;               /* malloc'd */
 	bool paused;
 	bool peer_ended;                 /* nothing more to read */
 	bool blocked;                    /* the kernel took no more; EV_WRITE is awaited */

@@ -55,6 +55,27 @@ static void nothing_is_taken_before_use(void **state)
 	arena_free(a);
 }
 
+static void the_first_block_may_fit_its_owner(void **state)
+{
+	struct arena *a = arena_create_for(3000, 512);
+	size_t size;
+
+	(void)state;
+	assert_true(is_aligned(arena_alloc(a, 2000)));
+	size = arena_size(a);
+	assert_true(size < 3200);
+	assert_true(slice_eq(arena_copy(a, S("abc")), S("abc")));
+	assert_true(is_aligned(arena_alloc(a, 800)));
+	assert_true(slice_eq(arena_printf(a, "%d", 12345), S("12345")));
+#if !defined(__SANITIZE_ADDRESS__)        /* there each allocation is a block of its own */
+	assert_int_equal(arena_size(a), size);
+	arena_alloc(a, 100);
+	arena_alloc(a, 100);
+	assert_true(arena_size(a) <= size + 600);
+#endif
+	arena_free(a);
+}
+
 static void arrays(void **state)
 {
 	struct arena *a = arena_create(0);
@@ -99,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
 		cmocka_unit_test(nothing_is_taken_before_use),
+		cmocka_unit_test(the_first_block_may_fit_its_owner),
 		cmocka_unit_test(arrays),
 		cmocka_unit_test(text),
 	};

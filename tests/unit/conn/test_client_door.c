@@ -182,12 +182,14 @@ static void new_limits_hold_from_the_next_request(void **state)
 static void the_owner_learns_who_asks(void **state)
 {
 	char text[IO_ADDR_TEXT_MAX];
+	struct io_addr peer;
 	struct stage st;
 
 	(void)state;
 	stage_begin(&st, false);
 	peer_say(peer_connect(&st), HOLD);
-	assert_true(strncmp(io_addr_text(client_peer(st.asked[0].c), text), "10.77.0.1:", 10) == 0);
+	peer = client_peer(st.asked[0].c);
+	assert_true(strncmp(io_addr_text(&peer, text), "10.77.0.1:", 10) == 0);
 	stage_end(&st);
 }
 
