@@ -212,13 +212,16 @@ def test_a_user_without_the_commands_shares_answers_all_the_same(pair, redis, pl
     third.config.update(listen="127.0.0.1:%d" % third.port, log={"access": third.access},
                         admin={"key": KEY, "listen": "127.0.0.1:%d" % third.admin})
     third.write()
-    third.start()
-    poll("the refusal", lambda: any(word in cluster(third)["cluster"]["why"] for word in (
-        "can't run this command", "permission")))
-    assert names(third) == ["third"] and "third" not in names(pair[0])
-    poll("to share", lambda: third.chat("by the third")[0] == 200 and [
-        s for s in third.status()["cache"]["stores"] if s["name"] == "shared" and s["works"]])
-    assert third.stop() == 0
+    try:
+        third.start()
+        poll("the refusal", lambda: any(word in cluster(third)["cluster"]["why"] for word in (
+            "can't run this command", "permission")))
+        assert names(third) == ["third"] and "third" not in names(pair[0])
+        poll("to share", lambda: third.chat("by the third")[0] == 200 and [
+            s for s in third.status()["cache"]["stores"] if s["name"] == "shared" and s["works"]])
+        assert third.stop() == 0
+    finally:
+        third.kill()
 
 
 def test_what_else_stands_in_the_store_harms_nobody(pair, redis):
