@@ -140,12 +140,14 @@ static void look_at_stores(struct alerts *a, struct cache *cache)
 /* Those that ended without a word, as long as the store can be asked. */
 static void look_at_nodes(struct alerts *a, struct cache *cache, mono_ms now, int64_t wall_ms)
 {
-	struct cache_cluster *c = calloc(1, sizeof *c);
 	char subject[ALERT_SUBJECT_MAX], text[ALERT_TEXT_MAX], since[25];
+	struct cache_cluster *c;
 
+	if (!cache || !cache_can_share(cache))
+		return;                 /* several times a second: the room for all is not for nothing */
+	c = malloc(sizeof *c);
 	must(c != NULL);
-	if (cache)
-		cache_cluster(cache, now, c);
+	cache_cluster(cache, now, c);
 	for (size_t i = 0; i < c->count; i++) {
 		const struct cache_node *n = &c->nodes[i];
 
