@@ -62,11 +62,6 @@ bool slice_ends(struct slice s, struct slice suffix)
 	return s.len >= suffix.len && slice_eq(slice_from(s, s.len - suffix.len), suffix);
 }
 
-bool slice_starts_nocase(struct slice s, struct slice prefix)
-{
-	return s.len >= prefix.len && slice_eq_nocase(slice_sub(s, 0, prefix.len), prefix);
-}
-
 size_t slice_find(struct slice s, char c)
 {
 	const char *p = s.len ? memchr(s.at, c, s.len) : NULL;

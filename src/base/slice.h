@@ -60,7 +60,10 @@ int slice_compare(struct slice a, struct slice b);
 /* Prefix and suffix tests; the third ignores ASCII case. */
 bool slice_starts(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
-bool slice_starts_nocase(struct slice s, struct slice prefix);
+static inline bool slice_starts_nocase(struct slice s, struct slice prefix)
+{
+	return s.len >= prefix.len && slice_eq_nocase(slice_sub(s, 0, prefix.len), prefix);
+}
 /* Index of the first `c` or `needle`; SLICE_NOT_FOUND if there is none. */
 #define SLICE_NOT_FOUND SIZE_MAX
 size_t slice_find(struct slice s, char c);

@@ -6,6 +6,7 @@
 #include "daemon/trace_export.h"
 #include "observe/access_log.h"
 #include "observe/pulse.h"
+#include "resilience/bucket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,11 @@
 #define ALL_MILLI 100000              /* 100 % in thousandths of a percent */
 #define TRACES_PATIENCE_MS 1000       /* for the last spans to be taken */
 #define LINE_KEPT_MAX ((size_t)16 * 1024)
+/* Of what went well the status page, which shows the last hundred, is told a hundred
+ * and twenty a second: to write the line took a tenth of a request's instructions. */
+static const struct bucket_policy calm_lines = {
+	.reserve = RECENT_COUNT, .most = RECENT_COUNT, .reserve_ms = 50,
+};
 
 struct worker {
 	struct worker_setup setup;
@@ -30,6 +36,7 @@ struct worker {
 	struct metrics_sheet *sheet;
 	struct trace_export *traces;
 	struct buf line, story;
+	struct bucket calm_lines;
 	struct io_timer publish_timer, look;
 	struct io_deferred publish_soon;
 	bool draining;
@@ -143,9 +150,23 @@ static bool wants_line(struct worker *w, const struct exchange_record *r)
 	return (int64_t)(io_random(w->io) % ALL_MILLI) < share;
 }
 
+/* All trouble, and as much as can be shown of what went well. */
+static bool is_for_page(struct worker *w, const struct exchange_record *r)
+{
+	return pulse_had_trouble(r) || bucket_take(&w->calm_lines, &calm_lines, io_now(w->io));
+}
+
+static void show(struct worker *w, const struct exchange_record *r)
+{
+	recent_add(w->setup.recent, buf_slice(&w->line));
+	if (pulse_had_trouble(r))
+		recent_add(w->setup.troubles, buf_slice(&w->line));
+}
+
 static void on_record(void *owner, const struct exchange_record *r)
 {
 	struct worker *w = owner;
+	bool shown = is_for_page(w, r), logged = wants_line(w, r);
 	struct slice star;
 	const struct model_policy *model = config_model(w->config, r->asked_model, &star);
 
@@ -154,11 +175,11 @@ static void on_record(void *owner, const struct exchange_record *r)
 	pulse(w, model, r);
 	drills_record(w->setup.drills, r);
 	io_defer(w->io, &w->publish_soon);
-	access_log_json(r, &w->line);
-	recent_add(w->setup.recent, buf_slice(&w->line));
-	if (pulse_had_trouble(r))
-		recent_add(w->setup.troubles, buf_slice(&w->line));
-	if (!wants_line(w, r)) {
+	if (shown || (logged && w->setup.access == ACCESS_JSON))
+		access_log_json(r, &w->line);
+	if (shown)
+		show(w, r);
+	if (!logged) {
 		metrics_add(w->sheet, AT_WORKER_LINES_LEFT_OUT, 1);
 	} else if (w->setup.access == ACCESS_JSON) {
 		io_lines_write(w->setup.access_lines, buf_slice(&w->line));

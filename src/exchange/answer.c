@@ -15,20 +15,18 @@ static const struct slice withheld[] = {
 	S_INIT("openai-organization"), S_INIT("openai-project"), S_INIT("anthropic-organization-id"),
 	S_INIT("retry-after"), S_INIT("retry-after-ms"), S_INIT("x-should-retry"),
 	S_INIT("access-control-allow-origin"), S_INIT("location"), S_INIT("www-authenticate"),
+	S_INIT("content-encoding"),   /* a body that came compressed has been decoded on the way */
 };
 
-static bool is_withheld(const struct h1_head *head, struct slice name)
+static bool is_withheld(const struct h1_head *head, struct slice name, uint64_t withheld_bits)
 {
-	for (size_t i = 0; i < COUNT_OF(withheld); i++)
-		if (slice_eq_nocase(name, withheld[i]))
-			return true;
-	/* A body that came compressed has been decoded on the way. */
-	return slice_eq_nocase(name, S("content-encoding")) ||
+	return h1_is_among(name, withheld, COUNT_OF(withheld), withheld_bits) ||
 	       slice_starts_nocase(name, S("x-backstay-")) || h1_is_hop_by_hop(head, name);
 }
 
 void answer_keep_headers(struct attempt *a, const struct h1_head *head)
 {
+	const uint64_t withheld_bits = h1_name_bits(withheld, COUNT_OF(withheld));
 	struct h1_header kept[H1_HEADERS_MAX];
 	size_t count = 0;
 
@@ -37,7 +35,7 @@ void answer_keep_headers(struct attempt *a, const struct h1_head *head)
 		bool is_id = slice_eq_nocase(h->name, S("x-request-id")) ||
 			     slice_eq_nocase(h->name, a->x->dialect->id_header);
 
-		if (is_withheld(head, h->name))
+		if (is_withheld(head, h->name, withheld_bits))
 			continue;
 		kept[count] = *h;
 		if (is_id)

@@ -25,11 +25,10 @@ static const struct slice withheld_prefixes[] = {
 	S_INIT("x-backstay-"), S_INIT("x-forwarded-"), S_INIT("proxy-"),
 };
 
-static bool is_withheld(const struct h1_head *head, struct slice name)
+static bool is_withheld(const struct h1_head *head, struct slice name, uint64_t withheld_bits)
 {
-	for (size_t i = 0; i < COUNT_OF(withheld); i++)
-		if (slice_eq_nocase(name, withheld[i]))
-			return true;
+	if (h1_is_among(name, withheld, COUNT_OF(withheld), withheld_bits))
+		return true;
 	for (size_t i = 0; i < COUNT_OF(withheld_prefixes); i++)
 		if (slice_starts_nocase(name, withheld_prefixes[i]))
 			return true;
@@ -51,13 +50,14 @@ static bool is_trace_withheld(const struct exchange *x, const struct h1_head *he
  * takes the place of one. */
 void request_keep_headers(struct exchange *x, const struct h1_head *head)
 {
+	const uint64_t withheld_bits = h1_name_bits(withheld, COUNT_OF(withheld));
 	struct h1_header kept[H1_HEADERS_MAX];
 	size_t count = 0;
 
 	for (unsigned i = 0; i < head->header_count; i++) {
 		const struct h1_header *h = &head->headers[i];
 
-		if (!is_withheld(head, h->name) && !(x->trace && is_trace_withheld(x, head, h->name)))
+		if (!is_withheld(head, h->name, withheld_bits) && !(x->trace && is_trace_withheld(x, head, h->name)))
 			kept[count++] = *h;
 	}
 	x->client_lines = header_lines(x->arena, kept, count);

@@ -354,6 +354,7 @@ static enum h1_result parse_headers(struct rest *r, struct h1_head *h, struct se
 			why = note_header(h, header->name, header->value, seen);
 		if (why != H1_OK)
 			return why;
+		h->names |= h1_name_bit(header->name);
 		h->header_count++;
 	}
 	return H1_OK;
@@ -417,6 +418,7 @@ static void head_clear(struct h1_head *h)
 	h->status = 0;
 	h->minor = 0;
 	h->header_count = 0;
+	h->names = 0;
 	h->body = H1_BODY_NONE;
 	h->content_length = 0;
 	h->keep_alive = h->expect_continue = false;

@@ -35,6 +35,7 @@ struct h1_head {
 	bool keep_alive;              /* may the connection carry another message after this one? */
 	bool expect_continue;         /* requests: Expect: 100-continue */
 	size_t bytes;                 /* length of the head, empty lines before and after included */
+	uint64_t names;               /* h1_name_bit() of each header */
 	unsigned header_count;
 	/* Last, so that a copy need not have room for more than there are. */
 	struct h1_header headers[H1_HEADERS_MAX];
@@ -85,9 +86,28 @@ enum h1_result h1_parse_response(struct slice in, size_t max_bytes, size_t *scan
  * set. Whatever the pieces, a head gives one result. Junk is told at its first
  * bytes, any other offence but a bad newline once the head is all there. */
 
+/* One bit for a name in any case; others may share it. What is looked for is hardly
+ * ever there, and a bit that is missing tells so: of a name that the compiler knows
+ * this is one test. */
+static inline uint64_t h1_name_bit(struct slice name)
+{
+	unsigned sum = (unsigned)name.len;
+
+	if (name.len > 0)
+		sum += 5u * ((unsigned char)name.at[0] | 0x20u) + 11u * ((unsigned char)name.at[name.len - 1] | 0x20u);
+	return UINT64_C(1) << (sum & 63);
+}
+/* The bits of all of them. */
+uint64_t h1_name_bits(const struct slice *names, size_t count);
+/* Is `name` (any case) one of them? `bits` are theirs. */
+bool h1_is_among(struct slice name, const struct slice *names, size_t count, uint64_t bits);
+struct slice h1_find(const struct h1_head *h, struct slice name);
 /* Value of the first header of that name (any case); SLICE_NONE if absent (an
  * empty value has at != NULL). */
-struct slice h1_get(const struct h1_head *h, struct slice name);
+static inline struct slice h1_get(const struct h1_head *h, struct slice name)
+{
+	return h->names & h1_name_bit(name) ? h1_find(h, name) : SLICE_NONE;
+}
 /* Hop-by-hop by RFC 9110 7.6.1, or named by a Connection header of `h`. */
 bool h1_is_hop_by_hop(const struct h1_head *h, struct slice name);
 

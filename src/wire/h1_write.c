@@ -3,14 +3,30 @@
 
 #include "wire/scan.h"
 
-struct slice h1_get(const struct h1_head *h, struct slice name)
+uint64_t h1_name_bits(const struct slice *names, size_t count)
 {
-	for (unsigned i = 0; i < h->header_count; i++) {
-		const struct h1_header *header = &h->headers[i];
+	uint64_t bits = 0;
 
-		if (header->name.len == name.len && slice_eq_nocase(header->name, name))
-			return header->value;
-	}
+	for (size_t i = 0; i < count; i++)
+		bits |= h1_name_bit(names[i]);
+	return bits;
+}
+
+bool h1_is_among(struct slice name, const struct slice *names, size_t count, uint64_t bits)
+{
+	if (!(bits & h1_name_bit(name)))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (slice_eq_nocase(name, names[i]))
+			return true;
+	return false;
+}
+
+struct slice h1_find(const struct h1_head *h, struct slice name)
+{
+	for (unsigned i = 0; i < h->header_count; i++)
+		if (slice_eq_nocase(h->headers[i].name, name))
+			return h->headers[i].value;
 	return SLICE_NONE;
 }
 
@@ -18,35 +34,45 @@ struct slice h1_get(const struct h1_head *h, struct slice name)
  * only (11.7); Trailer goes since trailers are not passed on. */
 static bool is_always_hop_by_hop(struct slice name)
 {
-	static const struct slice names[] = {
-		S_INIT("Connection"), S_INIT("Keep-Alive"), S_INIT("Proxy-Connection"),
-		S_INIT("Transfer-Encoding"), S_INIT("TE"), S_INIT("Trailer"), S_INIT("Upgrade"),
-		S_INIT("Proxy-Authenticate"), S_INIT("Proxy-Authorization"),
-	};
+	switch (name.len) {
+	case 2:
+		return slice_eq_nocase(name, S("TE"));
+	case 7:
+		return slice_eq_nocase(name, S("Trailer")) || slice_eq_nocase(name, S("Upgrade"));
+	case 10:
+		return slice_eq_nocase(name, S("Connection")) || slice_eq_nocase(name, S("Keep-Alive"));
+	case 16:
+		return slice_eq_nocase(name, S("Proxy-Connection"));
+	case 17:
+		return slice_eq_nocase(name, S("Transfer-Encoding"));
+	case 18:
+		return slice_eq_nocase(name, S("Proxy-Authenticate"));
+	case 19:
+		return slice_eq_nocase(name, S("Proxy-Authorization"));
+	default:
+		return false;
+	}
+}
 
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		if (names[i].len == name.len && slice_eq_nocase(names[i], name))
-			return true;
+/* Does a Connection header name it? */
+static bool is_option_of_connection(const struct h1_head *h, struct slice name)
+{
+	for (unsigned i = 0; i < h->header_count; i++) {
+		struct slice options = h->headers[i].value, option;
+
+		if (!slice_eq_nocase(h->headers[i].name, S("Connection")))
+			continue;
+		while (slice_next_in_list(&options, &option))
+			if (slice_eq_nocase(option, name))
+				return true;
 	}
 	return false;
 }
 
 bool h1_is_hop_by_hop(const struct h1_head *h, struct slice name)
 {
-	if (is_always_hop_by_hop(name))
-		return true;
-	for (unsigned i = 0; i < h->header_count; i++) {
-		struct slice options = h->headers[i].value, option;
-
-		if (h->headers[i].name.len != 10 ||
-		    !slice_eq_nocase(h->headers[i].name, S("Connection")))
-			continue;
-		while (slice_next_in_list(&options, &option)) {
-			if (slice_eq_nocase(option, name))
-				return true;
-		}
-	}
-	return false;
+	return is_always_hop_by_hop(name) ||
+	       ((h->names & h1_name_bit(S("Connection"))) && is_option_of_connection(h, name));
 }
 
 /* ---- writers ---------------------------------------------------------------- */

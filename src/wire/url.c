@@ -29,12 +29,14 @@ static int hex_value(char c)
 }
 
 /* May stand in a path or query: printable ASCII without those that RFC 3986
- * leaves out. [ and ] are let through, since "include[]=x" is common. */
+ * leaves out ("#<>\^`{|} and space). [ and ] are let through, since "include[]=x"
+ * is common. A bit for each byte below 128. */
 static bool is_target_byte(char c)
 {
+	static const uint64_t bits[2] = { UINT64_C(0xaffffff200000000), UINT64_C(0x47fffffeafffffff) };
 	unsigned char u = (unsigned char)c;
 
-	return u > 0x20 && u < 0x7f && !memchr("\"#<>\\^`{|}", c, 10);
+	return u < 128 && (bits[u >> 6] >> (u & 63) & 1);
 }
 
 static bool are_target_bytes(struct slice s)

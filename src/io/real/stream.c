@@ -267,14 +267,13 @@ void io_read_pause(struct io_stream *s, bool paused)
 
 /* ---- writing ------------------------------------------------------------ */
 
-/* Drops what the kernel took from the parts; the rest stays as it was. */
-static void parts_consume(struct iovec *parts, size_t count, size_t taken)
+/* What the kernel did not take of the parts. */
+static void parts_left(const struct slice *parts, size_t count, size_t taken, struct slice *left)
 {
-	for (size_t i = 0; i < count && taken > 0; i++) {
-		size_t cut = taken < parts[i].iov_len ? taken : parts[i].iov_len;
+	for (size_t i = 0; i < count; i++) {
+		size_t cut = taken < parts[i].len ? taken : parts[i].len;
 
-		parts[i].iov_base = (char *)parts[i].iov_base + cut;
-		parts[i].iov_len -= cut;
+		left[i] = slice_from(parts[i], cut);
 		taken -= cut;
 	}
 }
@@ -298,45 +297,6 @@ static enum stream_io plain_write(struct io_stream *s, struct iovec *parts, size
 	return STREAM_IO_FAILED;
 }
 
-/* Queues what is left; too much of it breaks the stream, later. */
-static void queue_parts(struct io_stream *s, const struct iovec *parts, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct slice part = { parts[i].iov_base, parts[i].iov_len };
-
-		if (part.len > 0 && !buf_append(&s->out, part)) {
-			stream_fail(s, IO_LOCAL, "more was written to the stream than may be queued");
-			stream_owe(s);
-			return;
-		}
-	}
-}
-
-/* Large parts leave at once: copying them would cost more than the call. */
-static void write_direct(struct io_stream *s, const struct slice *slices, size_t count)
-{
-	struct iovec parts[DIRECT_PARTS_MAX];
-	size_t taken = 0, total = 0;
-	enum stream_io how;
-
-	for (size_t i = 0; i < count; i++) {
-		parts[i] = (struct iovec){ (void *)(uintptr_t)slices[i].at, slices[i].len };
-		total += slices[i].len;
-	}
-	how = plain_write(s, parts, count, &taken);
-	if (how == STREAM_IO_FAILED) {
-		stream_owe(s);
-		return;
-	}
-	parts_consume(parts, count, taken);
-	queue_parts(s, parts, count);
-	if (taken < total) {
-		s->blocked = true;
-		s->was_pending = true;
-		stream_watch(s);
-	}
-}
-
 /* Many streams write an event in one turn, and have nothing to keep after it: the
  * memory for it goes round among them, and stays in the cache. */
 static void take_spare(struct io_stream *s)
@@ -355,6 +315,55 @@ static void leave_spare(struct io_stream *s)
 	buf_free(&s->out);
 }
 
+/* Queues the parts, `total` bytes in all, in one step, so that the buffer grows once.
+ * Too much breaks the stream, later. */
+static bool queue_parts(struct io_stream *s, const struct slice *parts, size_t count, size_t total)
+{
+	char *to;
+
+	take_spare(s);
+	to = buf_room(&s->out, total);
+	if (!to) {
+		stream_fail(s, IO_LOCAL, "more was written to the stream than may be queued");
+		stream_owe(s);
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].len > 0)
+			memcpy(to, parts[i].at, parts[i].len);
+		to += parts[i].len;
+	}
+	buf_added(&s->out, total);
+	return true;
+}
+
+/* Large parts leave at once: copying them would cost more than the call. */
+static void write_direct(struct io_stream *s, const struct slice *slices, size_t count)
+{
+	struct iovec parts[DIRECT_PARTS_MAX];
+	struct slice left[DIRECT_PARTS_MAX];
+	size_t taken = 0, total = 0;
+	enum stream_io how;
+
+	for (size_t i = 0; i < count; i++) {
+		parts[i] = (struct iovec){ (void *)(uintptr_t)slices[i].at, slices[i].len };
+		total += slices[i].len;
+	}
+	how = plain_write(s, parts, count, &taken);
+	if (how == STREAM_IO_FAILED) {
+		stream_owe(s);
+		return;
+	}
+	if (taken < total) {
+		parts_left(slices, count, taken, left);
+		if (!queue_parts(s, left, count, total - taken))
+			return;
+		s->blocked = true;
+		s->was_pending = true;
+		stream_watch(s);
+	}
+}
+
 static bool may_write_direct(const struct io_stream *s, size_t total, size_t count)
 {
 	return total >= DIRECT_MIN && count <= DIRECT_PARTS_MAX && s->state == STREAM_OPEN &&
@@ -364,7 +373,6 @@ static bool may_write_direct(const struct io_stream *s, size_t total, size_t cou
 void io_write(struct io_stream *s, const struct slice *parts, size_t count)
 {
 	size_t total = 0;
-	char *to;
 
 	must(!s->finish);
 	must(s->state != STREAM_CLOSED && s->state != STREAM_LINGER);
@@ -378,20 +386,8 @@ void io_write(struct io_stream *s, const struct slice *parts, size_t count)
 		write_direct(s, parts, count);
 		return;
 	}
-	take_spare(s);
-	to = buf_room(&s->out, total);
-	if (!to) {
-		stream_fail(s, IO_LOCAL, "more was written to the stream than may be queued");
-		stream_owe(s);
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (parts[i].len > 0)
-			memcpy(to, parts[i].at, parts[i].len);
-		to += parts[i].len;
-	}
-	buf_added(&s->out, total);
-	stream_dirty(s);
+	if (queue_parts(s, parts, count, total))
+		stream_dirty(s);
 }
 
 size_t io_write_pending(const struct io_stream *s)
