@@ -180,7 +180,7 @@ class Bench:
             raise
 
     def backstay(self):
-        return os.path.join(self.options.build, "src", "daemon", "backstay")
+        return os.path.join(self.options.build, "release", "backstay")
 
     def certificate(self):
         """A key, a certificate, both in one file: one set for the run."""
