@@ -80,6 +80,13 @@ static inline const char *scan_control(const char *at, const char *end)
 			return at + __builtin_ctz(mask);
 	}
 #endif
+	/* Most values are shorter than sixteen bytes. Any low byte ends this, a HTAB too. */
+	for (; end - at >= 8; at += 8) {
+		uint64_t v = scan_load(at);
+
+		if (((v - SCAN_ONES * 0x20) & ~v & SCAN_HIGHS) | scan_has_zero(v ^ (SCAN_ONES * 0x7f)))
+			break;
+	}
 	while (at < end && !scan_is_control(*at))
 		at++;
 	return at;
