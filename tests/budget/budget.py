@@ -2,7 +2,7 @@
 """Counts the instructions that the serving process spends on fixed inputs and
 holds them against tests/budget/budget.json.
 
-    budget.py --backstay PROGRAM [--update] [--keep DIR] [--only NAME,...]
+    budget.py --backstay PROGRAM [--update] [--keep DIR]
 
 Exit 0: all within their budgets; 1: one is not; 77: valgrind is not here.
 
