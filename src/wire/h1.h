@@ -101,6 +101,14 @@ static inline uint64_t h1_name_bit(struct slice name)
 uint64_t h1_name_bits(const struct slice *names, size_t count);
 /* Is `name` (any case) one of them? `bits` are theirs. */
 bool h1_is_among(struct slice name, const struct slice *names, size_t count, uint64_t bits);
+/* Adds a header; for a head that was not parsed. There must be room for it. */
+static inline void h1_add(struct h1_head *h, struct slice name, struct slice value)
+{
+	must(h->header_count < H1_HEADERS_MAX);
+	h->headers[h->header_count++] = (struct h1_header){ name, value };
+	h->names |= h1_name_bit(name);
+}
+/* What h1_get() does where the name may be there. */
 struct slice h1_find(const struct h1_head *h, struct slice name);
 /* Value of the first header of that name (any case); SLICE_NONE if absent (an
  * empty value has at != NULL). */

@@ -40,7 +40,7 @@ static inline struct h1_head head_of(const char *lines)
 		}
 		if (!slice_cut(line, ':', &name, &value))
 			fail_msg("no header: %s", lines);
-		head.headers[head.header_count++] = (struct h1_header){ name, slice_trim(value) };
+		h1_add(&head, name, slice_trim(value));
 	}
 	return head;
 }
