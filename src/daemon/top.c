@@ -161,6 +161,20 @@ static void put_share(struct drawing *d, const char *name, int64_t part, int64_t
 	putf(d, "   ");
 }
 
+/* Of a process that has prices; below ten dollars to a tenth of a cent. */
+static void put_cost(struct drawing *d, const struct json *total)
+{
+	const struct json *cost = json_get(total, S("cost_usd"));
+	struct slice whole, part;
+
+	if (!cost || !slice_cut(cost->raw, '.', &whole, &part))
+		return;
+	if (whole.len > 1)
+		putf(d, "   $ %.*s since start", SLICE_ARG(whole));
+	else
+		putf(d, "   $ %.*s.%.*s since start", SLICE_ARG(whole), part.len < 3 ? (int)part.len : 3, part.at);
+}
+
 static void draw_head(struct drawing *d, const struct json *s)
 {
 	const struct json *pulse = json_get(s, S("pulse")), *total = json_get(s, S("total"));
@@ -189,6 +203,7 @@ static void draw_head(struct drawing *d, const struct json *s)
 	     bucket > 0 ? (double)recent * 1000 / (double)(bucket * RECENT_BUCKETS) : 0,
 	     (long long)number_of(total, "in_progress"),
 	     (long long)number_of(json_get(s, S("queue")), "waiting"));
+	put_cost(d, total);
 	end_line(d);
 }
 

@@ -89,8 +89,12 @@ def collector():
 def traced(start_proxy, mocks, collector):
     return start_proxy({
         "backends": {m.name: {"url": m.url} for m in mocks},
-        "models": {"chat": {"targets": [
-            {"backend": m.name, "model": "m", "priority": i + 1} for i, m in enumerate(mocks)]}},
+        "models": {
+            "chat": {"targets": [
+                {"backend": m.name, "model": "m", "priority": i + 1} for i, m in enumerate(mocks)]},
+            "hedged": {"targets": [
+                {"backend": m.name, "model": "m", "priority": i + 1} for i, m in enumerate(mocks[:2])],
+                "hedge": {"after": "100ms", "budget": "100%"}}},
         "tracing": {"endpoint": collector.url, "sample": "0%", "every": "100ms",
                     "service": "front", "headers": {"x-team": "eyes"}},
     })
@@ -149,6 +153,20 @@ def test_what_is_not_sampled_is_not_told_unless_it_failed(traced, mocks, collect
     assert attributes(root["events"][1]) == {
         "backstay.target": attributes(went_on)["backstay.target"], "backstay.resume.way": "replay"}
     assert not [s for s in collector.spans if s["traceId"] == quiet[3:35]]
+
+
+def test_a_hedge_is_an_event_of_the_exchange(traced, mocks, collector, healthy):
+    mocks[0].next("ttft 30s")
+    parent = PARENT.replace("0af7", "3af7") % "01"
+    got = traced.stream("hello", {"traceparent": parent}, model="hedged")
+    assert got.complete
+    root, tries = collector.of(parent[3:35], 3)
+    hedge, commit = root["events"]
+    assert hedge["name"] == "backstay.hedge" and commit["name"] == "backstay.commit"
+    assert int(hedge["timeUnixNano"]) <= int(commit["timeUnixNano"])
+    (second,) = [t for t in tries if attributes(t).get("backstay.attempt.kind") == "hedge"]
+    assert attributes(hedge)["backstay.target"] == attributes(second)["backstay.target"]
+    assert attributes(second)["backstay.target"] == attributes(commit)["backstay.target"]
 
 
 def test_a_new_trace_begins_where_the_client_has_none(traced, mocks, collector, healthy):

@@ -7,7 +7,7 @@
 
 static const char state[] =
 	"{\"version\":\"1.2\",\"state\":\"ready\",\"uptime_ms\":65000,\"workers\":2,"
-	"\"config\":{\"path\":\"b.yaml\",\"generation\":3},\"total\":{\"in_progress\":4},"
+	"\"config\":{\"path\":\"b.yaml\",\"generation\":3},\"total\":{\"in_progress\":4,\"cost_usd\":1.234567890},"
 	"\"cluster\":{\"shared\":true,\"alone\":true,\"why\":\"it is away\",\"more\":3},\"nodes\":["
 	"{\"name\":\"here\",\"self\":true,\"state\":\"ready\",\"seen_ms\":0,\"version\":\"1.2\",\"listen\":\"10.0.0.1:80\","
 	"\"config\":\"aa\",\"generation\":3,\"config_ms\":65000,\"in_flight\":4},"
@@ -55,7 +55,7 @@ static void the_page_says_what_is_so(void **unused)
 {
 	static const char *const words[] = {
 		"Backstay 1.2  ready, up 1 min, 2 workers, config b.yaml no. 3", "answered 98.0 %", "rescued 3.0 %",
-		"4 in progress   7 waiting", "! a model cannot be served: chat. Nobody [31m answers.",
+		"4 in progress   7 waiting   $ 1.234 since start", "! a model cannot be served: chat. Nobody [31m answers.",
 		"! alerts do not reach ops: 2 wait", "chat  weakened  90 at once", "; else small",
 		"  x a/x", "out, the backend could not be reached", " 0/12", "91 ms", "114 tok/s", "8 faults",
 		"  o b/\xc3\xbc", "drained", "What went wrong",
