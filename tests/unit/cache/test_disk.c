@@ -215,13 +215,11 @@ static void a_file_spoiled_under_it_is_set_aside(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, junk, sizeof junk), sizeof junk);
 	close(fd);
-	for (uint64_t n = 400; s->asked < 100000; n++) {
-		put(s, n);
-		s->got = look(s, n, 1);
-		if (s->got)
-			break;
-	}
-	assert_non_null(s->got);
+	/* The same one: what is put faster than it is written is never all there. */
+	do {
+		put(s, 400);
+		s->got = look(s, 400, 1);
+	} while (!s->got);
 	assert_true(made_right(s->got));
 	cache_entry_give(s->got);
 	snprintf(other, sizeof other, "%s.corrupt", s->path);
