@@ -25,8 +25,9 @@
 
 struct nodes;
 
-/* Everything is borrowed. The caller ends it with nodes_close() and, when its loop
- * runs no more and the net is closed, nodes_free(). */
+/* All of it belongs to the loop of `io`, but for nodes_look(), which any thread may
+ * call. Everything is borrowed, but `prefix`, which is copied. The caller ends it with
+ * nodes_close() and, when its loop runs no more and the net is closed, nodes_free(). */
 struct nodes *nodes_create(struct io *io, struct redis_net *net, struct slice prefix);
 void nodes_close(struct nodes *n);
 void nodes_free(struct nodes *n);

@@ -4,11 +4,11 @@
 
 #include "cache/cache.h"
 #include "daemon/doc.h"
+#include "daemon/machine_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DIGEST_SHOWN 4                /* bytes of a config's digest: to tell some apart */
 
@@ -21,14 +21,8 @@ static void put_name(const struct config *c, char *out, size_t size)
 	while (len && len < given.len && ((unsigned char)given.at[len] & 0xc0) == 0x80)
 		len--;                  /* no half of a character */
 	snprintf(out, size, "%.*s", SLICE_ARG(slice_sub(given, 0, len)));
-	if (*out)
-		return;
-	if (gethostname(out, size - 1) != 0 || !*out)
-		snprintf(out, size, "backstay");
-	out[size - 1] = '\0';
-	for (char *at = out; *at; at++)
-		if (*at <= ' ' || *at > '~')
-			*at = '?';
+	if (!*out)
+		machine_name(out, size);
 }
 
 void admin_describe(const struct admin_state *s, mono_ms now, struct cache_node *out)

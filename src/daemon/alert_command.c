@@ -5,11 +5,11 @@
 #include "base/check.h"
 #include "daemon/alert_post.h"
 #include "daemon/find_config.h"
+#include "daemon/machine_name.h"
 #include "io/real/real.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct testing;
 
@@ -69,10 +69,9 @@ static size_t post_all(struct io *io, const struct alert_policy *policy, const s
 	struct testing all = { .io = io };
 	struct one ones[ALERT_SINKS_MAX];
 	struct alert_note note = test_note(io_wall_ms(io), firing);
-	char source[65] = "";
+	char source[MACHINE_NAME_MAX];
 
-	if (gethostname(source, sizeof source - 1) != 0 || !*source)
-		memcpy(source, "backstay", sizeof "backstay");
+	machine_name(source, sizeof source);
 	for (size_t i = 0; i < policy->sink_count; i++) {
 		struct alert_post_setup setup = {
 			.io = io, .pool = pool, .policy = policy, .sink = &policy->sinks[i],

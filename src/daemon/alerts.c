@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "daemon/alert_post.h"
+#include "daemon/machine_name.h"
 #include "daemon/state_file.h"
 #include "daemon/state_saver.h"
 #include "observe/metrics.h"
@@ -10,7 +11,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WATCH_MS 500                  /* how often targets and models are looked at */
 #define RAISED_MAX 4096               /* events on their way at once */
@@ -42,7 +42,7 @@ struct alerts {
 	struct io_deferred later;     /* arms the timers once a turn */
 	struct sending sendings[ALERT_SINKS_MAX];
 	bool failing[ALERT_SINKS_MAX];        /* and it has been logged */
-	char source[65];
+	char source[MACHINE_NAME_MAX];
 	atomic_uint raised;
 	atomic_uint_fast64_t lost;
 	bool ready;                   /* what was saved has been read */
@@ -317,8 +317,7 @@ struct alerts *alerts_create(struct io *io, const struct log *log, struct config
 	state_saver_init(&a->saver);
 	for (size_t i = 0; i < ALERT_SINKS_MAX; i++)
 		a->sendings[i] = (struct sending){ .alerts = a, .sink = i };
-	if (gethostname(a->source, sizeof a->source - 1) != 0 || !*a->source)
-		memcpy(a->source, "backstay", sizeof "backstay");
+	machine_name(a->source, sizeof a->source);
 	alert_book_watch(a->book, on_told, a);
 	alert_book_use(a->book, &config->alerts, io_now(io));
 	load(a);
