@@ -8,6 +8,9 @@
 #define AHEAD_MAX (256u * 1024)           /* read no more while answering */
 #define RESET_PAUSE_MS 10                 /* so that what was sent is read before the reset */
 #define MUTE_MS (600 * 1000)
+/* What it takes for asked who answers before it has read. */
+#define EARLY_BODY                                                                             \
+	"{\"model\":\"any\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}"
 
 enum conn_state {
 	CONN_READ_HEAD,
@@ -335,7 +338,7 @@ static bool read_request(struct mock_conn *c)
 	if (!begun)
 		begin_request(c, &head);
 	if (c->b.early) {
-		respond(c, &head, SLICE_NONE, buf_len(&c->in));
+		respond(c, &head, S(EARLY_BODY), buf_len(&c->in));
 		return true;
 	}
 	if (!take_body(c, &head, &body, &used)) {

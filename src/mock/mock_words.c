@@ -406,7 +406,7 @@ const struct mock_word mock_words[] = {
 		"sends an unasked 408 so long after an answer, then closes"),
 	SET("close-after", close_after, 1, "N08", "answers with Connection: close"),
 	SET("early-response", early, 1, "H21",
-		"answers before the request's body is read, then closes"),
+		"answers before the request's body is read (as if a stream had been asked for), then closes"),
 #undef GROUP
 #define GROUP "Status and errors"
 	SPECIAL("status", "CODE", read_status_code, "S04 S12 S13 S14 S17",
