@@ -11,7 +11,8 @@ struct lock {
 };
 
 /* A lock is held for a few hundred nanoseconds at most: no I/O, no malloc of
- * unbounded size, no callback while holding one. All abort on misuse. */
+ * unbounded size, no callback while holding one. All abort on misuse, where
+ * built with lock_checks. */
 void lock_init(struct lock *l);
 void lock_destroy(struct lock *l);
 void lock_take(struct lock *l);

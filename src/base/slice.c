@@ -34,14 +34,69 @@ struct slice slice_of(const char *text)
 	return text ? (struct slice){ text, strlen(text) } : SLICE_NONE;
 }
 
+/* 8 bytes as a number, the first one lowest on every machine. */
+static uint64_t load_8(const char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof word);
+	return le64toh(word);
+}
+
+static uint64_t load_4(const char *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof word);
+	return le32toh(word);
+}
+
+/* 1 to 15 bytes as two numbers. Their bytes may overlap: together with the
+ * length no two texts give the same. */
+static void load_tail(const char *at, size_t count, uint64_t out[static 2])
+{
+	if (count >= 8) {
+		out[0] = load_8(at);
+		out[1] = load_8(at + count - 8);
+	} else if (count >= 4) {
+		out[0] = load_4(at);
+		out[1] = load_4(at + count - 4);
+	} else {
+		out[0] = (unsigned char)at[0];
+		out[1] = (uint64_t)(unsigned char)at[count / 2] << 8 | (unsigned char)at[count - 1];
+	}
+}
+
+/* Bytes that differ by 0x20 alone, and are letters, are the same. Of eight at once:
+ * with 0x20 added in each, those from 'a' to 'z' carry into the top bit with the first
+ * sum and not with the second. */
+static bool same_letters(uint64_t a, uint64_t b)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101), tops = each << 7;
+	uint64_t differs = a ^ b, low, letters;
+
+	if (differs & ~(each * 0x20))
+		return false;
+	low = (a | each * 0x20) & ~tops;
+	letters = (low + each * (0x80 - 'a')) & ~(low + each * (0x80 - 'z' - 1)) & ~a & tops;
+	return (differs << 2 & ~letters) == 0;
+}
+
 bool slice_eq_nocase_slow(struct slice a, struct slice b)
 {
+	uint64_t x[2] = { 0 }, y[2] = { 0 };
+	size_t i = 0;
+
 	if (a.len != b.len)
 		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (a.at[i] != b.at[i] && lower(a.at[i]) != lower(b.at[i]))
+	for (; a.len - i >= 16; i += 8)
+		if (!same_letters(load_8(a.at + i), load_8(b.at + i)))
 			return false;
-	return true;
+	if (a.len > i) {
+		load_tail(a.at + i, a.len - i, x);
+		load_tail(b.at + i, b.len - i, y);
+	}
+	return same_letters(x[0], y[0]) && same_letters(x[1], y[1]);
 }
 
 int slice_compare(struct slice a, struct slice b)
@@ -203,39 +258,6 @@ bool slice_eq_constant_time(struct slice a, struct slice b)
 	for (size_t i = 0; i < a.len; i++)
 		differs = (unsigned char)(differs | (a.at[i] ^ b.at[i]));
 	return differs == 0;
-}
-
-/* 8 bytes as a number, the first one lowest on every machine. */
-static uint64_t load_8(const char *at)
-{
-	uint64_t word;
-
-	memcpy(&word, at, sizeof word);
-	return le64toh(word);
-}
-
-static uint64_t load_4(const char *at)
-{
-	uint32_t word;
-
-	memcpy(&word, at, sizeof word);
-	return le32toh(word);
-}
-
-/* 1 to 15 bytes as two numbers. Their bytes may overlap: together with the
- * length no two texts give the same. */
-static void load_tail(const char *at, size_t count, uint64_t out[static 2])
-{
-	if (count >= 8) {
-		out[0] = load_8(at);
-		out[1] = load_8(at + count - 8);
-	} else if (count >= 4) {
-		out[0] = load_4(at);
-		out[1] = load_4(at + count - 4);
-	} else {
-		out[0] = (unsigned char)at[0];
-		out[1] = (uint64_t)(unsigned char)at[count / 2] << 8 | (unsigned char)at[count - 1];
-	}
 }
 
 /* Both halves of the 128-bit product, folded: each bit of the result hangs on

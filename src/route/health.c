@@ -388,23 +388,35 @@ static mono_ms opens_again_at(const struct breaker *b, mono_ms now)
 	return breaker_state_at(b, now) == BREAKER_OPEN ? b->until : 0;
 }
 
+/* Under the gate's lock. */
 static unsigned report_gate(struct gate *g, const struct breaker_policy *policy, mono_ms now,
 			    uint64_t random, const struct breaker_pass *pass,
 			    enum breaker_outcome outcome, enum fault why, unsigned bad, unsigned good,
 			    mono_ms *at)
 {
-	enum breaker_state before;
+	enum breaker_state before = breaker_state_at(&g->breaker, now);
 	unsigned news;
 
-	lock_take(&g->lock);
-	before = breaker_state_at(&g->breaker, now);
 	breaker_report(&g->breaker, policy, now, random, pass, outcome);
 	if (outcome == BREAKER_BAD)
 		g->why = why;
 	news = news_of(before, &g->breaker, now, bad, good, good);
 	if (news & bad)
 		*at = opens_again_at(&g->breaker, now);
-	lock_give(&g->lock);
+	return news;
+}
+
+static unsigned report_machine(struct target *t, const struct model_policy *model, mono_ms now,
+			       uint64_t random, const struct target_visit *v, enum breaker_outcome outcome,
+			       enum fault why, mono_ms *at)
+{
+	struct breaker_policy machine = route_machine_policy(&model->breaker);
+	unsigned news;
+
+	lock_take(&t->machine->lock);
+	news = report_gate(t->machine, &machine, now, random, &v->machine, outcome, why,
+			   NEWS_MACHINE_OPENED, NEWS_MACHINE_BACK, at);
+	lock_give(&t->machine->lock);
 	return news;
 }
 
@@ -512,13 +524,12 @@ static unsigned report_target(struct target *t, const struct model_policy *model
 }
 
 /* A key that serves another model well is refused for this one only (no access
- * to it, say): then this target alone is out. */
+ * to it, say): then this target alone is out. Under the credential's lock. */
 static void spare_neighbours(struct target *t, mono_ms now, const struct target_outcome *o,
 			     struct verdict *verdict)
 {
 	struct gate *g = t->credential;
 
-	lock_take(&g->lock);
 	if (!o->neutral && o->fault == FAULT_NONE) {
 		g->good_on = t;
 		g->good_at = now;
@@ -527,28 +538,39 @@ static void spare_neighbours(struct target *t, mono_ms now, const struct target_
 		verdict->credential = BREAKER_NEUTRAL;
 		verdict->model = BREAKER_BAD;
 	}
-	lock_give(&g->lock);
+}
+
+/* What it means for the credential; may make it the model's matter in *verdict. */
+static unsigned report_credential(struct target *t, mono_ms now, uint64_t random,
+				  const struct target_visit *v, const struct target_outcome *o,
+				  struct verdict *verdict, mono_ms *at)
+{
+	unsigned news;
+
+	lock_take(&t->credential->lock);
+	spare_neighbours(t, now, o, verdict);
+	news = report_gate(t->credential, &route_off_policy, now, random, &v->credential,
+			   verdict->credential, o->fault, NEWS_CREDENTIAL_OFF, NEWS_CREDENTIAL_BACK, at);
+	lock_give(&t->credential->lock);
+	return news;
 }
 
 unsigned target_end(struct target *t, const struct target_policy *policy,
 		    const struct model_policy *model, struct target_visit *v, mono_ms now,
 		    uint64_t random, const struct target_outcome *outcome, mono_ms *at)
 {
-	struct breaker_policy machine = route_machine_policy(&model->breaker);
 	struct verdict verdict = judge(t, outcome);
+	mono_ms credential_at = MONO_NEVER;
 	unsigned news;
 
 	*at = MONO_NEVER;
 	place_give(t, policy->backend, now, outcome);
-	spare_neighbours(t, now, outcome, &verdict);
-	news = report_target(t, model, &verdict, v, now, random, outcome, at);
+	news = report_credential(t, now, random, v, outcome, &verdict, &credential_at);
+	news |= report_target(t, model, &verdict, v, now, random, outcome, at);
 	news |= pace(t, policy, now, random, outcome, at);
-	news |= report_gate(t->machine, &machine, now, random, &v->machine, verdict.machine,
-			    outcome->fault, NEWS_MACHINE_OPENED, NEWS_MACHINE_BACK, at);
-	news |= report_gate(t->credential, &route_off_policy, now, random, &v->credential,
-			    verdict.credential, outcome->fault, NEWS_CREDENTIAL_OFF,
-			    NEWS_CREDENTIAL_BACK, at);
+	news |= report_machine(t, model, now, random, v, verdict.machine, outcome->fault, at);
 	if (news & NEWS_CREDENTIAL_OFF) {
+		*at = credential_at;
 		lock_take(&t->lock);
 		t->off_total++;
 		lock_give(&t->lock);

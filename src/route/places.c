@@ -43,16 +43,23 @@ bool place_take(struct target *t, const struct backend_policy *backend, mono_ms 
 	return room;
 }
 
-void place_put_back(struct target *t)
+/* Under the host's lock. */
+static void put_back(struct target *t)
 {
-	lock_take(&t->host->lock);
 	must(t->in_flight > 0);
 	must(t->host->in_flight > 0);
 	t->in_flight--;
 	t->host->in_flight--;
+}
+
+void place_put_back(struct target *t)
+{
+	lock_take(&t->host->lock);
+	put_back(t);
 	lock_give(&t->host->lock);
 }
 
+/* Under the host's lock. */
 static void learn(struct target *t, const struct backend_policy *backend, mono_ms now,
 		  const struct target_outcome *o)
 {
@@ -61,14 +68,12 @@ static void learn(struct target *t, const struct backend_policy *backend, mono_m
 
 	if (!adapts(backend) || (o->neutral && o->silent_ms <= 0))
 		return;
-	lock_take(&t->host->lock);
 	if (o->neutral)
 		limiter_silent(&t->limiter, &limits, now, now - o->silent_ms, t->in_flight);
 	else if (o->fault == FAULT_NONE)
 		limiter_good(&t->limiter, &limits, now, started_at, t->in_flight, -1);
 	else if (o->fault == FAULT_OVERLOADED || o->fault == FAULT_SILENCE)
 		limiter_overload(&t->limiter, &limits, now, started_at, t->in_flight);
-	lock_give(&t->host->lock);
 }
 
 void place_give(struct target *t, const struct backend_policy *backend, mono_ms now,
@@ -76,8 +81,10 @@ void place_give(struct target *t, const struct backend_policy *backend, mono_ms 
 {
 	struct target_registry *r = t->host->registry;
 
+	lock_take(&t->host->lock);
 	learn(t, backend, now, outcome);
-	place_put_back(t);
+	put_back(t);
+	lock_give(&t->host->lock);
 	if (r->on_free)
 		r->on_free(r->owner, t->host->places);
 }

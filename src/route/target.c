@@ -192,6 +192,8 @@ size_t rotation_next(struct rotation *r, const unsigned *weights, const bool *op
 	size_t best = SIZE_MAX;
 	int64_t total = 0;
 
+	if (count == 1 && open[0])
+		return 0;               /* nobody to take turns with */
 	lock_take(&r->lock);
 	for (size_t i = 0; i < count; i++) {
 		if (!open[i])

@@ -89,55 +89,54 @@ static bool breaks_line(struct slice s)
 	return false;
 }
 
-/* Appends the parts in one step. */
-static void put_parts(struct buf *b, const struct slice *parts, size_t count)
+/* Appends a line of these parts in one step; none may hold what would end it. What
+ * was written is looked through, which is once for all parts. */
+static void put_line(struct buf *b, const struct slice *parts, size_t count)
 {
-	size_t bytes = 0;
-	char *at;
+	size_t bytes = sizeof "\r\n" - 1;
+	char *start, *at;
 
 	for (size_t i = 0; i < count; i++)
 		bytes += parts[i].len;
-	at = buf_room(b, bytes);
+	at = start = buf_room(b, bytes);
 	must(at != NULL);
 	for (size_t i = 0; i < count; i++) {
 		if (parts[i].len > 0)
 			memcpy(at, parts[i].at, parts[i].len);
 		at += parts[i].len;
 	}
+	must(!breaks_line((struct slice){ start, (size_t)(at - start) }));
+	memcpy(at, "\r\n", 2);
 	buf_added(b, bytes);
 }
 
 void h1_write_request_line(struct buf *b, struct slice method, struct slice target)
 {
-	const struct slice parts[] = { method, S(" "), target, S(" HTTP/1.1\r\n") };
+	const struct slice parts[] = { method, S(" "), target, S(" HTTP/1.1") };
 
 	must(method.len > 0);
 	must(target.len > 0);
-	must(!breaks_line(method));
-	must(!breaks_line(target));
-	put_parts(b, parts, COUNT_OF(parts));
+	put_line(b, parts, COUNT_OF(parts));
 }
 
 void h1_write_status_line(struct buf *b, int status)
 {
 	char room[20];
-	struct slice parts[] = { S("HTTP/1.1 "), SLICE_NONE, S(" "), SLICE_NONE, S("\r\n") };
+	struct slice parts[] = { S("HTTP/1.1 "), SLICE_NONE, S(" "), SLICE_NONE };
 
 	must(status >= 100);
 	must(status <= 599);
 	parts[1] = slice_of_u64((uint64_t)status, room);
 	parts[3] = slice_of(h1_reason(status));
-	put_parts(b, parts, COUNT_OF(parts));
+	put_line(b, parts, COUNT_OF(parts));
 }
 
 void h1_write_header(struct buf *b, struct slice name, struct slice value)
 {
-	const struct slice parts[] = { name, S(": "), value, S("\r\n") };
+	const struct slice parts[] = { name, S(": "), value };
 
 	must(name.len > 0);
-	must(!breaks_line(name));
-	must(!breaks_line(value));
-	put_parts(b, parts, COUNT_OF(parts));
+	put_line(b, parts, COUNT_OF(parts));
 }
 
 void h1_write_header_u64(struct buf *b, struct slice name, uint64_t value)

@@ -67,6 +67,35 @@ static void comparing(void **state)
 	}
 }
 
+static int lower_of(int c)
+{
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+/* All pairs of bytes, at the front, within and at the back of texts long and short. */
+static void case_is_that_of_letters(void **state)
+{
+	static const size_t lengths[] = { 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 33 };
+	char a[33], b[33];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(lengths) * 3; i++) {
+		size_t len = lengths[i / 3], at = i % 3 == 0 ? 0 : i % 3 == 1 ? len / 2 : len - 1;
+
+		memcpy(a, "Content-Type-Content-Length-Host-", sizeof a);
+		memcpy(b, "cONTENT-tYPE-content-LENGTH-hOST-", sizeof b);
+		for (int x = 0; x < 256; x++) {
+			for (int y = 0; y < 256; y++) {
+				a[at] = (char)x;
+				b[at] = (char)y;
+				if (slice_eq_nocase((struct slice){ a, len }, (struct slice){ b, len }) !=
+				    (lower_of(x) == lower_of(y)))
+					fail_msg("bytes %d and %d at %zu of %zu", x, y, at, len);
+			}
+		}
+	}
+}
+
 static void beginnings_and_ends(void **state)
 {
 	(void)state;
@@ -323,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(making),
 		cmocka_unit_test(comparing),
+		cmocka_unit_test(case_is_that_of_letters),
 		cmocka_unit_test(beginnings_and_ends),
 		cmocka_unit_test(finding),
 		cmocka_unit_test(cutting),
