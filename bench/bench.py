@@ -5,14 +5,15 @@
                    [--streams N,...] [--json FILE]
 
 Every proxy has one worker, pinned to one core; the backend and the load are on
-the other one. The proxies take turns within each repetition, so that whatever
-else the machine does falls on all of them. Printed are medians, with the least
-and the most of the repetitions. CPU time is that of all of a proxy's processes,
+the other one. The proxies take turns within each phase of a repetition, so that
+whatever else the machine does falls on all of them. Printed are medians, with the
+least and the most of the repetitions; ratios are medians of those within each. CPU time is that of all of a proxy's processes,
 as the kernel accounts it, and holds also when the other core is what limits the
 rate. bench/table.py writes the tables of docs/performance.md from the JSON.
 """
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -31,6 +32,7 @@ import brownout
 import gateways
 import streams
 import table
+import tls
 import workers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -38,20 +40,26 @@ NOFILE = 20000
 CONNECTIONS = 9000
 START_SECONDS = 60
 
-# What is measured: length in seconds; load's mode and options.
+# What is measured, in this order: load's mode and options.
 PHASES = {
-    "unary": ("closed", {"connections": 64, "seconds": 2}),
-    "body100k": ("closed", {"connections": 16, "seconds": 1.2, "body": 100 * 1024}),
-    "body1m": ("closed", {"connections": 8, "seconds": 1.5, "body": 1024 * 1024}),
-    "steady": ("open", {"connections": 64, "seconds": 2.5, "rate": 2000}),
-    "rate500": ("open", {"connections": 64, "seconds": 2, "rate": 500}),
-    "rate4000": ("open", {"connections": 64, "seconds": 2, "rate": 4000}),
-    "paced": ("closed", {"connections": 200, "seconds": 2, "warm_ms": 500, "stream": 1,
+    "unary": ("closed", {"connections": 64, "seconds": 1}),
+    "body100k": ("closed", {"connections": 16, "seconds": 0.8, "body": 100 * 1024}),
+    "body1m": ("closed", {"connections": 8, "seconds": 1, "body": 1024 * 1024}),
+    "paced": ("closed", {"connections": 200, "seconds": 1.5, "warm_ms": 500, "stream": 1,
                          "events": 100, "interval_us": 10000}),
-    "burst": ("closed", {"connections": 16, "seconds": 1.2, "stream": 1, "events": 500,
+    "burst": ("closed", {"connections": 16, "seconds": 0.8, "stream": 1, "events": 500,
                          "interval_us": 0}),
+    "rate500": ("open", {"connections": 64, "seconds": 2, "rate": 500}),
+    "rate2000": ("open", {"connections": 64, "seconds": 2, "rate": 2000}),
+    "rate4000": ("open", {"connections": 64, "seconds": 1.5, "rate": 4000}),
 }
-ONE_CORE = ("steady", "rate500", "rate4000")        # all that takes part shares a core
+# What of a phase's counts goes into the tables, and what of its CPU time.
+TIMES = ("p50_us", "p90_us", "p99_us", "p99_9_us")
+RATES = {"rate500": "r500_", "rate2000": "", "rate4000": "r4000_"}
+CPU = {"unary": ("cpu_us", "requests_all"), "body100k": ("cpu_100k_us", "requests_all"),
+       "body1m": ("cpu_1m_us", "requests_all"), "paced": ("event_cpu_us", "events_all"),
+       "burst": ("burst_cpu_us", "events_all")}
+ONE_CORE = tuple(RATES)           # all that takes part shares a core
 QUICK_SECONDS = 0.7
 STREAMS = (500, 3000)
 QUICK_STREAMS = (200, 1000)
@@ -64,12 +72,19 @@ SPOKEN = {"openai_anthropic": {"dialect": "openai", "model": "claude"},
 GATEWAYS = gateways.NAMES
 # They are slow, and few requests at a time serve them best.
 GATEWAY_LOAD = {"connections": 16, "seconds": 3, "warm_ms": 1000}
+GATEWAY_PHASES = ("unary", "paced")
+GATEWAY_REPETITIONS = 3
 # Before all else, once: what runs in a virtual machine gets faster for a while.
 GATEWAY_WARM = (("closed", {"connections": 16, "seconds": 12}),
                 ("closed", {"connections": 16, "seconds": 5, "stream": 1, "events": 100,
                             "interval_us": 10000}))
 ROWS = ("direct", "relay", "nginx", "haproxy") + GATEWAYS + ("backstay", "backstay-log")
-PARTS = ("engine", "main", "memory", "many", "workers", "brownout")
+# Of the namespace. BBR paces, which doubles the cost of large bodies on a loopback; with
+# hundreds of thousands of connections the kernel searches long for a port among few.
+NETWORK = {"tcp_congestion_control": "reno", "ip_local_port_range": "10000 65535"}
+CALM_SECONDS = 10                 # what a proxy still does after a load, at most waited for
+CALM_STEP = 0.05
+PARTS = ("engine", "main", "memory", "tls", "many", "workers", "brownout")
 
 
 # ---- processes ----------------------------------------------------------------
@@ -108,18 +123,19 @@ def family(pid):
     return found
 
 
-def cpu_seconds(pid):
+def cpu_seconds(pids):
     """User and system time of all threads; to the nanosecond where schedstat exists."""
     total = 0.0
-    for one in family(pid):
+    for one in pids:
         try:
             for task in os.listdir("/proc/%d/task" % one):
                 with open("/proc/%d/task/%s/schedstat" % (one, task)) as f:
                     total += int(f.read().split()[0]) / 1e9
         except FileNotFoundError:
-            with open("/proc/%d/stat" % one) as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            if os.path.exists("/proc/%d/stat" % one):     # it may have ended
+                with open("/proc/%d/stat" % one) as f:
+                    fields = f.read().rsplit(")", 1)[1].split()
+                total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return total
 
 
@@ -190,7 +206,7 @@ class Bench:
     def config(self, template, name, port, **more):
         values = {"PORT": port, "BACKEND": self.port.get("direct", ""), "DIR": self.dir, "WORKERS": 1,
                   "NOFILE": soft_limit(), "CONNECTIONS": min(CONNECTIONS, soft_limit() // 2 - 100),
-                  "USER": "user root;" if os.geteuid() == 0 else "", **more}
+                  "USER": "user root;" if os.geteuid() == 0 else "", "BIND": "", "SERVER": "", **more}
         with open(os.path.join(HERE, template)) as f:
             text = f.read()
         for key, value in values.items():
@@ -263,13 +279,44 @@ class Bench:
         os.sched_setaffinity(self.root["direct"], cores)
         return cores
 
+    def calm(self):
+        """Waits until nothing here works on what the last load has left behind: some
+        gateways go on with requests whose clients are gone."""
+        started = family(os.getpid())[1:]
+        for _ in range(int(CALM_SECONDS / CALM_STEP)):
+            before = cpu_seconds(started)
+            time.sleep(CALM_STEP)
+            if cpu_seconds(started) - before < CALM_STEP / 10:
+                return
+
+    @contextlib.contextmanager
+    def awake(self, cores):
+        """Cores that never halt: waking one takes a virtual machine longer than what is to
+        be measured. What keeps them awake has the scheduler's idle class, which gives way
+        at once."""
+        def idle_class():
+            os.sched_setaffinity(0, cores)
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+        spinner = subprocess.Popen(["sh", "-c", "while :; do :; done"], preexec_fn=idle_class)
+        try:
+            yield
+        finally:
+            spinner.kill()
+            spinner.wait()
+
     def run_load(self, name, mode, settings, cores):
         """One load on one proxy: what the load counted, and the CPU it took."""
-        before, begin = cpu_seconds(self.root[name]), time.monotonic()
+        self.calm()
+        with self.awake(cores) if mode == "open" else contextlib.nullcontext():
+            return self.run_load_now(name, mode, settings, cores)
+
+    def run_load_now(self, name, mode, settings, cores):
+        before, begin = cpu_seconds(family(self.root[name])), time.monotonic()
         done = subprocess.run(self.load_command(name, mode, settings), check=True,
                               stdout=subprocess.PIPE, preexec_fn=pinned(cores))
         result = json.loads(done.stdout)
-        result["cpu_s"] = cpu_seconds(self.root[name]) - before
+        result["cpu_s"] = cpu_seconds(family(self.root[name])) - before
         result["took_s"] = time.monotonic() - begin
         result["busy"] = 100 * result["cpu_s"] / result["took_s"]
         if result["errors"]:
@@ -283,8 +330,6 @@ class Bench:
             settings["seconds"] = QUICK_SECONDS
         if name in GATEWAYS:
             settings = {**settings, **GATEWAY_LOAD, "model": gateways.MODEL[name]}
-        elif name == "direct" and phase in ("unary", "body100k", "body1m", "burst"):
-            settings["seconds"] = QUICK_SECONDS        # of its latencies more is made than of its rates
         cores = self.one_core(phase in ONE_CORE)
         try:
             return self.run_load(name, mode, settings, cores)
@@ -298,46 +343,33 @@ class Bench:
                     settings = {**settings, "seconds": 2}
                 self.run_load(name, mode, {**settings, "model": gateways.MODEL[name]}, self.load_core)
 
-    def repetition(self, name):
-        unary, paced = self.phase(name, "unary"), self.phase(name, "paced")
-        results = [unary, paced]
-        row = {"rps": unary["rps"], "first_p50_us": paced["first"]["p50_us"],
-               "delay_p50_us": paced["delay"]["p50_us"], "delay_p99_us": paced["delay"]["p99_us"]}
-        if name != "direct":
-            row.update({"busy": unary["busy"], "cpu_us": cpu_us(unary, "requests_all"),
-                        "event_cpu_us": cpu_us(paced, "events_all")})
-        if name not in GATEWAYS:
-            results += self.repetition_of_proxy(name, row)
-        if name == "backstay":
-            results += self.repetition_of_translation(row)
-        row["errors"] = sum(r["errors"] for r in results)
-        return row
+    def takes_part(self, name, phase, number):
+        if name in GATEWAYS:          # they are too slow for the others
+            return phase in GATEWAY_PHASES and number < GATEWAY_REPETITIONS
+        return name != "backstay-log" or phase not in ("rate500", "rate4000")
 
-    def repetition_of_proxy(self, name, row):
-        """What gateways are too slow for."""
-        results = {p: self.phase(name, p) for p in ("burst", "body100k", "body1m", "steady")}
-        row["burst_eps"] = results["burst"]["eps"]
-        if name != "direct":
-            row.update({"cpu_100k_us": cpu_us(results["body100k"], "requests_all"),
-                        "cpu_1m_us": cpu_us(results["body1m"], "requests_all"),
-                        "burst_cpu_us": cpu_us(results["burst"], "events_all")})
-        if name != "backstay-log":
-            results.update({p: self.phase(name, p) for p in ("rate500", "rate4000")})
-        for phase, front in (("steady", ""), ("rate500", "r500_"), ("rate4000", "r4000_")):
-            for key in ("p50_us", "p90_us", "p99_us", "p99_9_us") if phase in results else ():
-                row[front + key] = results[phase]["latency"][key]
-        return list(results.values())
+    def repetition(self, rows, number):
+        """{row: {metric: value}}. Each phase goes through the rows in turn, so that
+        those who are compared are seconds apart; who begins changes."""
+        found = {name: {"errors": 0} for name in rows}
+        begin = number % len(rows)
+        for phase in PHASES:
+            for name in rows[begin:] + rows[:begin]:
+                if self.takes_part(name, phase, number):
+                    result = self.phase(name, phase)
+                    found[name].update(metrics_of(name, phase, result))
+                    found[name]["errors"] += result["errors"]
+                    if name == "backstay" and phase in CPU:
+                        self.translated(phase, found[name])
+        return {name: row for name, row in found.items() if len(row) > 1}
 
-    def repetition_of_translation(self, row):
-        """Events from one interface to the other, and Anthropic's untranslated."""
-        results = []
-        for spoken, settings in SPOKEN.items():
-            for phase in ("paced", "burst"):
-                results.append(self.phase("backstay", phase, **settings))
-                row["%s_%s_us" % (phase, spoken)] = cpu_us(results[-1], "events_all")
-            results.append(self.phase("backstay", "unary", **settings))
-            row["request_%s_us" % spoken] = cpu_us(results[-1], "requests_all")
-        return results
+    def translated(self, phase, row):
+        """The same from one interface to the other, and Anthropic's untranslated."""
+        front = {"unary": "request", "paced": "paced", "burst": "burst"}.get(phase)
+        for spoken, settings in SPOKEN.items() if front else ():
+            result = self.phase("backstay", phase, **settings)
+            row["%s_%s_us" % (front, spoken)] = cpu_us(result, CPU[phase][1])
+            row["errors"] += result["errors"]
 
     def on_load_core(self):
         return pinned(self.load_core)
@@ -357,6 +389,26 @@ class Bench:
 
 def cpu_us(result, of):
     return 1e6 * result["cpu_s"] / max(1, result[of])
+
+
+def metrics_of(name, phase, result):
+    """What a phase says of a row, by the names of the tables."""
+    row = {}
+    if phase in RATES:
+        row.update({RATES[phase] + key: result["latency"][key] for key in TIMES})
+    if phase in CPU and name != "direct":
+        key, of = CPU[phase]
+        row[key] = cpu_us(result, of)
+    if phase == "unary":
+        row["rps"] = result["rps"]
+        if name != "direct":
+            row["busy"] = result["busy"]
+    if phase == "burst":
+        row["burst_eps"] = result["eps"]
+    if phase == "paced":
+        row.update({"first_p50_us": result["first"]["p50_us"], "delay_p50_us": result["delay"]["p50_us"],
+                    "delay_p99_us": result["delay"]["p99_us"]})
+    return row
 
 
 # ---- the run ------------------------------------------------------------------------
@@ -393,7 +445,7 @@ def parse_options():
     options.gateways = os.path.join(options.build, "bench-gateways")
     asked = options.streams if options.streams is not None else "" if options.quick else "10000,50000"
     options.streams = [int(n) for n in asked.split(",") if n]
-    options.repeat = options.repeat or (1 if options.quick else 3)
+    options.repeat = options.repeat or (1 if options.quick else 5)
     options.rows = [r for r in ROWS if not options.only or r in options.only.split(",")]
     parts = "brownout" if options.brownout else options.part or ",".join(PARTS)
     options.parts = [p for p in PARTS if p in parts.split(",")]
@@ -421,17 +473,17 @@ def measure_many(bench, counts):
 
 def own_network():
     """Runs the bench in a network namespace of its own, where it may: nothing else is
-    on that loopback, and congestion control is reno (BBR paces, which doubles the
-    cost of large bodies on a loopback)."""
+    on that loopback, and it is set up as NETWORK says."""
     if os.environ.get("BENCH_NETNS"):
         with socket.socket() as s:
             request = struct.pack("16sH", b"lo", 0x1 | 0x40)       # IFF_UP, IFF_RUNNING
             fcntl.ioctl(s, 0x8914, request)                        # SIOCSIFFLAGS
-        try:
-            with open("/proc/sys/net/ipv4/tcp_congestion_control", "w") as f:
-                f.write("reno")
-        except OSError as e:
-            print("congestion control stays as it is: %s" % e, file=sys.stderr)
+        for name, value in NETWORK.items():
+            try:
+                with open("/proc/sys/net/ipv4/" + name, "w") as f:
+                    f.write(value)
+            except OSError as e:
+                print("%s stays as it is: %s" % (name, e), file=sys.stderr)
         return
     may = subprocess.run(["unshare", "-n", "true"], stdout=subprocess.DEVNULL,
                          stderr=subprocess.DEVNULL, check=False).returncode == 0
@@ -446,14 +498,26 @@ def congestion_control():
         return f.read().strip()
 
 
+def busy_percent():
+    """How much of the machine is taken by others, before the bench begins."""
+    def jiffies():
+        with open("/proc/stat") as f:
+            times = [int(t) for t in f.readline().split()[1:9]]
+        return sum(times), times[3] + times[4]
+
+    all_before, idle_before = jiffies()
+    time.sleep(1)
+    everything, idle = jiffies()
+    return 100 - 100 * (idle - idle_before) / max(1, everything - all_before)
+
+
 def machine_facts(bench, options):
     return {"cpu": cpu_name(), "cores": len(bench.cores), "kernel": ".".join(platform.release().split(".")[:2]),
             "date": time.strftime("%Y-%m-%d"),
             "nginx": first_line(["/usr/sbin/nginx", "-v"]).replace("nginx version: nginx/", "nginx "),
             "haproxy": first_line(["/usr/sbin/haproxy", "-v"]).split("-")[0].replace(" version", ""),
             "gateways": gateways.VERSIONS, "congestion_control": congestion_control(),
-            "binary_kib": os.path.getsize(bench.backstay()) // 1024,
-            "load_before": os.getloadavg()[0], "repetitions": options.repeat,
+            "busy_before": busy_percent(), "repetitions": options.repeat,
             "quick": options.quick, "parts": options.parts}
 
 
@@ -464,22 +528,31 @@ def progress(what):
     print("%4d s: %s done" % (time.monotonic() - BEGUN, what), file=sys.stderr)
 
 
+def binary_kib(pid, name):
+    """Of the program's code and data, as `size` counts them; None for what is interpreted."""
+    if name in GATEWAYS:
+        return None
+    said = subprocess.run(["size", "/proc/%d/exe" % pid], stdout=subprocess.PIPE, check=True).stdout
+    return int(said.decode().splitlines()[1].split()[3]) / 1024
+
+
 def measure_rows(bench, options, data):
     """The parts that need all proxies."""
     rows = data["rows"] = bench.start_all(options.rows)
     idle = {name: memory_kib(bench.root[name]) for name in rows if name != "direct"}
-    data["once"] = {name: {"idle_kib": idle[name], "start_ms": bench.start_ms[name]} for name in idle}
+    data["once"] = {name: {"idle_kib": idle[name], "start_ms": bench.start_ms[name],
+                           "binary_kib": binary_kib(bench.root[name], name)} for name in idle}
     progress("the start")
+    if "memory" in options.parts:       # before heaps have grown by loads
+        for name, kib in measure_memory(bench, rows).items():
+            data["once"][name].update(kib)
+        progress("memory of streams")
     if "main" in options.parts:
         bench.warm_gateways(rows)
         progress("the gateways' warming")
         for i in range(options.repeat):
-            data["repetitions"].append({name: bench.repetition(name) for name in rows})
+            data["repetitions"].append(bench.repetition(rows, i))
             progress("repetition %d of %d" % (i + 1, options.repeat))
-    if "memory" in options.parts:
-        for name, kib in measure_memory(bench, rows).items():
-            data["once"][name].update(kib)
-        progress("memory of streams")
 
 
 def measure_all(bench, options, data):
@@ -490,11 +563,14 @@ def measure_all(bench, options, data):
         rows = [r for r in brownout.ROWS if not options.only or r in options.only.split(",")]
         data["brownout"] = brownout.main(bench, free_port, rows, options.quick)
         progress("the brownouts")
-    if set(options.parts) & {"main", "memory", "many", "workers"}:
+    if set(options.parts) & {"main", "memory", "tls", "many", "workers"}:
         measure_rows(bench, options, data)
     if "workers" in options.parts and "backstay" in options.rows:
         data["workers"] = workers.measure(bench, free_port)
         progress("workers")
+    if "tls" in options.parts and "backstay" in options.rows and shutil.which("haproxy"):
+        data["tls"] = tls.measure(bench, free_port)
+        progress("TLS")
     if "many" in options.parts and "backstay" in options.rows:
         bench.stop_processes(1)       # all but the backend: memory for the streams
         data["many"] = measure_many(bench, options.streams)

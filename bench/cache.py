@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 
-from bench import HERE, Bench, cpu_seconds, free_port, memory_kib, pinned
+from bench import HERE, Bench, cpu_seconds, family, free_port, memory_kib, pinned
 
 CLOSED = ("closed", {"connections": 64, "seconds": 2.5})
 OPEN = ("open", {"connections": 64, "seconds": 2.5, "rate": 2000})
@@ -43,7 +43,7 @@ class CacheBench(Bench):
         for mode, settings in (CLOSED, OPEN):
             if self.options.quick:
                 settings = {**settings, "seconds": 0.7}
-            before = cpu_seconds(self.root[name])
+            before = cpu_seconds(family(self.root[name]))
             done = subprocess.run(self.load_command(name, mode, {**settings, "model": model}),
                                   check=True, stdout=subprocess.PIPE,
                                   preexec_fn=pinned(self.load_core))
@@ -52,7 +52,7 @@ class CacheBench(Bench):
                 print("%s: %d errors" % (name, result["errors"]), file=sys.stderr)
             if mode == "closed":
                 row["rps"] = result["rps"]
-                row["cpu_us"] = 1e6 * (cpu_seconds(self.root[name]) - before) / max(1, result["requests_all"])
+                row["cpu_us"] = 1e6 * (cpu_seconds(family(self.root[name])) - before) / max(1, result["requests_all"])
             else:
                 row["p50_us"] = result["latency"]["p50_us"]
                 row["p99_us"] = result["latency"]["p99_us"]

@@ -15,6 +15,7 @@
  *   body=1024       bytes of a request's body, at least
  *   dialect=openai  or anthropic: the interface that is asked
  *   patience_s=60
+ *   opening=100     streams of `hold` that wait for their first event at a time
  *   slow_ms=0       what takes longer is noticed: when the last such request, or
  *                   failed one, was due is told (0: only what failed)
  *   header=TEXT     one more header line; may be given several times
@@ -35,7 +36,6 @@
 #define CARRY_BYTES    1024
 #define REQUEST_BYTES  (16 * 1024 * 1024)
 #define HEADERS_BYTES  2048
-#define OPENING_MAX    100       /* streams of `hold` that wait for their first event */
 #define FAILURES_MAX   1000      /* then something is wrong, and going on says nothing */
 
 /* An interface: where it is asked, with which header, what stands before an
@@ -74,7 +74,7 @@ struct load {
 	uint64_t connections, length_us, warm_ms, rate, stream, events, interval_us, body;
 	const char *model;
 	const struct dialect *dialect;
-	uint64_t slow_ms, last_bad_ns, patience_s;
+	uint64_t slow_ms, last_bad_ns, patience_s, opening;
 	int failed_status;           /* of the last that failed; 0: there was no answer */
 	int epoll;
 	struct conn *conns, *idle;
@@ -289,7 +289,7 @@ static void start_more(struct load *l, uint64_t now)
 		l->next_due_ns += l->period_ns;
 	}
 	while (l->mode == MODE_HOLD && l->opened < l->connections &&
-	       l->opened < l->ready + OPENING_MAX) {
+	       l->opened < l->ready + l->opening) {
 		c = &l->conns[l->opened++];
 		conn_open(l, c);
 		conn_ask(l, c, now);
@@ -422,6 +422,7 @@ static bool option(struct load *l, const char *arg)
 		{ "body=", &l->body, 0, REQUEST_BYTES / 2 },
 		{ "slow_ms=", &l->slow_ms, 0, 1000000 },
 		{ "patience_s=", &l->patience_s, 1, 3600 },
+		{ "opening=", &l->opening, 1, 100000 },
 	};
 	size_t i, n;
 
@@ -493,7 +494,7 @@ int main(int argc, char **argv)
 	static const char *const modes[] = { "closed", "open", "hold" };
 	static struct load l = { .connections = 64, .length_us = 3000000, .warm_ms = 300, .rate = 1000,
 		.events = 100, .interval_us = 10000, .model = "chat", .dialect = &dialects[0],
-		.body = 1024, .patience_s = 60 };
+		.body = 1024, .patience_s = 60, .opening = 100 };
 	size_t mode = 0;
 	int i;
 

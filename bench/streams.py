@@ -14,7 +14,10 @@ import sys
 import time
 
 EVENTS = {"stream": 1, "events": 100000, "interval_us": 10000000}    # within what is patiently waited for
+# Through two more proxies and four times TLS: fewer events, so that handshakes have the cores.
+TLS_EVENTS = {**EVENTS, "interval_us": 60000000}
 PER_PROXY = 8400                  # of 20,000 descriptors: two a stream, and some to spare
+OPENING = 60     # streams that begin at once, all loads together: more wait longer than a connection may take
 NEED_KIB = {False: 30, True: 200}  # of all processes and the kernel's sockets, a stream; measured, and a third more
 WRAP = """global
 	nbthread 1
@@ -22,7 +25,7 @@ WRAP = """global
 	no log
 defaults
 	mode tcp
-	timeout connect 2s
+	timeout connect 20s
 	timeout client 1h
 	timeout server 1h
 listen wrap
@@ -51,7 +54,7 @@ def end_load(load):
     load.stdout.close()
 
 
-def hold(bench, names, count, memory_of):
+def hold(bench, names, count, memory_of, events):
     """Opens `count` streams over the proxies `names` and gives what their
     processes take then, in KiB; None where they could not be opened, which is told."""
     shares = {name: count // len(names) + (1 if i < count % len(names) else 0)
@@ -60,7 +63,8 @@ def hold(bench, names, count, memory_of):
     try:
         for name, share in shares.items():
             loads.append(subprocess.Popen(
-                bench.load_command(name, "hold", {**EVENTS, "connections": share}),
+                bench.load_command(name, "hold", {**events, "connections": share,
+                                                  "opening": max(5, OPENING // len(names))}),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=bench.on_load_core()))
         good = [opened(load, name, shares[name]) for load, name in zip(loads, names)]
         return sum(memory_of(bench.root[name]) for name in names) if all(good) else None
@@ -70,9 +74,9 @@ def hold(bench, names, count, memory_of):
         time.sleep(0.5)
 
 
-def per_stream(bench, names, few, many, memory_of):
+def per_stream(bench, names, few, many, memory_of, events=EVENTS):
     """KiB a stream, from the difference between few and many of them."""
-    kib = [hold(bench, names, count, memory_of) for count in (few, many)]
+    kib = [hold(bench, names, count, memory_of, events) for count in (few, many)]
     return None if None in kib else (kib[1] - kib[0]) / (many - few)
 
 
@@ -97,17 +101,24 @@ def wrapper(bench, name, port, to, bind="", server=""):
     bench.start(name, ["haproxy", "-db", "-f", path], bench.load_core, port)
 
 
-def tls_backstay(bench, free_port, name):
-    """A Backstay with TLS on both sides before the present backend, to be reached
-    as `name` without it."""
+def behind_tls(bench, free_port, name, command):
+    """A proxy that speaks TLS on both sides, before the present backend, to be reached as
+    `name` without it. `command(name, outer, inner)`: what starts it, with its own port and
+    that of the backend."""
     inner, outer, way = free_port(), free_port(), free_port()
-    key, cert, both = bench.certificate()
+    _, _, both = bench.certificate()
     wrapper(bench, name + "-backend", inner, bench.port["direct"], bind="ssl crt " + both)
-    config = bench.config("backstay-tls.yaml.in", name, outer, ACCESS="off", INNER=inner, KEY=key, CERT=cert)
-    bench.start(name + "-itself", [bench.backstay(), "run", "-c", config], bench.proxy_core, outer)
+    bench.start(name + "-itself", command(name, outer, inner), bench.proxy_core, outer)
     # Every connection shakes hands anew, as those of different clients do.
     wrapper(bench, name + "-way", way, outer, server="ssl verify none no-ssl-reuse")
     bench.port[name], bench.root[name] = way, bench.root[name + "-itself"]
+
+
+def tls_backstay(bench, free_port, name):
+    key, cert, _ = bench.certificate()
+    behind_tls(bench, free_port, name, lambda name, outer, inner: [
+        bench.backstay(), "run", "-c",
+        bench.config("backstay-tls.yaml.in", name, outer, ACCESS="off", INNER=inner, KEY=key, CERT=cert)])
 
 
 def available_kib():
@@ -148,7 +159,7 @@ def many(bench, free_port, count, tls, memory_of):
             else:
                 port = free_port()
                 bench.start(name, bench.command("backstay", port), bench.proxy_core, port)
-        kib = per_stream(bench, names, count // 10, count, memory_of)
+        kib = per_stream(bench, names, count // 10, count, memory_of, TLS_EVENTS if tls else EVENTS)
     finally:
         bench.port["direct"] = backend
         bench.stop_processes(processes)

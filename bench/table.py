@@ -55,6 +55,7 @@ METRICS = (
     ("stream_kib", "memory per open stream, KiB", 2, "less"),
     ("tls_stream_kib", "the same with TLS on both sides, KiB", 2, "less"),
     ("idle_kib", "memory when idle, KiB", 0, "less"),
+    ("binary_kib", "program, without its libraries, KiB", 0, "less"),
     ("start_ms", "time from start to listening, ms", 0, "less"),
 )
 # Of Backstay alone: which interface the client speaks, which the backend.
@@ -76,6 +77,10 @@ WORKERS = (
     ("held_of_a_million_event", "... of a million, held by another thread", 0),
     ("futex_a_thousand_requests", "calls of futex for 1,000 requests", 2),
 )
+TLS = (("request", "1 KiB request", 1), ("body1m", "1 MiB request", 0), ("burst", "event in bursts", 2),
+       ("connection", "1 KiB request on a connection of its own", 1))
+TLS_ROWS = (("plain-backstay", "Backstay"), ("tls-backstay", "with TLS"), ("plain-haproxy", "HAProxy"),
+            ("tls-haproxy", "with TLS"))
 BUDGET_TITLES = (
     ("request_1k", "1 KiB request"), ("request_100k", "100 KiB request"), ("request_1m", "1 MiB request"),
     ("answer_100k", "answer of 100 KiB"), ("stream", "a stream without its events"),
@@ -144,9 +149,9 @@ def of_machine(data):
             "least and the most." % m)
     if m["quick"]:
         text += " A quick run, which is less exact."
-    if m["load_before"] > 1:
-        text += (" The machine was busy with other work (load average %.1f): CPU and memory hold, rates "
-                 "and times hardly do." % m["load_before"])
+    if m["busy_before"] > 10:
+        text += (" The machine was busy with other work (%.0f %% of it): CPU and memory hold, rates "
+                 "and times hardly do." % m["busy_before"])
     return [text]
 
 
@@ -169,17 +174,29 @@ def of_ratios(data):
         return None
     found = []
     for key, title, _, better in METRICS:
-        cells = [ratio(table["backstay"].get(key), table[row].get(key), better) for row in others]
+        cells = [ratio(data, key, row, better) for row in others]
         if better and any(cells):
             found.append([title.rsplit(",", 1)[0] if "µs" in title or "KiB" in title else title] + cells)
     return lines_of([""] + ["than " + TITLES[r] for r in others], found)
 
 
-def ratio(ours, theirs, better):
-    if not ours or not theirs or ours["median"] <= 0 or theirs["median"] <= 0:
-        return ""
-    value = ours["median"] / theirs["median"]
-    return "%.2f" % (value if better == "more" else 1 / value)
+def ratio(data, key, row, better):
+    share = share_of(data, key, row)
+    return "" if share is None else "%.2f" % (share if better == "more" else 1 / share)
+
+
+def share_of(data, key, row):
+    """What Backstay has, or takes, of what another does: the median of the shares
+    within each repetition, since between them the machine changes. None: unknown, or
+    nothing that could be compared."""
+    pairs = [(rep["backstay"].get(key), rep[row].get(key)) for rep in data["repetitions"]
+             if "backstay" in rep and row in rep] if not key.startswith("added_") else []
+    pairs = [pair for pair in pairs if None not in pair]
+    if not pairs:
+        pairs = [(median(data, "backstay", key), median(data, row, key))]
+    if any(v is None or v <= 0 for pair in pairs for v in pair):
+        return None
+    return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
 def of_translation(data):
@@ -192,6 +209,14 @@ def of_translation(data):
                       ranged(row.get(burst), 2),
                       "%.2f" % (row[burst]["median"] / row["burst_cpu_us"]["median"])]
                      for client, backend, request, paced, burst in SPOKEN])
+
+
+def of_tls(data):
+    if not data.get("tls"):
+        return None
+    return lines_of(["CPU, µs"] + [title for _, title in TLS_ROWS],
+                    [[title] + [number(data["tls"][phase][row], digits) for row, _ in TLS_ROWS]
+                     for phase, title, digits in TLS])
 
 
 def of_streams(data):
@@ -251,13 +276,12 @@ def median(data, row, key):
 
 def against(data, key, others, limits):
     """Text and verdict of Backstay's share of what others take."""
-    ours, text, good = median(data, "backstay", key), [], True
+    text, good = [], True
     for row, limit in zip(others, limits):
-        theirs = median(data, row, key)
-        if not ours or not theirs:
-            continue
-        text.append("%.2f of %s's" % (ours / theirs, TITLES[row]))
-        good = good and ours <= limit * theirs
+        share = share_of(data, key, row)
+        if share is not None:
+            text.append("%.2f of %s's" % (share, TITLES[row]))
+            good = good and share <= limit
     return ", ".join(text), good
 
 
@@ -287,13 +311,12 @@ def target_p99(data):
 
 
 def target_gateways(data):
-    ours = median(data, "backstay", "cpu_us")
-    theirs = [(median(data, row, "cpu_us"), row) for row in ("portkey", "litellm")]
-    theirs = [t for t in theirs if t[0]]
-    if not ours or not theirs:
+    shares = [(share_of(data, "cpu_us", row), row) for row in ("portkey", "litellm")]
+    shares = [s for s in shares if s[0]]
+    if not shares:
         return "", True
-    best = min(theirs)
-    return "%.0f times (%s's)" % (best[0] / ours, TITLES[best[1]]), best[0] >= 10 * ours
+    most, best = max(shares)
+    return "%.0f times (%s's)" % (1 / most, TITLES[best]), most <= 0.1
 
 
 def target_translated(data):
@@ -346,7 +369,7 @@ def of_targets(data):
 
 
 TABLES = {"machine": of_machine, "rows": of_rows, "ratios": of_ratios, "translation": of_translation,
-          "streams": of_streams, "engine": of_engine, "workers": of_workers, "targets": of_targets,
+          "tls": of_tls, "streams": of_streams, "engine": of_engine, "workers": of_workers, "targets": of_targets,
           "brownout": of_brownout, "budget": of_budget}
 HEADINGS = {"ratios": "How many times better Backstay (access log off) is; below 1 it is worse:"}
 
