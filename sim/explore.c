@@ -151,14 +151,16 @@ static void write_backend_config(struct explorer *e, unsigned i)
 	buf_puts(e->out, "}\n");
 }
 
-/* With a good backend there is time and there are attempts enough to reach it. */
+/* With a good backend there is time and there are attempts enough to reach it, also
+ * where another takes its time with a big answer, and is trusted. */
 static void write_limits(struct explorer *e)
 {
 	bool good = e->good != NO_GOOD;
+	unsigned long long enough = e->big ? 800 : 300;
 
 	buf_putf(e->out, "        timeouts: {first_token: %llums, idle: %llums, answer: %llums, "
 		 "total: %llus}\n", some_ms(e, 600, 2000), some_ms(e, 600, 2000),
-		 some_ms(e, 3000, 4000), good ? 300 : some_ms(e, 5, 30));
+		 some_ms(e, 3000, 4000), good ? enough : some_ms(e, 5, 30));
 	buf_putf(e->out, "        retry: {max_attempts: %llu, patience: %llums}\n",
 		 good ? 2ull * e->backends : some_ms(e, 1, 6), some_ms(e, 0, 4000));
 }
