@@ -240,7 +240,8 @@ static const struct field cache_fields[] = {
 	{ "embeddings", VALUE_NODE, AT(raw_cache, embeddings), .section = &section_cache_embeddings,
 	  .shape = "mapping", .doc = "Near matches by what questions mean, not by their letters." },
 	{ "pace", VALUE_DURATION, AT(raw_cache, pace_ms), 0, 10 * SECOND, "0ms",
-	  .doc = "A kept answer that is given as a stream comes in small pieces, so far apart. 0ms: at once." },
+	  .doc = "A kept answer that is given as a stream comes in small pieces, so far apart; what is left "
+		 "when the request's time is over goes at once. 0ms: all at once." },
 };
 const struct section section_cache = {
 	"defaults.cache", "cache",

@@ -717,6 +717,8 @@ static void on_deadline(struct io_timer *timer, mono_ms now)
 {
 	struct exchange *x = CONTAINER_OF(timer, struct exchange, deadline);
 
+	if (give_hurry(x, now))
+		return;
 	exchange_stop_attempts(x, FAULT_DEADLINE, now);
 	queue_run(x, false, now);
 	exchange_late(x, now);

@@ -113,6 +113,18 @@ void give_more(struct exchange *x, mono_ms now)
 		end(x);
 }
 
+bool give_hurry(struct exchange *x, mono_ms now)
+{
+	struct giving *g = x->giving;
+
+	if (!g || !g->pace_ms)
+		return false;
+	io_timer_clear(io_of(x), &g->pace);
+	g->pace_ms = 0;
+	give_more(x, now);
+	return true;
+}
+
 void give_free(struct exchange *x)
 {
 	if (!x->giving)
@@ -127,7 +139,7 @@ void give_answer(struct exchange *x, struct slice bytes, int64_t pace_ms, mono_m
 	struct giving *g;
 
 	x->committed_at = now;
-	if (!x->facts.stream)
+	if (!x->facts.stream || now >= x->deadline_at)
 		pace_ms = 0;
 	give_head(x, bytes.len);
 	tell_in_comment(x, now);

@@ -154,6 +154,9 @@ void give_answer(struct exchange *x, struct slice bytes, int64_t pace_ms, mono_m
 MUST_USE bool give_cut(struct exchange *x, struct slice stream, struct buf *out);
 /* Room for more. */
 void give_more(struct exchange *x, mono_ms now);
+/* The time for the request is over: what is left of a paced answer goes at once.
+ * False: none is being given. */
+bool give_hurry(struct exchange *x, mono_ms now);
 /* The exchange ends. */
 void give_free(struct exchange *x);
 /* The head of an answer that no attempt gives; `length` as in client_respond_head(). */
