@@ -8,9 +8,10 @@ Exit 0: within the budget; 1: it is not; 77: there is no /proc, or no openssl to
 a certificate with.
 
 One thread opens streams one after another, as client and as backend: each has had
-its head and one event, and stays. The difference of the proportional set sizes at
-few and at many of them, divided by the difference of their numbers, repeats to a
-percent: malloc's pages are the error.
+its head and one event, and stays. The difference of its anonymous memory at few and at
+many of them, divided by the difference of their numbers, repeats to a percent:
+malloc's pages are the error. (What it shares with others of the same program would
+change with their number.)
 """
 
 import argparse
@@ -110,7 +111,7 @@ class Stage:
         with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as f:
             served = int(f.read().split()[0])
         with open("/proc/%d/smaps_rollup" % served) as f:
-            return sum(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+            return sum(int(line.split()[1]) for line in f if line.startswith("Anonymous:"))
 
     def stop(self):
         for s in self.open:
