@@ -324,15 +324,31 @@ def count(program, keep):
 
 # ---- the budget -----------------------------------------------------------------
 
-def judge(counts, budget, margin):
+def judge(counts, allowed, margin, unit):
+    """Says how each stands to its budget; are all within it? `unit`: how one is written."""
     good = True
     for name, counted in counts.items():
-        allowed = budget.get(name, 0)
-        over = counted / allowed - 1 if allowed else 1
+        over = counted / allowed[name] - 1 if allowed.get(name) else 1
         word = "over its budget" if over > margin else "less than its budget" if over < -margin else ""
         good = good and over <= margin
-        print("%-21s %10d of %10d  %+6.1f %%  %s" % (name, counted, allowed, 100 * over, word))
+        print("%-21s %s of %s  %+6.1f %%  %s" % (name, unit % counted, unit % allowed.get(name, 0),
+                                               100 * over, word))
     return good
+
+
+def settle(counts, path, what, unit, update):
+    """Holds the counts against those kept in the file at `path` as `what`, or (update)
+    keeps them there. Ends the program where one is over its budget."""
+    with open(path) as f:
+        kept = json.load(f)
+    if update:
+        kept[what] = counts
+        with open(path, "w") as f:
+            json.dump(kept, f, indent=1)
+            f.write("\n")
+    if not judge(counts, kept[what], kept["margin"], unit):
+        sys.exit("That is more than the budget allows. If it is worth it, say why in the commit and run "
+                 "tests/budget/%s --update." % os.path.basename(sys.argv[0]))
 
 
 def main():
@@ -350,16 +366,7 @@ def main():
             print("the budget is that of a processor with AVX2")
             sys.exit(SKIPPED)
     counts = count(os.path.abspath(options.backstay), options.keep)
-    with open(options.budget) as f:
-        kept = json.load(f)
-    if options.update:
-        kept["instructions"] = counts
-        with open(options.budget, "w") as f:
-            json.dump(kept, f, indent=1)
-            f.write("\n")
-    if not judge(counts, kept["instructions"], kept["margin"]):
-        sys.exit("More instructions than the budget allows. If they are worth it, say why in the "
-                 "commit and run tests/budget/budget.py --update.")
+    settle(counts, options.budget, "instructions", "%10d", options.update)
 
 
 if __name__ == "__main__":

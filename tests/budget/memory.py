@@ -15,7 +15,6 @@ change with their number.)
 """
 
 import argparse
-import json
 import os
 import resource
 import shutil
@@ -138,16 +137,6 @@ def measure(program, tls):
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def judge(measured, allowed, margin):
-    good = True
-    for name, kib in measured.items():
-        over = kib / allowed[name] - 1
-        word = "over its budget" if over > margin else "less than its budget" if over < -margin else ""
-        good = good and over <= margin
-        print("%-6s %6.2f KiB of %6.2f  %+6.1f %%  %s" % (name, kib, allowed[name], 100 * over, word))
-    return good
-
-
 def main():
     parser = argparse.ArgumentParser(description="memory of an open stream")
     parser.add_argument("--backstay", required=True)
@@ -158,18 +147,9 @@ def main():
         sys.exit(budget.SKIPPED)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    program, path = os.path.abspath(options.backstay), os.path.join(HERE, "memory.json")
-    measured = {"plain": measure(program, False), "tls": measure(program, True)}
-    with open(path) as f:
-        kept = json.load(f)
-    if options.update:
-        kept["kib"] = measured
-        with open(path, "w") as f:
-            json.dump(kept, f, indent=1)
-            f.write("\n")
-    if not judge(measured, kept["kib"], kept["margin"]):
-        sys.exit("An open stream takes more memory than the budget allows. If it is worth that, say why in "
-                 "the commit and run tests/budget/memory.py --update.")
+    program = os.path.abspath(options.backstay)
+    budget.settle({"plain": measure(program, False), "tls": measure(program, True)},
+                  os.path.join(HERE, "memory.json"), "kib", "%6.2f KiB", options.update)
 
 
 if __name__ == "__main__":
