@@ -229,6 +229,15 @@ size_t sim_proxy_exchanges(const struct sim_proxy *p)
 	return count;
 }
 
+size_t sim_proxy_refreshing(const struct sim_proxy *p)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < p->worker_count; i++)
+		count += exchanges_refreshing(p->workers[i].exchanges);
+	return count;
+}
+
 unsigned sim_proxy_in_flight(const struct sim_proxy *p)
 {
 	return target_registry_in_flight(p->targets);

@@ -41,6 +41,8 @@ void sim_proxy_end_all(struct sim_proxy *p);
 /* Exchanges, places on targets, and upstream connections in use by exchanges. */
 size_t sim_proxy_exchanges(const struct sim_proxy *p);
 unsigned sim_proxy_in_flight(const struct sim_proxy *p);
+/* Exchanges that fetch anew what is kept, for nobody. */
+size_t sim_proxy_refreshing(const struct sim_proxy *p);
 /* Exchanges that wait for a place, and bytes of request bodies held. */
 unsigned sim_proxy_waiting(const struct sim_proxy *p);
 uint64_t sim_proxy_body_bytes(const struct sim_proxy *p);

@@ -561,6 +561,13 @@ static void proxy_leftovers(struct scenario *sc)
 			      (unsigned long long)sim_proxy_busy_connections(sc->proxy));
 }
 
+/* A slow backend may take its time with what is fetched for nobody. */
+static void await_refreshes(struct scenario *sc)
+{
+	for (unsigned s = 0; s < PATIENCE_MS / 1000 && sim_proxy_refreshing(sc->proxy); s++)
+		sim_run_for(sc->sim, 1000);
+}
+
 static void take_down(struct scenario *sc)
 {
 	struct sim_counts counts;
@@ -570,6 +577,7 @@ static void take_down(struct scenario *sc)
 		sim_client_free(sc->actors[i].client);
 	if (sc->proxy) {
 		sim_run_for(sc->sim, 5000);
+		await_refreshes(sc);
 		proxy_leftovers(sc);
 		sim_proxy_drain(sc->proxy);
 		sim_run_for(sc->sim, 5000);

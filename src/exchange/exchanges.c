@@ -55,6 +55,18 @@ size_t exchanges_count(const struct exchanges *all)
 	return all->running.count;
 }
 
+size_t exchanges_refreshing(const struct exchanges *all)
+{
+	size_t count = 0;
+
+	LIST_EACH(&all->running, link, after) {
+		const struct exchange *x = CONTAINER_OF(link, struct exchange, link);
+
+		count += x->recall && x->recall->refresh;
+	}
+	return count;
+}
+
 size_t exchanges_looks(const struct exchanges *all)
 {
 	return prober_count(all->prober) + credentials_fetching(all->credentials);

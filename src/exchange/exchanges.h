@@ -41,6 +41,8 @@ struct exchanges *exchanges_create(const struct exchanges_setup *setup);
 void exchanges_set_config(struct exchanges *all, struct config *config);
 /* Exchanges under way. */
 size_t exchanges_count(const struct exchanges *all);
+/* Of these, those that nobody waits for: they fetch anew what is kept. */
+size_t exchanges_refreshing(const struct exchanges *all);
 /* Looks at targets from outside (probes) and fetches of credentials under way;
  * each may use a connection. */
 size_t exchanges_looks(const struct exchanges *all);
