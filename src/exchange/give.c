@@ -8,7 +8,8 @@
 
 #include <stdlib.h>
 
-/* Above it the rest waits until the client has taken some. */
+/* Given in one piece. Where more than CLIENT_DRAIN_BYTES wait for the client so does the
+ * rest: of less, once it has left, nobody would be told. */
 #define AT_ONCE_MAX ((size_t)64 * 1024)
 
 struct giving {
@@ -89,7 +90,7 @@ static void on_pace(struct io_timer *t, mono_ms now)
 	struct giving *g = CONTAINER_OF(t, struct giving, pace);
 
 	/* A client that does not read waits for its own room. */
-	if (client_pending(g->x->client) > AT_ONCE_MAX || give_event(g, now))
+	if (client_pending(g->x->client) > CLIENT_DRAIN_BYTES || give_event(g, now))
 		io_timer_set(io_of(g->x), t, mono_after(now, g->pace_ms));
 	else
 		end(g->x);
@@ -101,7 +102,7 @@ void give_more(struct exchange *x, mono_ms now)
 
 	if (!g || g->pace_ms)
 		return;
-	while (buf_len(&g->rest) && client_pending(x->client) < AT_ONCE_MAX) {
+	while (buf_len(&g->rest) && client_pending(x->client) <= CLIENT_DRAIN_BYTES) {
 		struct slice part = buf_slice(&g->rest);
 
 		if (part.len > AT_ONCE_MAX)
@@ -111,6 +112,11 @@ void give_more(struct exchange *x, mono_ms now)
 	}
 	if (!buf_len(&g->rest))
 		end(x);
+}
+
+bool give_is_amid(const struct exchange *x)
+{
+	return (x->giving && !x->giving->pace_ms) || (x->recall && x->recall->amid);
 }
 
 bool give_hurry(struct exchange *x, mono_ms now)

@@ -44,6 +44,7 @@ struct recall {
 	uint64_t purges;              /* when the exchange began */
 	bool may_keep;
 	bool refresh;                 /* without a client: it fetches a new answer to keep */
+	bool amid;                    /* what its client has of a shared answer may end amid an event */
 	struct buf noted;             /* what the client was given, where no flight notes it */
 	bool noted_lost;
 	struct flight_guest guest;
@@ -157,6 +158,9 @@ void give_more(struct exchange *x, mono_ms now);
 /* The time for the request is over: what is left of a paced answer goes at once.
  * False: none is being given. */
 bool give_hurry(struct exchange *x, mono_ms now);
+/* Is a kept or shared answer being given in pieces, of which the last may have ended
+ * amid an event? */
+bool give_is_amid(const struct exchange *x);
 /* The exchange ends. */
 void give_free(struct exchange *x);
 /* The head of an answer that no attempt gives; `length` as in client_respond_head(). */

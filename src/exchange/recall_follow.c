@@ -166,6 +166,7 @@ static void give_stream(struct exchange *x, mono_ms now)
 		}
 	} while (more && client_pending(x->client) < CLIENT_PENDING_MAX);
 	buf_free(&piece);
+	r->amid = more;
 	if (more)
 		return;                 /* the rest when there is room */
 	if (state == FLIGHT_DONE)

@@ -227,8 +227,9 @@ static void on_warm(struct io_timer *timer, mono_ms now)
 	if (due <= now) {
 		if (!x->warmed && !exchange_committed(x))
 			send_early_head(x);
-		/* A client that does not read gets no more to read. */
-		if (x->client_sse && client_pending(x->client) == 0) {
+		/* A client that does not read gets no more to read, and half an event is
+		 * followed by its other half. */
+		if (x->client_sse && client_pending(x->client) == 0 && !give_is_amid(x)) {
 			x->sent_at = now;
 			framing_keep_alive(x);
 		}
