@@ -138,6 +138,27 @@ def test_a_listener_with_tls(start_proxy, good, authority, oracle):
             context.wrap_socket(old)
 
 
+def test_a_long_kept_answer_comes_whole(start_proxy, good, authority):
+    """Written in pieces, none of which may wait for news that never comes."""
+    cert, key = authority.issue("keeper", "IP:127.0.0.1")
+    config = {**config_of(authority, good.url), "tls": {"cert": cert, "key": key}}
+    config["models"] = {"chat": {"targets": ["far/m"], "cache": {"fresh": "1h"}}}
+    proxy = start_proxy(config)
+    trust = ssl.create_default_context(cafile=authority.path("ca.pem"))
+    got = []
+    for _ in range(3):
+        connection = http.client.HTTPSConnection("127.0.0.1", proxy.port, context=trust,
+                                                 timeout=PATIENCE_S)
+        connection.request("POST", "/v1/chat/completions", compact(chat_body("long")),
+                           {"content-type": "application/json", "x-mock-fault": "big-body 400000"})
+        answer = connection.getresponse()
+        got.append((answer.getheader("x-backstay-cache"), answer.read()))
+        connection.close()
+    assert [kept for kept, _ in got] == ["miss", "hit", "hit"]
+    assert len(got[0][1]) > 400000
+    assert got[1][1] == got[2][1] == got[0][1]
+
+
 def test_a_new_certificate_is_used_after_a_reload(start_proxy, good, authority):
     cert, key = authority.issue("older", "IP:127.0.0.1")
     proxy = start_proxy({**config_of(authority, good.url), "tls": {"cert": cert, "key": key}})
