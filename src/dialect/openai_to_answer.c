@@ -40,9 +40,12 @@ struct answer {
 	struct arena *arena;
 	struct slice first_chunk;    /* for id, model and the like */
 	struct slice usage, response;
+	struct item *items, **last_item;      /* a response's, as they were said to be done */
 	struct joined *choices;
 	bool broken;
 };
+
+struct item { struct item *next; struct slice value; };
 
 /* ---- joining -------------------------------------------------------------------------- */
 
@@ -246,6 +249,17 @@ static void join_chunk(struct answer *a, struct slice chunk)
 	}
 }
 
+static void add_item(struct answer *a, struct slice value)
+{
+	struct item *item = arena_new(a->arena, struct item);
+
+	if (json_type_of(value) != JSON_OBJECT)
+		return;
+	item->value = value;
+	*a->last_item = item;
+	a->last_item = &item->next;
+}
+
 static void join_event(struct answer *a, struct slice data)
 {
 	struct slice response;
@@ -260,6 +274,8 @@ static void join_event(struct answer *a, struct slice data)
 	response = json_member(data, S("response"));
 	if (!json_is_nothing(response))
 		a->response = response;          /* the last one is the whole one */
+	else if (json_string_eq(json_member(data, S("type")), S("response.output_item.done")))
+		add_item(a, json_member(data, S("item")));
 	join_chunk(a, data);
 }
 
@@ -393,6 +409,32 @@ static void put_answer(struct json_out *o, const struct endpoint *endpoint, cons
 	json_out_puts(o, "}");
 }
 
+/* The last response of a stream is the whole answer. Of some servers its output is
+ * empty: then it is what was done before. False: there is
+ * nothing. */
+static bool put_response(struct json_out *o, const struct answer *a)
+{
+	static const struct json_replace without[] = { { .name = S_INIT("output") } };
+	struct slice output = json_member(a->response, S("output")), first;
+
+	if (json_type_of(a->response) != JSON_OBJECT)
+		return false;
+	if ((json_type_of(output) == JSON_ARRAY && json_next(&output, NULL, &first)) || !a->items) {
+		json_out_raw(o, a->response);
+		return true;
+	}
+	json_out_puts(o, "{");
+	json_out_members(o, a->response, without, COUNT_OF(without));
+	json_out_puts(o, "\"output\":[");
+	for (const struct item *i = a->items; i; i = i->next) {
+		if (i != a->items)
+			json_out_puts(o, ",");
+		json_out_raw(o, i->value);
+	}
+	json_out_puts(o, "]}");
+	return true;
+}
+
 bool openai_stream_to_answer(struct arena *arena, const struct endpoint *endpoint,
 			     struct slice stream, struct buf *out)
 {
@@ -404,6 +446,7 @@ bool openai_stream_to_answer(struct arena *arena, const struct endpoint *endpoin
 	if (endpoint->kind != ENDPOINT_CHAT && endpoint->kind != ENDPOINT_COMPLETIONS &&
 	    endpoint->kind != ENDPOINT_RESPONSES)
 		return false;
+	a.last_item = &a.items;
 	sse_init(&parser, stream.len + SSE_BYTES_MIN);
 	while (!a.broken && sse_feed(&parser, &stream, &ev) == SSE_EVENT)
 		if (ev.has_data)
@@ -412,9 +455,8 @@ bool openai_stream_to_answer(struct arena *arena, const struct endpoint *endpoin
 	if (a.broken)
 		return false;
 	if (endpoint->kind == ENDPOINT_RESPONSES) {
-		if (json_type_of(a.response) != JSON_OBJECT)
+		if (!put_response(&o, &a))
 			return false;
-		json_out_raw(&o, a.response);
 	} else {
 		if (!a.choices)
 			return false;

@@ -154,6 +154,13 @@ static const struct { const char *path, *stream, *body, *says; } answers[] = {
 	{ CHAT, "data: [DONE]\n\n", NULL, "nothing" },
 	{ EMBEDDINGS, "data: {}\n\n", NULL, "no such stream" },
 	{ RESPONSES, "data: {\"type\":\"response.output_text.delta\"}\n\n", NULL, "a response without its end" },
+	{ RESPONSES, "data: {\"type\":\"response.output_item.done\",\"item\":{\"a\":1}}\n\n"
+	  "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"output\":[{\"a\":2}]}}\n\n",
+	  "{\"id\":\"r\",\"output\":[{\"a\":2}]}", "a response's end is the whole of it" },
+	{ RESPONSES, "data: {\"type\":\"response.output_item.done\",\"item\":{\"a\":1}}\n\n"
+	  "data: {\"type\":\"response.output_item.done\",\"item\":{\"b\":2}}\n\n"
+	  "data: {\"type\":\"response.completed\",\"response\":{\"output\":[],\"id\":\"r\"}}\n\n",
+	  "{\"id\":\"r\",\"output\":[{\"a\":1},{\"b\":2}]}", "an end without output: the items before it" },
 };
 
 static void streams_are_retold_as_answers(void **state)
