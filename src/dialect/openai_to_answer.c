@@ -40,12 +40,10 @@ struct answer {
 	struct arena *arena;
 	struct slice first_chunk;    /* for id, model and the like */
 	struct slice usage, response;
-	struct item *items, **last_item;      /* a response's, as they were said to be done */
+	struct piece *items, **last_item;     /* a response's, as they were said to be done */
 	struct joined *choices;
 	bool broken;
 };
-
-struct item { struct item *next; struct slice value; };
 
 /* ---- joining -------------------------------------------------------------------------- */
 
@@ -251,11 +249,12 @@ static void join_chunk(struct answer *a, struct slice chunk)
 
 static void add_item(struct answer *a, struct slice value)
 {
-	struct item *item = arena_new(a->arena, struct item);
+	struct piece *item;
 
 	if (json_type_of(value) != JSON_OBJECT)
 		return;
-	item->value = value;
+	item = arena_new(a->arena, struct piece);
+	item->text = value;
 	*a->last_item = item;
 	a->last_item = &item->next;
 }
@@ -410,28 +409,27 @@ static void put_answer(struct json_out *o, const struct endpoint *endpoint, cons
 }
 
 /* The last response of a stream is the whole answer. Of some servers its output is
- * empty: then it is what was done before. False: there is
- * nothing. */
+ * empty: then it is what was done before. False: it says that it is complete, and there
+ * is nothing. */
 static bool put_response(struct json_out *o, const struct answer *a)
 {
 	static const struct json_replace without[] = { { .name = S_INIT("output") } };
 	struct slice output = json_member(a->response, S("output")), first;
+	bool has_output = json_type_of(output) == JSON_ARRAY && json_next(&output, NULL, &first);
 
 	if (json_type_of(a->response) != JSON_OBJECT)
 		return false;
-	if ((json_type_of(output) == JSON_ARRAY && json_next(&output, NULL, &first)) || !a->items) {
+	if (!has_output && !a->items && json_string_eq(json_member(a->response, S("status")), S("completed")))
+		return false;
+	if (has_output || !a->items) {
 		json_out_raw(o, a->response);
 		return true;
 	}
 	json_out_puts(o, "{");
 	json_out_members(o, a->response, without, COUNT_OF(without));
-	json_out_puts(o, "\"output\":[");
-	for (const struct item *i = a->items; i; i = i->next) {
-		if (i != a->items)
-			json_out_puts(o, ",");
-		json_out_raw(o, i->value);
-	}
-	json_out_puts(o, "]}");
+	json_out_puts(o, "\"output\":");
+	put_list(o, a->items);
+	json_out_puts(o, "}");
 	return true;
 }
 

@@ -161,6 +161,9 @@ static const struct { const char *path, *stream, *body, *says; } answers[] = {
 	  "data: {\"type\":\"response.output_item.done\",\"item\":{\"b\":2}}\n\n"
 	  "data: {\"type\":\"response.completed\",\"response\":{\"output\":[],\"id\":\"r\"}}\n\n",
 	  "{\"id\":\"r\",\"output\":[{\"a\":1},{\"b\":2}]}", "an end without output: the items before it" },
+	{ RESPONSES, "data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\n"
+	  "data: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"output\":[]}}\n\n",
+	  NULL, "neither output nor items: what was said cannot be told whole" },
 };
 
 static void streams_are_retold_as_answers(void **state)
